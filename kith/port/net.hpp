@@ -1,0 +1,101 @@
+// Net: the network as a node sees it. TCP, UDP with multicast, names, interfaces. Loop thread only.
+// Closing an object ends what waits on it with Errc::closed; a socket's failures are errno errors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kith/port/ip.hpp>
+#include <kith/port/stream.hpp>
+#include <kith/port/task.hpp>
+
+namespace kith::port {
+
+class TcpStream : public Stream {
+ public:
+  virtual Endpoint local_endpoint() const noexcept = 0;
+  virtual Endpoint remote_endpoint() const noexcept = 0;
+};
+
+class TcpListener {
+ public:
+  virtual ~TcpListener() = default;
+  /// The next connection. Running out of descriptors is waited out inside. Errc::closed after
+  /// close().
+  virtual Task<std::unique_ptr<TcpStream>> accept() = 0;
+  /// With the port that was chosen.
+  virtual Endpoint local_endpoint() const noexcept = 0;
+  virtual void close() noexcept = 0;
+};
+
+struct TcpListenOptions {
+  /// SO_REUSEPORT, so that connections can be dialed from the listening port.
+  bool reuse_port = false;
+  int backlog = 1024;
+};
+
+struct TcpDialOptions {
+  /// Dial from this address and port, sharing the port with a listener; falls back to any port if
+  /// it is taken.
+  std::optional<Endpoint> local;
+};
+
+struct UdpOptions {
+  /// SO_REUSEADDR and SO_REUSEPORT: multicast DNS shares its port with the system's.
+  bool reuse = false;
+};
+
+class UdpSocket {
+ public:
+  struct Received {
+    Endpoint from;
+    std::size_t size;
+  };
+  virtual ~UdpSocket() = default;
+  /// One datagram into `into`; longer ones are cut.
+  virtual Task<Received> receive(MutableBytes into, Instant deadline = never) = 0;
+  virtual Task<void> send(Endpoint to, ByteView datagram) = 0;
+  /// Joins on the interface with this index (0: the system's choice).
+  virtual Result<void> join_multicast(const IpAddress& group, std::uint32_t interface_index) = 0;
+  /// Sends multicast through the interface with this index, `ttl` hops far; own datagrams come
+  /// back.
+  virtual Result<void> set_multicast(std::uint32_t interface_index, int ttl) = 0;
+  virtual Endpoint local_endpoint() const noexcept = 0;
+  virtual void close() noexcept = 0;
+};
+
+struct InterfaceAddress {
+  std::string interface_name;
+  std::uint32_t interface_index = 0;
+  IpAddress address;
+  bool up = false;
+  bool loopback = false;
+  bool multicast = false;
+};
+
+class Net {
+ public:
+  virtual ~Net() = default;
+
+  virtual Task<std::unique_ptr<TcpStream>> dial_tcp(Endpoint remote, TcpDialOptions options,
+                                                    Instant deadline) = 0;
+  /// Port 0 chooses one. IPv6 listeners are IPv6 only.
+  virtual Result<std::unique_ptr<TcpListener>> listen_tcp(Endpoint local,
+                                                          TcpListenOptions options) = 0;
+  virtual Result<std::unique_ptr<UdpSocket>> bind_udp(Endpoint local, UdpOptions options) = 0;
+
+  /// A and AAAA records (or one of them). Errc::not_found if the name has none.
+  virtual Task<std::vector<IpAddress>> resolve(std::string name, std::optional<IpFamily> family,
+                                               Instant deadline) = 0;
+  /// TXT records, each with its character-strings joined. At most 64 records of 1,024 bytes.
+  virtual Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) = 0;
+
+  virtual Result<std::vector<InterfaceAddress>> interfaces() = 0;
+};
+
+}  // namespace kith::port
