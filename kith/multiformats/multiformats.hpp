@@ -2,8 +2,8 @@
 //
 //   multibase.hpp   bytes as text in a base the text names      multicodec.hpp  names and codes
 //   multihash.hpp   a digest with its function and length       cid.hpp         content identifiers
-//   peer_id.hpp     libp2p's peer identities                    multiaddr.hpp   network addresses
-//   ip_address.hpp  IPv4 and IPv6 addresses as values           error.hpp, limits.hpp
+//   peer_id.hpp     libp2p's peer identities          multiaddr.hpp, protocol.hpp  addresses
+//   error.hpp, limits.hpp
 //
 // Everything here is a value: no I/O, no clock, no Boost, safe on any thread. Decoders are strict:
 // binary input that is accepted encodes again to the same bytes, nothing is skipped, and every
@@ -13,7 +13,9 @@
 #include <kith/multiformats/cid.hpp>
 #include <kith/multiformats/error.hpp>
 #include <kith/multiformats/limits.hpp>
+#include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/multiformats/multicodec.hpp>
 #include <kith/multiformats/multihash.hpp>
 #include <kith/multiformats/peer_id.hpp>
+#include <kith/multiformats/protocol.hpp>
