@@ -21,4 +21,14 @@ inline constexpr std::size_t public_key_bytes_max = rsa_bits_max / 8 + 64;
 inline constexpr std::size_t private_key_bytes_max = 9 * (rsa_bits_max / 8) / 2 + 128;
 inline constexpr std::size_t signature_bytes_max = rsa_bits_max / 8;
 
+/// A signed envelope with all that is in it. The longest on the wire, a peer record, is to fit in
+/// identify's 8 KiB; this leaves room for what is yet to come.
+inline constexpr std::size_t envelope_bytes_max = 64 * 1024;
+/// The domain string of an envelope.
+inline constexpr std::size_t envelope_domain_bytes_max = 256;
+
+/// A key file, plain or encrypted.
+inline constexpr std::size_t key_file_bytes_max = private_key_bytes_max + 128;
+inline constexpr std::size_t passphrase_bytes_max = 1024;
+
 }  // namespace kith::crypto
