@@ -25,7 +25,10 @@ void check(const Multiaddr& address) {
   ASSERT(joined == address);
   ASSERT(address.decapsulate(address).empty());
 
-  if (auto id = address.peer_id()) ASSERT(address.without_peer_id().with_peer_id(*id) == address);
+  if (auto id = address.peer_id()) {
+    ASSERT(address.with_peer_id(*id) == address);
+    ASSERT(address.without_peer_id().with(Protocol::p2p, id->to_string()) == address);
+  }
   if (auto start = address.ip_and_port()) {
     ASSERT(start->address().size() == 4 || start->address().size() == 16);
     ASSERT(equal(*address.ip(), start->address()));
