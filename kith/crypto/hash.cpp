@@ -75,8 +75,8 @@ void shake_256(ByteView data, MutableBytes digest) noexcept {
 
 void blake2b(ByteView data, MutableBytes digest) noexcept {
   detail::sodium_ready();
-  ASSERT(crypto_generichash_blake2b(digest.data(), digest.size(), data.data(), data.size(), nullptr,
-                                    0) == 0);
+  ASSERT(crypto_generichash_blake2b(digest.data(), digest.size(), detail::address_of(data),
+                                    data.size(), nullptr, 0) == 0);
 }
 
 bool is_blake2b(std::uint64_t code) noexcept {

@@ -166,6 +166,7 @@ TEST(Hash, IsTheSameOnManyThreadsAtOnce) {
   std::vector<int> wrong(4, 0);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(wrong.size());
     for (int& count : wrong) {
       threads.emplace_back([&] {
         for (int i = 0; i < 50; ++i) {

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <kith/base/assert.hpp>
+#include <kith/crypto/detail/openssl.hpp>
 #include <kith/crypto/hkdf.hpp>
 
 namespace kith::crypto {
@@ -20,7 +21,7 @@ State* state_in(std::array<std::uint8_t, 208>& storage) noexcept {
 
 HmacSha256::HmacSha256(ByteView key) noexcept {
   State* state = new (state_.data()) State;
-  crypto_auth_hmacsha256_init(state, key.data(), key.size());
+  crypto_auth_hmacsha256_init(state, detail::address_of(key), key.size());
 }
 
 HmacSha256::~HmacSha256() {
@@ -28,7 +29,7 @@ HmacSha256::~HmacSha256() {
 }
 
 HmacSha256& HmacSha256::update(ByteView data) noexcept {
-  crypto_auth_hmacsha256_update(state_in(state_), data.data(), data.size());
+  crypto_auth_hmacsha256_update(state_in(state_), detail::address_of(data), data.size());
   return *this;
 }
 
@@ -44,8 +45,8 @@ Sha256Digest hmac_sha256(ByteView key, ByteView data) noexcept {
 
 Sha512Digest hmac_sha512(ByteView key, ByteView data) noexcept {
   crypto_auth_hmacsha512_state state;
-  crypto_auth_hmacsha512_init(&state, key.data(), key.size());
-  crypto_auth_hmacsha512_update(&state, data.data(), data.size());
+  crypto_auth_hmacsha512_init(&state, detail::address_of(key), key.size());
+  crypto_auth_hmacsha512_update(&state, detail::address_of(data), data.size());
   Sha512Digest code;
   crypto_auth_hmacsha512_final(&state, code.data());
   sodium_memzero(&state, sizeof(state));

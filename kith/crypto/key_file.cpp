@@ -34,8 +34,8 @@ Result<FileKey> derive(ByteView passphrase, const std::uint8_t* salt, KeyFileCos
   FileKey key;
   const std::size_t memory_bytes = std::size_t{cost.memory_kib} * 1024;
   if (crypto_pwhash_argon2id(key.data(), key.size(),
-                             reinterpret_cast<const char*>(passphrase.data()), passphrase.size(),
-                             salt, cost.passes, memory_bytes,
+                             reinterpret_cast<const char*>(detail::address_of(passphrase)),
+                             passphrase.size(), salt, cost.passes, memory_bytes,
                              crypto_pwhash_argon2id_ALG_ARGON2ID13) != 0) {
     return std::unexpected(CryptoError::internal);
   }

@@ -23,8 +23,9 @@ Bytes sealed_file(std::string_view passphrase = "open sesame") {
 }
 
 TEST(KeyFile, IsTheProtobufWhenPlain) {
-  const Secret content = encode_key_file(key_of(1));
-  EXPECT_TRUE(equal(content, key_of(1).encoded()));
+  const PrivateKey key = key_of(1);
+  const Secret content = encode_key_file(key);
+  EXPECT_TRUE(equal(content, key.encoded()));
   EXPECT_FALSE(key_file_is_sealed(content));
   EXPECT_EQ(open_key_file(content, std::nullopt).value(), key_of(1));
 }
@@ -50,7 +51,8 @@ TEST(KeyFile, HoldsAKeyOfEveryType) {
 
 TEST(KeyFile, ShowsNothingOfTheKey) {
   const Bytes content = sealed_file();
-  const ByteView seed = key_of(1).data().first(32);
+  const PrivateKey key = key_of(1);
+  const ByteView seed = key.data().first(32);
   EXPECT_TRUE(std::ranges::search(content, seed).empty());
   EXPECT_NE(content, seal_key_file(key_of(1), as_bytes("open sesame"), seeded(2), cheap).value());
 }
@@ -117,7 +119,8 @@ TEST(KeyFile, HasTheDocumentedLayout) {
                 plain.data(), nullptr, nullptr, content.data() + 60, content.size() - 60,
                 content.data(), 60, content.data() + 36, key),
             0);
-  EXPECT_TRUE(equal(plain, key_of(1).encoded()));
+  const PrivateKey original = key_of(1);
+  EXPECT_TRUE(equal(plain, original.encoded()));
 }
 
 TEST(KeyFile, TakesTheDefaultCost) {

@@ -108,10 +108,10 @@ Result<PublicKey> PublicKey::from_data(KeyType type, ByteView data) {
 KeyType PublicKey::type() const noexcept {
   return state_->type();
 }
-ByteView PublicKey::encoded() const noexcept {
+ByteView PublicKey::encoded() const& noexcept {
   return state_->encoded();
 }
-ByteView PublicKey::data() const noexcept {
+ByteView PublicKey::data() const& noexcept {
   return state_->data();
 }
 bool PublicKey::verify(ByteView message, ByteView signature) const noexcept {
@@ -180,10 +180,10 @@ Result<PrivateKey> PrivateKey::from_data(KeyType type, ByteView data) {
 const PublicKey& PrivateKey::public_key() const noexcept {
   return state_->public_key();
 }
-ByteView PrivateKey::encoded() const noexcept {
+ByteView PrivateKey::encoded() const& noexcept {
   return state_->encoded();
 }
-ByteView PrivateKey::data() const noexcept {
+ByteView PrivateKey::data() const& noexcept {
   return state_->data();
 }
 Result<Bytes> PrivateKey::sign(ByteView message) const {

@@ -58,9 +58,11 @@ class PublicKey {
 
   KeyType type() const noexcept;
   /// The protobuf, for as long as a copy of the key lives.
-  ByteView encoded() const noexcept;
+  ByteView encoded() const& noexcept;
+  ByteView encoded() const&& = delete;
   /// Its Data field, likewise.
-  ByteView data() const noexcept;
+  ByteView data() const& noexcept;
+  ByteView data() const&& = delete;
 
   /// True if `signature` is this key's over `message`; false for anything else, of any length.
   [[nodiscard]] bool verify(ByteView message, ByteView signature) const noexcept;
@@ -100,9 +102,11 @@ class PrivateKey {
   const PublicKey& public_key() const noexcept;
 
   /// The protobuf, for as long as a copy of the key lives: a secret.
-  ByteView encoded() const noexcept;
+  ByteView encoded() const& noexcept;
+  ByteView encoded() const&& = delete;
   /// Its Data field, likewise.
-  ByteView data() const noexcept;
+  ByteView data() const& noexcept;
+  ByteView data() const&& = delete;
 
   /// The signature over `message`. CryptoError::internal if OpenSSL fails (RSA, ECDSA).
   Result<Bytes> sign(ByteView message) const;

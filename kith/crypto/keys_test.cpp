@@ -1,3 +1,6 @@
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <rapidcheck/gtest.h>
@@ -117,6 +120,11 @@ PrivateKey private_key(KeyType type) {
   return PrivateKey::decode(*from_hex(vector_of(type).private_hex)).value();
 }
 
+Bytes private_data(KeyType type) {
+  const PrivateKey key = private_key(type);
+  return to_bytes(key.data());
+}
+
 PublicKey public_key(KeyType type) {
   return PublicKey::decode(*from_hex(vector_of(type).public_hex)).value();
 }
@@ -192,6 +200,24 @@ TEST_P(EveryKeyType, ReadsBackAGeneratedKey) {
       PublicKey::decode(made.public_key().encoded())->verify(as_bytes("message"), signature));
 }
 
+TEST_P(EveryKeyType, ServesManyThreadsAtOnce) {
+  const PrivateKey key = private_key(GetParam().type);
+  std::vector<int> failures(4, 0);
+  {
+    std::vector<std::jthread> threads;
+    threads.reserve(failures.size());
+    for (int& count : failures) {
+      threads.emplace_back([&count, key] {
+        for (std::uint8_t i = 0; i < 10; ++i) {
+          const Bytes signature = key.sign(Bytes{i}).value();
+          if (!key.public_key().verify(Bytes{i}, signature)) ++count;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(failures, std::vector<int>(4, 0));
+}
+
 // Every proper prefix, and a byte more, of both encodings.
 TEST_P(EveryKeyType, RefusesOtherLengths) {
   for (const bool is_public : {true, false}) {
@@ -239,7 +265,9 @@ TEST_P(EveryKeyType, LeavesNothingInOpensslsErrorQueue) {
   EXPECT_FALSE(key.verify(as_bytes("message"), Bytes(512, 3)));
   Bytes broken = *from_hex(GetParam().public_hex);
   broken.back() ^= 1;
-  (void)PublicKey::decode(broken);
+  const auto decoded = PublicKey::decode(broken);
+  EXPECT_EQ(decoded.has_value(),
+            GetParam().type == KeyType::ed25519 || GetParam().type == KeyType::secp256k1);
   EXPECT_EQ(ERR_peek_error(), 0UL);
 }
 
@@ -325,7 +353,7 @@ TEST(Ed25519, ReadsTheOldFormOf96Bytes) {
 }
 
 TEST(Ed25519, RefusesAPublicKeyThatIsNotTheSeeds) {
-  Bytes data = to_bytes(private_key(KeyType::ed25519).data());
+  Bytes data = private_data(KeyType::ed25519);
   data[40] ^= 1;
   EXPECT_TRUE(fails_with(PrivateKey::from_data(KeyType::ed25519, data), CryptoError::bad_key));
 }
@@ -388,10 +416,11 @@ TEST(Secp256k1, RefusesTheHighS) {
 }
 
 TEST(Ecdsa, RefusesPointsOffTheCurveAndScalarsOutOfRange) {
-  Bytes point = to_bytes(public_key(KeyType::ecdsa).data());
+  const PublicKey shown = public_key(KeyType::ecdsa);
+  Bytes point = to_bytes(shown.data());
   point.back() ^= 1;
   EXPECT_TRUE(fails_with(PublicKey::from_data(KeyType::ecdsa, point), CryptoError::bad_key));
-  Bytes scalar = to_bytes(private_key(KeyType::ecdsa).data());
+  Bytes scalar = private_data(KeyType::ecdsa);
   std::ranges::copy(*from_hex(p256_order), scalar.begin() + 7);
   EXPECT_TRUE(fails_with(PrivateKey::from_data(KeyType::ecdsa, scalar), CryptoError::bad_key));
   std::fill_n(scalar.begin() + 7, 32, std::uint8_t{0});
@@ -399,7 +428,7 @@ TEST(Ecdsa, RefusesPointsOffTheCurveAndScalarsOutOfRange) {
 }
 
 TEST(Ecdsa, RefusesAPublicKeyThatIsNotTheScalars) {
-  Bytes data = to_bytes(private_key(KeyType::ecdsa).data());
+  Bytes data = private_data(KeyType::ecdsa);
   const PrivateKey other = PrivateKey::generate(KeyType::ecdsa, seeded(3)).value();
   std::ranges::copy(other.data().last(64), data.end() - 64);
   EXPECT_TRUE(fails_with(PrivateKey::from_data(KeyType::ecdsa, data), CryptoError::bad_key));

@@ -6,8 +6,7 @@
 
 namespace kith::crypto {
 
-static_assert(x25519_bytes == crypto_scalarmult_curve25519_BYTES &&
-              x25519_bytes == crypto_scalarmult_curve25519_SCALARBYTES);
+static_assert(x25519_bytes == crypto_scalarmult_curve25519_BYTES);
 
 X25519Public x25519_public(const X25519Secret& secret) noexcept {
   detail::sodium_ready();

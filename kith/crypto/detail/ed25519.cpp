@@ -19,8 +19,8 @@ class Ed25519Public final : public PublicKeyState {
 
   bool verify(ByteView message, ByteView signature) const noexcept override {
     return signature.size() == crypto_sign_ed25519_BYTES &&
-           crypto_sign_ed25519_verify_detached(signature.data(), message.data(), message.size(),
-                                               data().data()) == 0;
+           crypto_sign_ed25519_verify_detached(signature.data(), address_of(message),
+                                               message.size(), data().data()) == 0;
   }
 };
 
@@ -31,7 +31,7 @@ class Ed25519Private final : public PrivateKeyState {
 
   Result<Bytes> sign(ByteView message) const override {
     Bytes signature(crypto_sign_ed25519_BYTES);
-    crypto_sign_ed25519_detached(signature.data(), nullptr, message.data(), message.size(),
+    crypto_sign_ed25519_detached(signature.data(), nullptr, address_of(message), message.size(),
                                  data().data());
     return signature;
   }

@@ -20,6 +20,12 @@ OSSL_LIB_CTX* openssl_context() noexcept;
 /// Makes libsodium pick its fastest code; called before its first use, on any thread.
 void sodium_ready() noexcept;
 
+/// The data's address, or some address if there is no data: libsodium must not be given null.
+inline const std::uint8_t* address_of(ByteView data) noexcept {
+  static constexpr std::uint8_t nothing = 0;
+  return data.empty() ? &nothing : data.data();
+}
+
 /// Calls a C library's release function, so that unique_ptr can hold its objects.
 template <auto function>
 struct Release {

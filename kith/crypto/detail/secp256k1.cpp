@@ -13,11 +13,14 @@ constexpr std::size_t public_bytes = 33;
 constexpr std::size_t secret_bytes = 32;
 constexpr std::size_t signature_bytes = 72;
 
+// Later versions need neither flag, earlier ones abort without them.
+// NOLINTNEXTLINE(misc-redundant-expression)
+constexpr unsigned context_flags = SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY;
+
 /// Made once, blinded with fresh randomness against side channels, and only read from then on.
 const secp256k1_context* context() noexcept {
   static const secp256k1_context* const made = [] {
-    secp256k1_context* fresh =
-        secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    secp256k1_context* fresh = secp256k1_context_create(context_flags);
     SecretArray<32> seed;
     crypto_fill(seed.mutable_bytes());
     ASSERT(secp256k1_context_randomize(fresh, seed.data()) == 1);

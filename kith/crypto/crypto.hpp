@@ -1,0 +1,30 @@
+// crypto: keys, signatures, hashes and ciphers; the only code that sees OpenSSL and libsodium, of
+// which no header of ours shows anything.
+//
+//   hash.hpp      SHA-2 and what else a CID may name
+//   aead.hpp      ChaCha20-Poly1305, AES-GCM
+//   x25519.hpp    key agreement
+//   hkdf.hpp      HMAC and HKDF
+//   keys.hpp      identity keys of libp2p: sign, verify, encode
+//   envelope.hpp  signed envelopes (RFC 0002)
+//   key_file.hpp  keys on disk, with or without passphrase
+//   secret.hpp    bytes that are wiped; comparison in constant time
+//   random.hpp    where randomness comes from
+//
+// Pure: no I/O, no clock; randomness is handed in, but for RSA keys and ECDSA signatures, which
+// OpenSSL makes with its own. OpenSSL runs in a library context of ours, so openssl.cnf has no say.
+// No data from outside makes anything here throw, abort or allocate past limits.hpp. Everything is
+// safe on any thread unless its comment says that an object belongs to one.
+#pragma once
+
+#include <kith/crypto/aead.hpp>
+#include <kith/crypto/envelope.hpp>
+#include <kith/crypto/error.hpp>
+#include <kith/crypto/hash.hpp>
+#include <kith/crypto/hkdf.hpp>
+#include <kith/crypto/key_file.hpp>
+#include <kith/crypto/keys.hpp>
+#include <kith/crypto/limits.hpp>
+#include <kith/crypto/random.hpp>
+#include <kith/crypto/secret.hpp>
+#include <kith/crypto/x25519.hpp>
