@@ -64,7 +64,10 @@ class FaultPlan {
   };
   Verdict next_operation(std::string_view what, std::string_view where);
   int next_read() noexcept;
-  void power_returns() noexcept { crashed_ = false; }
+  void power_returns() noexcept {
+    crashed_ = false;
+    crash_at_ = none;
+  }
   Prng& prng() noexcept { return prng_; }
 
  private:
