@@ -54,6 +54,10 @@ void Network::drop_everything() {
   datagrams_.clear();
   for (auto& [id, connection] : connections_)
     connection->drop();
+  // One that was accepted on the way, and that nobody holds, ends here.
+  std::erase_if(connections_, [](const auto& entry) {
+    return !entry.second->ends[0].open && !entry.second->ends[1].open;
+  });
 }
 
 Link& Network::link(NodeId from, NodeId to) {

@@ -29,6 +29,10 @@ namespace kith::sim {
 /// A node's number in its world, from 1.
 using NodeId = std::uint32_t;
 
+/// Every node has these two interfaces, "lo" and "eth0".
+inline constexpr std::uint32_t loopback_interface = 1;
+inline constexpr std::uint32_t network_interface = 2;
+
 struct LinkOptions {
   Duration latency = 20ms;  ///< one way
   Duration jitter{0};       ///< up to this much more, drawn for each packet

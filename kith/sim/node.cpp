@@ -27,36 +27,6 @@ port::LogLevels levels_of(const std::string& text) {
 
 }  // namespace
 
-/// Until the simulated disk lands in this module: every call answers ENOSYS.
-class NoFiles final : public port::FileSystem {
- public:
-  static std::unexpected<Error> no() { return std::unexpected(Error::from_errno(ENOSYS)); }
-  Result<std::unique_ptr<port::File>> open(const std::string&, port::OpenMode,
-                                           std::uint32_t) override {
-    return no();
-  }
-  Result<port::FileInfo> info(const std::string&) override { return no(); }
-  Result<port::FileInfo> info_followed(const std::string&) override { return no(); }
-  Result<std::vector<port::DirectoryEntry>> list(const std::string&) override { return no(); }
-  Result<void> make_directories(const std::string&, std::uint32_t) override { return no(); }
-  Result<void> rename(const std::string&, const std::string&) override { return no(); }
-  Result<void> remove(const std::string&) override { return no(); }
-  Result<void> sync_directory(const std::string&) override { return no(); }
-  Result<std::string> read_link(const std::string&) override { return no(); }
-  Result<void> make_symlink(const std::string&, const std::string&) override { return no(); }
-  Result<void> set_mode(const std::string&, std::uint32_t) override { return no(); }
-  Result<void> set_modified(const std::string&, WallTime) override { return no(); }
-  Result<std::unique_ptr<port::FileLock>> lock(const std::string&) override { return no(); }
-  Result<std::uint64_t> free_bytes(const std::string&) override { return no(); }
-};
-class NoKeyValues final : public port::KeyValueFactory {
- public:
-  Result<std::unique_ptr<port::KeyValue>> open(const std::string&,
-                                               const port::KeyValueOptions&) override {
-    return NoFiles::no();
-  }
-};
-
 struct Node::Life {
   Life(Node& node, std::uint64_t seed)
       : prng(generator(seed, for_env)),
@@ -65,6 +35,8 @@ struct Node::Life {
         host(node.world_.net(),
              HostOptions{node.id_, node.options_.addresses, node.options_.segment},
              generator(seed, for_host)),
+        files(node.disk()),
+        key_values(node.disk()),
         pool(node.world_.clock(), node.world_.tracer(), generator(seed, for_pool),
              node.options_.work_pool),
         env{.executor = node.world_.executor(),
@@ -86,11 +58,21 @@ struct Node::Life {
   SeededRandom random;
   SeededBuggifier buggifier;
   Host host;
-  NoFiles files;
-  NoKeyValues key_values;
+  SimFileSystem files;
+  SimKeyValueFactory key_values;
   SimWorkPool pool;
   port::Env env;
   port::TaskGroup tasks;
+};
+
+/// The disk says in the middle of a job that the power fails; the node dies as soon as that has
+/// ended.
+struct Node::PowerFailure final : port::Timer {
+  explicit PowerFailure(Node& of) : node(of) {}
+  void on_fire() override {
+    if (node.up()) node.kill(Crash::power);
+  }
+  Node& node;
 };
 
 Node::Node(World& world, NodeId id, NodeOptions options)
@@ -102,10 +84,16 @@ Node::Node(World& world, NodeId id, NodeOptions options)
       world.clock(), options_.name,
       levels_of(wanted != nullptr ? wanted : world.options().log_levels), wanted != nullptr);
   wall_ = std::make_unique<VirtualWallClock>(world.clock(), options_.wall_skew);
+  disk_ = std::make_unique<Disk>(Prng(mix(mix(world.seed(), id), 'd')), options_.disk, wall_.get(),
+                                 &world.tracer());
+  power_failure_ = std::make_unique<PowerFailure>(*this);
+  disk_->faults().on_crash([this] { world_.clock().arm(*power_failure_, world_.now()); });
   begin_life();
 }
 
-Node::~Node() = default;
+Node::~Node() {
+  world_.clock().disarm(*power_failure_);
+}
 
 void Node::begin_life() {
   std::uint64_t seed = mix(mix(world_.seed(), id_), lives_.size());
@@ -145,8 +133,12 @@ void Node::kill(Crash how) {
   ASSERT(up());
   Life& life = *lives_.back();
   world_.trace(mix(id_, static_cast<std::uint64_t>(how)));
+  world_.clock().disarm(*power_failure_);
   world_.net().detach(life.host, how == Crash::power);
   life.pool.die();
+  life.files.die();
+  life.key_values.die();
+  if (how == Crash::power) disk_->crash();
   life.tasks.cancel();
 }
 

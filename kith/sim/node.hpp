@@ -16,6 +16,7 @@
 
 #include <kith/port/env.hpp>
 #include <kith/port/task_group.hpp>
+#include <kith/sim/disk.hpp>
 #include <kith/sim/log.hpp>
 #include <kith/sim/net.hpp>
 #include <kith/sim/work_pool.hpp>
@@ -32,6 +33,7 @@ struct NodeOptions {
   std::uint32_t segment = 0;
   Duration wall_skew{0};
   WorkPoolOptions work_pool;
+  DiskOptions disk;
 };
 
 enum class Crash : std::uint8_t {
@@ -62,12 +64,15 @@ class Node {
   void restart();
 
   Host& host();
+  /// Also while it is down. disk().faults().crash_at(n) kills the node in its n-th disk operation.
+  Disk& disk() noexcept { return *disk_; }
   NodeLog& log() noexcept { return *log_; }
   void set_wall_skew(Duration skew);
 
  private:
   friend class World;
   struct Life;
+  struct PowerFailure;
   void begin_life();
   void cancel_all() noexcept;
   std::size_t live_tasks() const noexcept;
@@ -77,6 +82,8 @@ class Node {
   NodeOptions options_;
   std::unique_ptr<NodeLog> log_;
   std::unique_ptr<VirtualWallClock> wall_;
+  std::unique_ptr<Disk> disk_;
+  std::unique_ptr<PowerFailure> power_failure_;
   /// All of them until the world ends: tasks of an ended one may still unwind.
   std::vector<std::unique_ptr<Life>> lives_;
 };

@@ -4,6 +4,8 @@
 //   world.hpp      World: the loop, run_until, run(task), the hash of events
 //   node.hpp       Node: Env, tasks, kill and restart
 //   net.hpp        Network: links, partitions, clogs, names
+//   disk.hpp       Disk: files and key-value stores, and what a crash leaves of them
+//   fault_plan.hpp FaultPlan: fail or crash in the n-th operation of a disk
 //   work_pool.hpp  workers that take virtual time      random.hpp  seeded keys, the buggifier
 //   testing.hpp    run_test(seed, body) for GoogleTest; not included here
 //

@@ -62,8 +62,11 @@ std::uint64_t run_test(std::uint64_t seed, Task<void> (*body)(World&, Arguments&
 
 /// For lambdas, whose type must become a function pointer first; it can't have captures.
 using TestBody = Task<void> (*)(World&);
+inline std::uint64_t run_test_with(std::uint64_t seed, const WorldOptions& options, TestBody body) {
+  return run_test_with<>(seed, options, body);
+}
 inline std::uint64_t run_test(std::uint64_t seed, TestBody body) {
-  return run_test_with(seed, {}, body);
+  return run_test_with<>(seed, {}, body);
 }
 
 /// The same for each seed from `first` on, stopping at the first that fails.

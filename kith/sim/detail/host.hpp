@@ -23,9 +23,6 @@ struct HostOptions {
   std::uint32_t segment = 0;
 };
 
-inline constexpr std::uint32_t loopback_interface = 1;
-inline constexpr std::uint32_t network_interface = 2;
-
 /// A dial under way. The network knows of it because two sides may dial each other from and to the
 /// same ports, which makes one connection (a simultaneous open).
 struct DialAttempt {
