@@ -29,6 +29,19 @@ inline constexpr std::size_t link_target_bytes_max = 64 * 1024;
 /// Pieces handed to one pwritev.
 inline constexpr std::size_t write_pieces_max = 64;
 
+/// Names asked for at a time; whoever has one more waits for a place.
+inline constexpr std::size_t dns_queries_max = 32;
+/// What is taken from one answer; the rest is dropped. A name has at most 253 bytes (RFC 1035).
+inline constexpr std::size_t dns_addresses_max = 64;
+inline constexpr std::size_t dns_texts_max = 64;
+inline constexpr std::size_t dns_text_bytes_max = 1024;
+inline constexpr std::size_t dns_name_bytes_max = 254;
+/// The first try waits this long for a server, later ones longer; then the query has failed.
+inline constexpr int dns_try_milliseconds = 2000;
+inline constexpr int dns_tries = 3;
+/// UDP answers that fit any path unfragmented (DNS flag day 2020); larger ones come by TCP.
+inline constexpr int dns_udp_bytes_max = 1232;
+
 /// Unsynced changes that a key-value store holds in memory before it writes them out in one go.
 inline constexpr std::size_t held_changes_max = 4096;
 inline constexpr std::size_t held_bytes_max = 1024 * 1024;

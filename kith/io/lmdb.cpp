@@ -58,12 +58,24 @@ struct HeldChanges {
 
   explicit HeldChanges(std::size_t spaces) : of_space(spaces) {}
 
+  bool has_room_for(const Batch& batch) const {
+    return changes + batch.changes().size() <= held_changes_max &&
+           bytes + bytes_of(batch) <= held_bytes_max;
+  }
+
+  /// Overwritten changes go on counting until all is written out.
   void add(const Batch& batch) {
-    for (const Batch::Change& change : batch.changes()) {
+    for (const Batch::Change& change : batch.changes())
       of_space[change.space].insert_or_assign(change.key, change.value);
-      bytes += change.key.size() + (change.value ? change.value->size() : 0);
-      ++changes;
-    }
+    changes += batch.changes().size();
+    bytes += bytes_of(batch);
+  }
+
+  static std::size_t bytes_of(const Batch& batch) {
+    std::size_t sum = 0;
+    for (const Batch::Change& change : batch.changes())
+      sum += change.key.size() + (change.value ? change.value->size() : 0);
+    return sum;
   }
 
   std::vector<Space> of_space;
@@ -203,9 +215,7 @@ class LmdbStore final : public KeyValue {
     std::scoped_lock writing(writer_);
     if (durability == Durability::synced) return write_out(batch);
     // Only the writer changes what is held, so it may read it without the other mutex.
-    bool full = shared_->held->changes + batch.changes().size() > held_changes_max ||
-                shared_->held->bytes > held_bytes_max;
-    if (full) return write_out(batch);
+    if (!shared_->held->has_room_for(batch)) return write_out(batch);
     std::scoped_lock lock(shared_->mutex);
     // Snapshots keep what they saw.
     if (shared_->held.use_count() > 1)

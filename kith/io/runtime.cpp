@@ -66,10 +66,10 @@ std::size_t workers_for(const RuntimeOptions& options) {
 
 /// Members die in reverse: first the threads, last the loop.
 struct Runtime::State {
-  State(port::LogLevels levels, std::size_t workers)
+  State(port::LogLevels levels, std::size_t workers, std::string name_servers)
       : clock(loop),
         prng(random_number(random)),
-        net(loop, clock),
+        net(loop, clock, std::move(name_servers)),
         log(std::move(levels)),
         pool(loop, clock, workers, work_jobs_max),
         env{.executor = loop.get_executor(),
@@ -104,7 +104,8 @@ Runtime::~Runtime() = default;
 Result<Runtime> Runtime::create(const RuntimeOptions& options) {
   KITH_TRY(port::LogLevels levels, levels_for(options));
   try {
-    return Runtime(std::make_unique<State>(std::move(levels), workers_for(options)));
+    return Runtime(
+        std::make_unique<State>(std::move(levels), workers_for(options), options.name_servers));
   } catch (const boost::system::system_error& error) {
     return std::unexpected(Error::from_errno(error.code().value(), "start the event loop"));
   } catch (const std::system_error& error) {

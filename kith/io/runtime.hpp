@@ -23,6 +23,8 @@ struct RuntimeOptions {
   std::size_t workers = 0;
   /// Log levels such as "net=debug,info"; if absent, those of the environment's KITH_LOG.
   std::optional<std::string> log_levels;
+  /// Name servers as "192.0.2.1:53,[2001:db8::1]:53"; empty: the system's.
+  std::string name_servers;
 };
 
 class Runtime {

@@ -13,6 +13,8 @@ namespace kith::io::detail {
 
 using port::Endpoint;
 using port::InterfaceAddress;
+using port::IpAddress;
+using port::IpFamily;
 using port::TcpDialOptions;
 using port::TcpListener;
 using port::TcpListenOptions;
@@ -39,6 +41,15 @@ Result<std::unique_ptr<TcpListener>> LoopNet::listen_tcp(Endpoint local, TcpList
 
 Result<std::unique_ptr<UdpSocket>> LoopNet::bind_udp(Endpoint local, UdpOptions options) {
   return detail::bind_udp(executor_, clock_, local, options);
+}
+
+Task<std::vector<IpAddress>> LoopNet::resolve(std::string name, std::optional<IpFamily> family,
+                                              Instant deadline) {
+  return resolver_.addresses(std::move(name), family, deadline);
+}
+
+Task<std::vector<std::string>> LoopNet::resolve_txt(std::string name, Instant deadline) {
+  return resolver_.texts(std::move(name), deadline);
 }
 
 Result<std::vector<InterfaceAddress>> LoopNet::interfaces() {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <kith/io/detail/dns.hpp>
 #include <kith/port/clock.hpp>
 #include <kith/port/net.hpp>
 
@@ -10,8 +11,11 @@ namespace kith::io::detail {
 
 class LoopNet final : public port::Net {
  public:
-  LoopNet(boost::asio::io_context& loop, port::Clock& clock) noexcept
-      : executor_(loop.get_executor()), clock_(clock) {}
+  /// `name_servers` as Resolver has them.
+  LoopNet(boost::asio::io_context& loop, port::Clock& clock, std::string name_servers)
+      : executor_(loop.get_executor()),
+        clock_(clock),
+        resolver_(loop, clock, std::move(name_servers)) {}
 
   Task<std::unique_ptr<port::TcpStream>> dial_tcp(port::Endpoint remote,
                                                   port::TcpDialOptions options,
@@ -28,6 +32,7 @@ class LoopNet final : public port::Net {
  private:
   boost::asio::io_context::executor_type executor_;
   port::Clock& clock_;
+  Resolver resolver_;
 };
 
 }  // namespace kith::io::detail

@@ -1,0 +1,207 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kith/io/detail/fixture.hpp>
+#include <kith/io/file_system.hpp>
+
+namespace kith::io {
+namespace {
+
+using detail::TemporaryFolder;
+using port::File;
+using port::FileKind;
+using port::OpenMode;
+
+/// The value, or a failed test and an empty one.
+template <class T>
+T value_of(Result<T> result) {
+  if (!result) {
+    ADD_FAILURE() << result.error().message();
+    return T();
+  }
+  return std::move(*result);
+}
+
+void expect_ok(const Result<void>& result) {
+  EXPECT_TRUE(result) << result.error().message();
+}
+
+TEST(PosixFileSystem, ReadsLessOnlyAtTheEnd) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  auto file = value_of(files.open(folder / "a", OpenMode::create));
+  expect_ok(file->write_at(0, as_bytes("0123456789")));
+  Bytes into(4);
+  EXPECT_EQ(value_of(file->read_at(3, into)), 4u);
+  EXPECT_EQ(as_text(into), "3456");
+  EXPECT_EQ(value_of(file->read_at(8, into)), 2u);
+  EXPECT_EQ(as_text(into).substr(0, 2), "89");
+  EXPECT_EQ(value_of(file->read_at(10, into)), 0u);
+  EXPECT_EQ(value_of(file->read_at(1'000'000, into)), 0u);
+  auto impossible = file->read_at(UINT64_MAX - 10, into);
+  EXPECT_FALSE(impossible);
+}
+
+TEST(PosixFileSystem, WritesManyPiecesInARow) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  Bytes content(1'000'000);
+  Prng(1).fill(content);
+  std::vector<ByteView> pieces;
+  Prng prng(2);
+  for (ByteView rest = content; !rest.empty();) {
+    std::size_t size = std::min<std::size_t>(rest.size(), prng.below(1000));
+    pieces.push_back(rest.first(size));
+    rest = rest.subspan(size);
+  }
+  ASSERT_GT(pieces.size(), 1024u);
+  auto file = value_of(files.open(folder / "a", OpenMode::create));
+  expect_ok(file->write_at(5, pieces));
+  expect_ok(file->sync());
+  file->start_writeback(0, 4096);
+  EXPECT_EQ(value_of(file->size()), content.size() + 5);
+  Bytes got(content.size());
+  EXPECT_EQ(value_of(file->read_at(5, got)), got.size());
+  EXPECT_TRUE(got == content);
+  expect_ok(file->truncate(7));
+  EXPECT_EQ(value_of(file->size()), 7u);
+}
+
+TEST(PosixFileSystem, OpenModesDoAsTheySay) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  auto missing = files.open(folder / "a", OpenMode::read);
+  ASSERT_FALSE(missing);
+  EXPECT_TRUE(missing.error().is_errno(ENOENT));
+  EXPECT_NE(missing.error().message().find(folder / "a"), std::string::npos);
+  EXPECT_FALSE(files.open(folder / "a", OpenMode::write));
+  EXPECT_TRUE(files.open(folder / "a", OpenMode::create_new, 0600));
+  EXPECT_EQ(value_of(files.info(folder / "a")).mode, 0600u);
+  auto there = files.open(folder / "a", OpenMode::create_new);
+  ASSERT_FALSE(there);
+  EXPECT_TRUE(there.error().is_errno(EEXIST));
+  auto read_only = value_of(files.open(folder / "a", OpenMode::read));
+  EXPECT_FALSE(read_only->write_at(0, as_bytes("x")));
+}
+
+TEST(PosixFileSystem, APathWithAZeroByteNamesNothing) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  std::string path = (folder / "a") + std::string("\0b", 2);
+  auto file = files.open(path, OpenMode::create);
+  ASSERT_FALSE(file);
+  EXPECT_TRUE(file.error().is_errno(EINVAL));
+  EXPECT_FALSE(files.make_directories(path));
+  EXPECT_TRUE(value_of(files.list(folder.path())).empty());
+}
+
+TEST(PosixFileSystem, MakesListsRenamesAndRemoves) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  expect_ok(files.make_directories(folder / "x/y/z"));
+  expect_ok(files.make_directories(folder / "x/y/z"));
+  expect_ok(files.make_directories(folder / "x/y/z/"));
+  expect_ok(port::replace_file(files, folder / "x/f", as_bytes("one")));
+  expect_ok(files.make_symlink("f", folder / "x/link"));
+  auto entries = value_of(files.list(folder / "x"));
+  std::ranges::sort(entries, {}, &port::DirectoryEntry::name);
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].name, "f");
+  EXPECT_EQ(entries[0].kind, FileKind::regular);
+  EXPECT_EQ(entries[1].name, "link");
+  EXPECT_EQ(entries[1].kind, FileKind::symlink);
+  EXPECT_EQ(entries[2].name, "y");
+  EXPECT_EQ(entries[2].kind, FileKind::directory);
+  EXPECT_EQ(value_of(files.read_link(folder / "x/link")), "f");
+  EXPECT_EQ(value_of(files.info(folder / "x/link")).kind, FileKind::symlink);
+  EXPECT_EQ(value_of(files.info_followed(folder / "x/link")).size_bytes, 3u);
+  expect_ok(files.rename(folder / "x/f", folder / "x/g"));
+  EXPECT_FALSE(files.info_followed(folder / "x/link"));
+  auto full = files.remove(folder / "x");
+  ASSERT_FALSE(full);
+  EXPECT_TRUE(full.error().is_errno(ENOTEMPTY));
+  expect_ok(files.remove(folder / "x/g"));
+  expect_ok(files.remove(folder / "x/y/z"));
+  EXPECT_GT(value_of(files.free_bytes(folder.path())), 0u);
+  auto over_a_file = files.make_directories(folder / "x/link/sub");
+  EXPECT_FALSE(over_a_file);
+}
+
+TEST(PosixFileSystem, ReadsLongLinks) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  std::string target(3000, 't');
+  expect_ok(files.make_symlink(target, folder / "link"));
+  EXPECT_EQ(value_of(files.read_link(folder / "link")), target);
+}
+
+TEST(PosixFileSystem, SetsModeAndTime) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  expect_ok(port::replace_file(files, folder / "f", as_bytes("x")));
+  expect_ok(files.set_mode(folder / "f", 0751));
+  WallTime early(-1'500'000'000ns);
+  expect_ok(files.set_modified(folder / "f", early));
+  auto info = value_of(files.info(folder / "f"));
+  EXPECT_EQ(info.mode, 0751u);
+  EXPECT_EQ(info.modified, early);
+  EXPECT_NE(info.inode, 0u);
+}
+
+TEST(PosixFileSystem, ReplacesAFileInspiteOfAStaleTemporary) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  expect_ok(port::replace_file(files, folder / "f", as_bytes("old content, longer")));
+  value_of(files.open(folder / "f.new", OpenMode::create));
+  expect_ok(port::replace_file(files, folder / "f", as_bytes("new"), 0600));
+  EXPECT_EQ(as_text(value_of(port::read_file(files, folder / "f", 100))), "new");
+  EXPECT_EQ(value_of(files.info(folder / "f")).mode, 0600u);
+  EXPECT_EQ(value_of(files.list(folder.path())).size(), 1u);
+  auto too_large = port::read_file(files, folder / "f", 2);
+  ASSERT_FALSE(too_large);
+  EXPECT_TRUE(too_large.error().is(Errc::limit_exceeded));
+}
+
+TEST(PosixFileSystem, ALockExcludesAnotherOfTheSameProcess) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  auto held = value_of(files.lock(folder / "lock"));
+  auto second = files.lock(folder / "lock");
+  ASSERT_FALSE(second);
+  EXPECT_TRUE(second.error().is(Errc::busy));
+  held.reset();
+  EXPECT_TRUE(files.lock(folder / "lock"));
+}
+
+TEST(PosixFileSystem, ALockEndsWithTheProcessThatHeldIt) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto held = files.lock(folder / "lock");
+    char told = held ? 'y' : 'n';
+    if (::write(ready[1], &told, 1) != 1) ::_exit(1);
+    for (;;)
+      ::pause();
+  }
+  char told = 0;
+  ASSERT_EQ(::read(ready[0], &told, 1), 1);
+  EXPECT_EQ(told, 'y');
+  auto refused = files.lock(folder / "lock");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(Errc::busy));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_TRUE(files.lock(folder / "lock"));
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+}  // namespace
+}  // namespace kith::io
