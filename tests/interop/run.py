@@ -19,7 +19,7 @@ SMOKE_LEAVES_OUT = {"test_harness"}
 
 
 class Result(unittest.TextTestResult):
-    """Counts tests, not their parts: a test with a failed subtest is one failed test."""
+    """Tells how long each test took."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -29,12 +29,14 @@ class Result(unittest.TextTestResult):
         self._started = time.monotonic()
         super().startTest(test)
 
-    def stopTest(self, test):
-        self.stream.writeln(f"    {time.monotonic() - self._started:.1f} s")
-        super().stopTest(test)
+    def addSuccess(self, test):
+        unittest.TestResult.addSuccess(self, test)
+        self.stream.writeln(f"ok ({time.monotonic() - self._started:.1f} s)")
+        self._newline = True
 
 
 def count(result):
+    """Passed, failed and skipped tests. A test with failed parts is one failed test."""
     failed = {id(getattr(test, "test_case", test)) for test, _ in result.failures + result.errors}
     skipped = len(result.skipped)
     # A class whose set-up fails or skips counts as one, and none of its tests has run.

@@ -29,6 +29,8 @@ export function nodeCommands (node, agent) {
 
   node.addEventListener('peer:identify', ({ detail }) => {
     const peer = detail.peerId.toString()
+    // A push tells only some fields again, and in js-libp2p not the observed address.
+    detail.observedAddr ??= identified.get(peer)?.observedAddr
     identified.set(peer, detail)
     waiting.get(peer)?.resolve(detail)
     waiting.delete(peer)

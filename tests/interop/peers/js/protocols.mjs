@@ -163,8 +163,20 @@ class Source {
 
 async function write (stream, piece) {
   if (!stream.send(piece)) {
-    await stream.onDrain()
+    await drained(stream)
   }
+}
+
+/** The stream's own onDrain() waits only the first time: once resolved, its promise stays so. */
+function drained (stream) {
+  const { promise, resolve, reject } = Promise.withResolvers()
+  const onClose = ({ error }) => reject(error ?? new Error('the stream closed'))
+  stream.addEventListener('drain', resolve)
+  stream.addEventListener('close', onClose)
+  return promise.finally(() => {
+    stream.removeEventListener('drain', resolve)
+    stream.removeEventListener('close', onClose)
+  })
 }
 
 async function writeAll (stream, source) {
@@ -248,6 +260,7 @@ export async function serveProtocols (node) {
       try {
         await serve(stream, new Reader(stream), connection.remotePeer.toString())
       } catch (error) {
+        console.error(`${protocol}: ${error.stack}`)
         stream.abort(error)
       }
     }

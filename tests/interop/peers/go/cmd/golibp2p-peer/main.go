@@ -82,6 +82,10 @@ func (n *node) watchIdentify(sub event.Subscription) {
 	for e := range sub.Out() {
 		done := e.(event.EvtPeerIdentificationCompleted)
 		n.idMu.Lock()
+		if done.ObservedAddr == nil {
+			// A push tells only some fields again; that of js-libp2p leaves this one out.
+			done.ObservedAddr = n.identify[done.Peer].ObservedAddr
+		}
 		n.identify[done.Peer] = done
 		close(n.identified)
 		n.identified = make(chan struct{})
