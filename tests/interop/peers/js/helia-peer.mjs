@@ -18,6 +18,8 @@ import { emit, listenArguments, serveStdin } from './control.mjs'
 import { nodeCommands, nodeOptions } from './node.mjs'
 
 const AGENT = 'helia-peer'
+/** Entries of one directory that are fetched at once. */
+const DOWNLOADS_MAX = 64
 
 const blockstore = new MemoryBlockstore()
 const light = createHeliaLight({ datastore: new MemoryDatastore(), blockstore })
@@ -57,10 +59,16 @@ async function download (cid, to, signal) {
     return 1
   }
   await mkdir(to)
+  const running = new Set()
   let files = 0
   for await (const entry of fs.ls(cid, { signal })) {
-    files += await download(entry.cid, join(to, entry.name), signal)
+    const one = download(entry.cid, join(to, entry.name), signal).then(count => { files += count; running.delete(one) })
+    running.add(one)
+    if (running.size >= DOWNLOADS_MAX) {
+      await Promise.race(running)
+    }
   }
+  await Promise.all(running)
   return files
 }
 
