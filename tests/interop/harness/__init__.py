@@ -1,0 +1,1 @@
+"""Starts kith and foreign peers, drives them, and ends them again. Standard library only; ../README.md is the guide."""

@@ -1,0 +1,166 @@
+"""What any two libp2p peers must be able to do with each other, whoever dials."""
+
+import time
+
+from . import environment
+from .data import MIB
+from .peer import Peer
+
+STREAMS = 1_000
+STREAM_BYTES = 1_000
+PERF_BYTES = 4 * MIB if environment.SMOKE else 32 * MIB
+# Divided over both directions it takes minutes with the slowest pair.
+BULK_BYTES = 16 * MIB if environment.SMOKE else 1024 * MIB
+BULK_SECONDS = 300
+STALL_MS = 2_000 if environment.SMOKE else 10_000
+# More than the largest receive window (16 MiB) and all buffers on the way hold.
+STALL_BYTES = 64 * MIB
+HALF_CLOSE_BYTES = 3 * MIB + 5
+
+PING = "/ipfs/ping/1.0.0"
+IDENTIFY = "/ipfs/id/1.0.0"
+ECHO = "/echo/1.0.0"
+
+
+class Libp2pCases:
+    """Mixed into a TestCase with `dialer_kind` and `listener_kind`."""
+
+    dialer_kind = ""
+    listener_kind = ""
+    bulk_bytes = BULK_BYTES
+
+    @classmethod
+    def setUpClass(cls):
+        cls.listener = Peer(cls.listener_kind)
+        cls.addClassCleanup(cls.listener.stop)
+        cls.dialer = Peer(cls.dialer_kind)
+        cls.addClassCleanup(cls.dialer.stop)
+        cls.dialer.connect(cls.listener)
+
+    def setUp(self):
+        self.listener.forget_events()
+        self.dialer.forget_events()
+
+    def each_way(self, check):
+        """Runs check(actor, target). Streams are opened by either side of a connection, whoever dialed it."""
+        for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer)):
+            with self.subTest(actor=f"{actor.kind} ({'dialer' if actor is self.dialer else 'listener'})"):
+                check(actor, target)
+
+    def assert_still_connected(self):
+        """The connection that everything in this test ran on still works, and is the only one."""
+        for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer)):
+            self.assertEqual(len(actor.call("ping", peer=target.id, count=1)["rtt_us"]), 1)
+            self.assertEqual([c["peer"] for c in actor.call("connections")["connections"]], [target.id])
+
+    def assert_delivered(self, reply, size):
+        self.assertEqual(reply["bytes"], size)
+        self.assertEqual(reply["remote_bytes"], size)
+        self.assertEqual(reply["remote_sha256"], reply["sha256"])
+
+    def test_connections_are_seen_from_both_sides(self):
+        for actor, target, direction in ((self.dialer, self.listener, "outbound"), (self.listener, self.dialer, "inbound")):
+            connections = actor.call("connections")["connections"]
+            self.assertEqual([(c["peer"], c["direction"]) for c in connections], [(target.id, direction)])
+
+    def test_identify_tells_protocols_agent_and_addresses(self):
+        def check(actor, target):
+            seen = actor.call("identify", peer=target.id)
+            self.assertEqual(seen["agent"], target.agent)
+            self.assertLessEqual({PING, IDENTIFY, ECHO}, set(seen["protocols"]))
+            self.assertIn(target.addrs[0].partition("/p2p/")[0], [a.partition("/p2p/")[0] for a in seen["listen_addrs"]])
+            self.assertTrue(seen["observed_addr"].startswith("/ip4/127.0.0.1/tcp/"), seen["observed_addr"])
+        self.each_way(check)
+
+    def test_the_dialer_is_observed_under_the_address_that_the_listener_sees(self):
+        seen = self.listener.call("connections")["connections"][0]["addr"].partition("/p2p/")[0]
+        told = self.dialer.call("identify", peer=self.listener.id)["observed_addr"].partition("/p2p/")[0]
+        self.assertEqual(told, seen)
+
+    def test_pings_are_answered(self):
+        def check(actor, target):
+            rtts = actor.call("ping", peer=target.id, count=10)["rtt_us"]
+            self.assertEqual(len(rtts), 10)
+            self.assertTrue(all(rtt >= 0 for rtt in rtts), rtts)
+        self.each_way(check)
+
+    def test_a_thousand_streams_are_open_at_once(self):
+        def check(actor, target):
+            reply = actor.call("open-streams", 120, peer=target.id, count=STREAMS, bytes=STREAM_BYTES)
+            self.assertEqual((reply["streams"], reply["bytes"]), (STREAMS, STREAMS * STREAM_BYTES))
+            self.assert_still_connected()
+        self.each_way(check)
+
+    def test_one_stream_carries_both_directions(self):
+        def check(actor, target):
+            size = PERF_BYTES
+            self.assertEqual(actor.call("open-streams", 120, peer=target.id, count=1, bytes=size)["bytes"], size)
+        self.each_way(check)
+
+    def test_perf_moves_what_was_asked_for(self):
+        def check(actor, target):
+            sizes = [(PERF_BYTES, PERF_BYTES), (PERF_BYTES, 0)]
+            if target.kind != "js":
+                # js-libp2p loses what a stream carries when its end arrives before the protocol is agreed on.
+                sizes += [(0, 1), (1, 0), (0, 0)]
+            for upload, download in sizes:
+                reply = actor.call("perf", 120, peer=target.id, upload=upload, download=download)
+                self.assertEqual((reply["uploaded"], reply["downloaded"]), (upload, download))
+        self.each_way(check)
+
+    def test_bulk_data_goes_each_way_at_once(self):
+        sends = [actor.start("send", BULK_SECONDS, peer=target.id, bytes=self.bulk_bytes)
+                 for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer))]
+        for send in sends:
+            self.assert_delivered(send.result(BULK_SECONDS + 5), self.bulk_bytes)
+        self.assert_still_connected()
+
+    def test_a_reset_ends_the_other_side_and_only_that_stream(self):
+        def check(actor, target):
+            actor.call("reset", peer=target.id, by="local")
+            ended = target.wait_event("stream-end", 10, peer=actor.id, protocol="/reset/1.0.0")
+            self.assertEqual(ended["how"], "reset")
+            self.assertEqual(actor.call("reset", peer=target.id, by="remote")["saw"], "reset")
+            self.assert_still_connected()
+        self.each_way(check)
+
+    def test_a_half_closed_stream_still_carries_the_other_direction(self):
+        def check(actor, target):
+            sent = actor.call("half-close", peer=target.id, bytes=HALF_CLOSE_BYTES)
+            got = target.wait_event("half-close", 10, peer=actor.id)
+            self.assertEqual((got["how"], got["bytes"], got["sha256"]), ("eof", HALF_CLOSE_BYTES, sent["sha256"]))
+            self.assert_still_connected()
+        self.each_way(check)
+
+    def test_a_stalled_reader_holds_back_its_own_stream_alone(self):
+        def check(actor, target):
+            stalled = actor.start("stall", 120, peer=target.id, bytes=STALL_BYTES, stall_ms=STALL_MS)
+            start = time.monotonic()
+            actor.call("open-streams", peer=target.id, count=10, bytes=100_000)
+            self.assert_still_connected()
+            self.assertLess(time.monotonic() - start, STALL_MS / 1000, "the rest waited for the stalled stream")
+            self.assertFalse(stalled.done())
+            reply = stalled.result(125)
+            self.assert_delivered(reply, STALL_BYTES)
+            self.assertGreater(reply["sent_while_stalled"], 0)
+            self.assertLess(reply["sent_while_stalled"], STALL_BYTES)
+            self.assertGreaterEqual(reply["seconds"], STALL_MS / 1000)
+        self.each_way(check)
+
+    def test_zz_a_disconnect_is_seen_by_both_and_a_new_connection_works(self):
+        self.listener.call("disconnect", peer=self.dialer.id)
+        self.dialer.wait_event("disconnected", 10, peer=self.listener.id)
+        self.listener.wait_event("disconnected", 10, peer=self.dialer.id)
+        self.assertEqual(self.dialer.call("connections")["connections"], [])
+        self.dialer.connect(self.listener)
+        self.assert_still_connected()
+
+
+def pair_classes(pairs, bases, module, **attributes):
+    """One test class of that module for each pair (dialer, listener), named after it."""
+    classes = {}
+    for dialer, listener in pairs:
+        name = f"{dialer.capitalize()}Dials{listener.capitalize()}"
+        classes[name] = type(name, (Libp2pCases, *bases),
+                             {"__module__": module, "dialer_kind": dialer, "listener_kind": listener, **attributes})
+    return classes

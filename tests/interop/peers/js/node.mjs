@@ -1,0 +1,98 @@
+// What both JavaScript peers have in common: a TCP, Noise and yamux node that meets nobody by itself.
+import { identify, identifyPush } from '@libp2p/identify'
+import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+
+import { emit } from './control.mjs'
+
+export const STREAMS_MAX = 8192
+
+export function nodeOptions (agent, listen) {
+  return {
+    addresses: { listen },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
+    nodeInfo: { name: agent, version: '0.0.0', userAgent: agent }
+  }
+}
+
+/** The commands about connections, and the events that go with them. */
+export function nodeCommands (node, agent) {
+  const identified = new Map()
+  const waiting = new Map()
+
+  node.addEventListener('peer:identify', ({ detail }) => {
+    const peer = detail.peerId.toString()
+    // A push tells only some fields again, and in js-libp2p not the observed address.
+    detail.observedAddr ??= identified.get(peer)?.observedAddr
+    identified.set(peer, detail)
+    waiting.get(peer)?.resolve(detail)
+    waiting.delete(peer)
+  })
+  node.addEventListener('connection:open', ({ detail }) => {
+    emit({ event: 'connected', peer: detail.remotePeer.toString() })
+  })
+  node.addEventListener('connection:close', ({ detail }) => {
+    emit({ event: 'disconnected', peer: detail.remotePeer.toString() })
+  })
+
+  const addrs = () => node.getMultiaddrs().map(String)
+
+  return {
+    info: () => ({ peer: node.peerId.toString(), addrs: addrs(), agent }),
+
+    'listen-addrs': () => ({ addrs: addrs() }),
+
+    async connect ({ addr }, signal) {
+      const connection = await node.dial(multiaddr(addr), { signal })
+      return { peer: connection.remotePeer.toString() }
+    },
+
+    async disconnect ({ peer }, signal) {
+      await node.hangUp(peerIdFromString(peer), { signal })
+      return {}
+    },
+
+    connections: () => ({
+      connections: node.getConnections().map(c => ({
+        peer: c.remotePeer.toString(), addr: c.remoteAddr.toString(), direction: c.direction
+      }))
+    }),
+
+    async ping ({ peer, count }, signal) {
+      const rtts = []
+      for (let i = 0; i < count; i++) {
+        rtts.push(1000 * await node.services.ping.ping(peerIdFromString(peer), { signal }))
+      }
+      return { rtt_us: rtts }
+    },
+
+    async identify ({ peer }, signal) {
+      if (!identified.has(peer) && !waiting.has(peer)) {
+        waiting.set(peer, Promise.withResolvers())
+      }
+      const result = identified.get(peer) ?? await orAbort(waiting.get(peer).promise, signal)
+      return {
+        protocols: result.protocols,
+        agent: result.agentVersion,
+        protocol_version: result.protocolVersion,
+        listen_addrs: result.listenAddrs.map(String),
+        observed_addr: result.observedAddr?.toString() ?? ''
+      }
+    }
+  }
+}
+
+export function orAbort (promise, signal) {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
+}
