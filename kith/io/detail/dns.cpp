@@ -315,6 +315,11 @@ Task<std::vector<IpAddress>> Resolver::addresses(std::string name, std::optional
   if (!is_name(name)) co_return std::unexpected(Errc::invalid_argument);
   KITH_CO_CHECK(co_await Place::wait_for(*this, deadline));
   Place place(*this);
+  // c-ares 1.18 asks the servers even for numbers if any family will do.
+  if (auto number = IpAddress::parse(name)) {
+    if (family && number->family() != *family) co_return std::unexpected(Errc::not_found);
+    co_return std::vector<IpAddress>(1, *number);
+  }
   auto query = std::make_shared<Query>(executor_, clock_);
   Closing closing(*query);
   KITH_CO_CHECK(query->open(servers_));
