@@ -6,6 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <kith/multiformats/cid.hpp>
+#include <kith/multiformats/seeded_hash.hpp>
 
 namespace kith::multiformats {
 namespace {
@@ -141,6 +142,17 @@ TEST(Cid, IsAKeyOfOrderedAndUnorderedTables) {
   EXPECT_FALSE(Cid());
   EXPECT_TRUE(v0);
   EXPECT_LT(Cid(), v0);
+}
+
+TEST(Cid, HashesDifferentlyWithAnotherSeed) {
+  Cid v0 = Cid::parse(v0_text).value();
+  Cid v1 = Cid::parse(v1_text).value();
+  EXPECT_EQ(SeededHash{1}(v0), SeededHash{1}(v0));
+  EXPECT_NE(SeededHash{1}(v0), SeededHash{2}(v0));
+  EXPECT_NE(SeededHash{1}(v0), SeededHash{1}(v1));
+  std::unordered_set<Cid, SeededHash> table(8, SeededHash{7});
+  table.insert(v0);
+  EXPECT_TRUE(table.contains(v0));
 }
 
 TEST(CidPrefix, GivesBackTheCidWithItsDigest) {

@@ -30,7 +30,8 @@ inline constexpr std::size_t positional_text_bytes_max = 19729;
 
 /// A whole multiaddr. Real ones stay below 400 bytes; garlic64 alone has 387 or more.
 inline constexpr std::size_t multiaddr_bytes_max = 1024;
-/// http-path writes a byte as three characters; everything else writes fewer than four each.
+/// The text of the longest address: names have at most 18 characters and there are at most 32 of
+/// them, and no value but a short one writes more than three characters a byte (http-path).
 inline constexpr std::size_t multiaddr_text_bytes_max = 4 * multiaddr_bytes_max;
 inline constexpr std::size_t multiaddr_components_max = 32;
 /// A host name with its final dot (RFC 1035 section 2.3.4, without the length bytes).

@@ -3,7 +3,7 @@
 //   multibase.hpp   bytes as text in a base the text names      multicodec.hpp  names and codes
 //   multihash.hpp   a digest with its function and length       cid.hpp         content identifiers
 //   peer_id.hpp     libp2p's peer identities          multiaddr.hpp, protocol.hpp  addresses
-//   error.hpp, limits.hpp
+//   error.hpp, limits.hpp, seeded_hash.hpp
 //
 // Everything here is a value: no I/O, no clock, no Boost, safe on any thread. Decoders are strict:
 // binary input that is accepted encodes again to the same bytes, nothing is skipped, and every
@@ -19,3 +19,4 @@
 #include <kith/multiformats/multihash.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/multiformats/protocol.hpp>
+#include <kith/multiformats/seeded_hash.hpp>

@@ -1,4 +1,6 @@
 #include <kith/base/assert.hpp>
+#include <kith/crypto/hash.hpp>
+#include <kith/crypto/keys.hpp>
 #include <kith/multiformats/peer_id.hpp>
 
 namespace kith::multiformats {
@@ -8,6 +10,19 @@ namespace {
 constexpr std::size_t peer_id_text_bytes_max = 1 + 8 * (3 + 2 + inline_public_key_bytes_max);
 
 }  // namespace
+
+PeerId PeerId::from_public_key(ByteView protobuf) {
+  ASSERT(!protobuf.empty());
+  bool inlined = protobuf.size() <= inline_public_key_bytes_max;
+  auto hash = inlined ? Multihash::wrap(Codec::identity, protobuf)
+                      : Multihash::wrap(Codec::sha2_256, crypto::sha256(protobuf));
+  ASSERT(hash.has_value());
+  return PeerId(hash->bytes());
+}
+
+PeerId PeerId::from_public_key(const crypto::PublicKey& key) {
+  return from_public_key(key.encoded());
+}
 
 Decoded<PeerId> PeerId::from_bytes(ByteView whole) {
   KITH_TRY(Multihash hash, Multihash::from_bytes(whole));

@@ -17,12 +17,21 @@
 
 #include <kith/multiformats/cid.hpp>
 
+namespace kith::crypto {
+class PublicKey;
+}
+
 namespace kith::multiformats {
 
 class PeerId {
  public:
   PeerId() noexcept = default;
 
+  /// The id of a public key, given in its protobuf form (crypto::PublicKey writes it): the key
+  /// itself up to inline_public_key_bytes_max bytes, else its sha2-256. `protobuf` isn't empty
+  /// (asserted); that it is a key is the caller's to know.
+  static PeerId from_public_key(ByteView protobuf);
+  static PeerId from_public_key(const crypto::PublicKey& key);
   /// Reads a multihash's bytes, as messages carry them.
   static Decoded<PeerId> from_bytes(ByteView whole);
   static Decoded<PeerId> from_multihash(const Multihash& hash) { return from_bytes(hash.bytes()); }

@@ -47,7 +47,7 @@ std::optional<Ip4> parse_ip4(std::string_view text) noexcept {
   Ip4 out;
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::size_t size = i + 1 < out.size() ? text.find('.') : text.size();
-    if (size == std::string_view::npos || size > 3) return std::nullopt;
+    if (size > 3) return std::nullopt;  // also if there is no dot
     std::string_view part = text.substr(0, size);
     auto value = parse_decimal(part, 255);
     if (!value || (part.size() > 1 && part[0] == '0')) return std::nullopt;

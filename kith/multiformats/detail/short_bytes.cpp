@@ -10,7 +10,7 @@ ShortBytes::ShortBytes(ByteView bytes) {
   std::uint8_t* target = storage_;
   if (bytes.size() > inline_bytes) {
     Block* block = new (::operator new(sizeof(Block) + bytes.size())) Block;
-    std::memcpy(storage_, &block, sizeof(block));
+    std::memcpy(storage_, &block, sizeof(Block*));
     target = block_bytes(block);
   }
   if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size());

@@ -64,7 +64,7 @@ class ShortBytes {
   bool on_heap() const noexcept { return size_ > inline_bytes; }
   Block* block() const noexcept {
     Block* block;
-    std::memcpy(&block, storage_, sizeof(block));
+    std::memcpy(&block, storage_, sizeof(Block*));
     return block;
   }
   static std::uint8_t* block_bytes(Block* block) noexcept {
@@ -77,8 +77,7 @@ class ShortBytes {
 };
 static_assert(sizeof(ShortBytes) == 40);
 
-/// A hash of `bytes` for tables, the same on every run for the same seed. Whoever fills a table
-/// with what strangers choose gives a random seed, or takes an ordered table.
+/// A hash of `bytes` for tables, the same on every run for the same seed.
 std::size_t hash_bytes(ByteView bytes, std::uint64_t seed = 0) noexcept;
 
 }  // namespace kith::multiformats::detail

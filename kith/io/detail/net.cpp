@@ -1,0 +1,65 @@
+#include <cerrno>
+#include <memory>
+
+#include <ifaddrs.h>
+#include <net/if.h>
+
+#include <kith/io/detail/net.hpp>
+#include <kith/io/detail/socket_address.hpp>
+#include <kith/io/detail/tcp.hpp>
+#include <kith/io/detail/udp.hpp>
+
+namespace kith::io::detail {
+
+using port::Endpoint;
+using port::InterfaceAddress;
+using port::TcpDialOptions;
+using port::TcpListener;
+using port::TcpListenOptions;
+using port::TcpStream;
+using port::UdpOptions;
+using port::UdpSocket;
+
+Task<std::unique_ptr<TcpStream>> LoopNet::dial_tcp(Endpoint remote, TcpDialOptions options,
+                                                   Instant deadline) {
+  bool bindable = options.local && options.local->address.family() == remote.address.family();
+  if (bindable) {
+    auto stream = co_await detail::dial_tcp(executor_, clock_, remote, options.local, deadline);
+    if (stream) co_return std::move(*stream);
+    // The port is another's, or this very connection exists or lingers already.
+    bool taken = stream.error().is_errno(EADDRINUSE) || stream.error().is_errno(EADDRNOTAVAIL);
+    if (!taken) co_return std::unexpected(stream.error());
+  }
+  co_return co_await detail::dial_tcp(executor_, clock_, remote, std::nullopt, deadline);
+}
+
+Result<std::unique_ptr<TcpListener>> LoopNet::listen_tcp(Endpoint local, TcpListenOptions options) {
+  return detail::listen_tcp(executor_, clock_, local, options);
+}
+
+Result<std::unique_ptr<UdpSocket>> LoopNet::bind_udp(Endpoint local, UdpOptions options) {
+  return detail::bind_udp(executor_, clock_, local, options);
+}
+
+Result<std::vector<InterfaceAddress>> LoopNet::interfaces() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return std::unexpected(Error::from_errno(errno, "interfaces"));
+  std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, &::freeifaddrs);
+  std::vector<InterfaceAddress> found;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    InterfaceAddress address;
+    address.interface_name = entry->ifa_name;
+    address.interface_index = ::if_nametoindex(entry->ifa_name);
+    address.address = endpoint_of(entry->ifa_addr).address;
+    address.up = (entry->ifa_flags & IFF_UP) != 0;
+    address.loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
+    address.multicast = (entry->ifa_flags & IFF_MULTICAST) != 0;
+    found.push_back(std::move(address));
+  }
+  return found;
+}
+
+}  // namespace kith::io::detail

@@ -1,0 +1,40 @@
+// Limits of io/, with why they are what they are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <kith/base/time.hpp>
+
+namespace kith::io {
+
+/// Jobs given to the worker pool and not done yet; whoever has one more waits for a place.
+inline constexpr std::size_t work_jobs_max = 4096;
+
+/// How long a listener without free file descriptors waits before it tries again.
+inline constexpr Duration accept_pause = 100ms;
+
+/// Connections taken from a listener in a row before other tasks get their turn.
+inline constexpr std::size_t accepts_in_a_row_max = 32;
+
+/// A connection that is silent this long is probed, this often, and given up after this many
+/// unanswered probes. It only catches hosts that vanished; protocols have keep-alives of their own.
+inline constexpr int keepalive_idle_seconds = 60;
+inline constexpr int keepalive_interval_seconds = 15;
+inline constexpr int keepalive_probes = 4;
+
+/// A symlink's target, read whole.
+inline constexpr std::size_t link_target_bytes_max = 64 * 1024;
+
+/// Pieces handed to one pwritev.
+inline constexpr std::size_t write_pieces_max = 64;
+
+/// Unsynced changes that a key-value store holds in memory before it writes them out in one go.
+inline constexpr std::size_t held_changes_max = 4096;
+inline constexpr std::size_t held_bytes_max = 1024 * 1024;
+
+/// Snapshots of one key-value store at a time, and of these the ones kept for reuse when they end.
+inline constexpr unsigned snapshots_max = 1024;
+inline constexpr std::size_t snapshots_kept_max = 64;
+
+}  // namespace kith::io

@@ -1,0 +1,59 @@
+// UDP: datagrams on their way, and the sockets they reach.
+#pragma once
+
+#include <set>
+
+#include <kith/port/event.hpp>
+#include <kith/port/net.hpp>
+#include <kith/sim/detail/host.hpp>
+#include <kith/sim/detail/queue.hpp>
+
+namespace kith::sim {
+
+/// Owned by Network::datagrams_ until it arrives or gets lost.
+struct Datagram final : port::Timer {
+  Datagram(Network& in, Link& over) : network(in), link(over) {}
+  void on_fire() override;
+
+  Network& network;
+  Link& link;
+  port::Endpoint from;
+  port::Endpoint to;
+  Buffer bytes;
+};
+
+class SimUdpSocket final : public port::UdpSocket {
+ public:
+  SimUdpSocket(Host& host, port::Endpoint local);
+  ~SimUdpSocket() override;
+
+  Task<Received> receive(MutableBytes into, Instant deadline) override;
+  Task<void> send(port::Endpoint to, ByteView datagram) override;
+  Result<void> join_multicast(const port::IpAddress& group, std::uint32_t interface_index) override;
+  Result<void> set_multicast(std::uint32_t interface_index, int ttl) override;
+  port::Endpoint local_endpoint() const noexcept override { return local_; }
+  void close() noexcept override;
+
+  bool wants(const port::Endpoint& to) const noexcept;
+  void arrive(port::Endpoint from, ByteView bytes);
+  void die() noexcept;
+
+ private:
+  struct Arrived {
+    port::Endpoint from;
+    Buffer bytes;
+  };
+  void send_to_group(const port::Endpoint& group, ByteView datagram);
+
+  Host& host_;
+  port::Endpoint local_;
+  bool closed_ = false;
+  std::optional<Error> failure_;
+  std::set<port::IpAddress> groups_;
+  std::uint32_t multicast_interface_ = 0;
+  int multicast_ttl_ = 1;
+  Queue<Arrived> arrived_;
+  port::Event readable_;
+};
+
+}  // namespace kith::sim

@@ -1,0 +1,179 @@
+// Network: the wires between the nodes of a world, and the hands that cut them.
+//
+// Each ordered pair of nodes has a Link, drawn from the seed and the pair alone (so that a node
+// more changes no other link) or set by the test. A link delays by its latency and by size / rate,
+// and its rate is shared by everything that uses it. TCP keeps order and loses nothing: behind a
+// cut it waits, is sent again soon after healing, and fails with ETIMEDOUT after `tcp_timeout`.
+// Datagrams are lost, doubled and overtaken as the link's numbers say.
+//
+// Loop thread only; every method takes effect now.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <kith/base/prng.hpp>
+#include <kith/port/net.hpp>
+#include <kith/sim/clock.hpp>
+#include <kith/sim/trace.hpp>
+
+namespace kith::sim {
+
+/// A node's number in its world, from 1.
+using NodeId = std::uint32_t;
+
+struct LinkOptions {
+  Duration latency = 20ms;  ///< one way
+  Duration jitter{0};       ///< up to this much more, drawn for each packet
+  std::uint64_t bytes_per_second = 12'500'000;
+  std::size_t window_bytes = 256 * 1024;  ///< of one TCP stream: on the way, or come and not read
+  double loss = 0;                        ///< of datagrams, each from 0 to 1
+  double duplicate = 0;
+  double reorder = 0;  ///< a datagram is held back by up to four latencies
+};
+
+/// What the seed draws links from.
+struct NetworkOptions {
+  Duration latency_min = 1ms;
+  Duration latency_max = 80ms;
+  Duration jitter_max = 2ms;
+  std::uint64_t bytes_per_second_min = 1'000'000;
+  std::uint64_t bytes_per_second_max = 125'000'000;
+  std::size_t window_bytes_min = 64 * 1024;
+  std::size_t window_bytes_max = 1024 * 1024;
+  double loss_max = 0.02;
+  double duplicate_max = 0.01;
+  double reorder_max = 0.05;
+  /// How often a TCP read returns less than there is.
+  double short_read = 1.0 / 16;
+  Duration tcp_timeout = 15min;
+  /// Datagrams that wait in a socket; later ones are dropped.
+  std::size_t datagrams_max = 256;
+};
+
+/// One direction between two nodes.
+struct Link {
+  NodeId from;
+  NodeId to;
+  LinkOptions options;
+  Prng prng;
+  bool cut = false;
+  Instant clogged_until{};  ///< nothing arrives before
+  Instant free_at{};        ///< when the last byte given to it will have left
+};
+
+class Host;
+class TcpConnection;
+struct DialAttempt;
+struct Datagram;
+
+class Network {
+ public:
+  Network(VirtualClock& clock, Trace& trace, std::uint64_t seed, NetworkOptions options);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  /// Links, both those that exist and those to come.
+  void set_links(const LinkOptions& options);
+  /// The links between two nodes, both ways.
+  void set_link(NodeId a, NodeId b, const LinkOptions& options);
+  void set_link_one_way(NodeId from, NodeId to, const LinkOptions& options);
+  const LinkOptions& link_options(NodeId from, NodeId to) { return link(from, to).options; }
+
+  /// Nothing gets through between `a` and `b` until heal.
+  void cut(NodeId a, NodeId b);
+  void cut_one_way(NodeId from, NodeId to);
+  /// Cuts every link between one group and the other.
+  void partition(std::span<const NodeId> group, std::span<const NodeId> other);
+  /// Cuts `node` off from all others that exist.
+  void isolate(NodeId node);
+  void heal(NodeId a, NodeId b);
+  /// Ends every cut, clog and stall.
+  void heal();
+  /// Whatever would arrive between `a` and `b` arrives `duration` from now at the earliest.
+  void clog(NodeId a, NodeId b, Duration duration);
+  /// Nothing arrives and nothing fails until heal: the link of a peer that has stopped.
+  void stall(NodeId a, NodeId b);
+
+  /// Names for every node. An address record, or a TXT record.
+  void add_name(const std::string& name, const port::IpAddress& address);
+  void add_txt(const std::string& name, const std::string& text);
+  void remove_name(const std::string& name);
+  /// Questions for this name get no answer.
+  void mute_name(const std::string& name);
+
+  /// Two ends of a connection that exists from now on, as if dialed from `from` to port 1 of `to`.
+  std::pair<std::unique_ptr<port::TcpStream>, std::unique_ptr<port::TcpStream>> connect(Host& from,
+                                                                                        Host& to);
+  std::size_t connections() const noexcept { return connections_.size(); }
+  std::uint64_t bytes_delivered() const noexcept { return bytes_delivered_; }
+  std::uint64_t packets_delivered() const noexcept { return packets_delivered_; }
+
+  // What follows is for the simulation's own parts.
+
+  void attach(Host& host);
+  /// The host answers no more. With `lost_power` its peers hear nothing of it, else its connections
+  /// are reset.
+  void detach(Host& host, bool lost_power);
+  /// Everything under way is forgotten, at the end of a world.
+  void drop_everything();
+
+  VirtualClock& clock() noexcept { return clock_; }
+  const NetworkOptions& options() const noexcept { return options_; }
+
+ private:
+  friend class Host;
+  friend class TcpConnection;
+  friend class TcpHalf;
+  friend class SimUdpSocket;
+  friend struct Pipe;
+  friend struct Datagram;
+  friend struct DialAttempt;
+
+  struct Names {
+    std::vector<port::IpAddress> addresses;
+    std::vector<std::string> texts;
+    bool mute = false;
+  };
+
+  Link& link(NodeId from, NodeId to);
+  Host* host(NodeId node) noexcept;
+  Host* host_of(const port::IpAddress& address) noexcept;
+  /// The link isn't cut and its far end is up.
+  bool reachable(const Link& link) noexcept;
+  /// The same, and it isn't clogged.
+  bool open_now(const Link& link) noexcept;
+  /// When `size` bytes given to the link now arrive.
+  Instant arrival(Link& link, std::size_t size);
+  void wake_held();
+  void send_datagram(Link& link, Host& to, port::Endpoint from, port::Endpoint target,
+                     ByteView bytes);
+  std::shared_ptr<TcpConnection> make_connection(Host& from, port::Endpoint from_endpoint, Host& to,
+                                                 port::Endpoint to_endpoint);
+
+  VirtualClock& clock_;
+  Trace& trace_;
+  std::uint64_t seed_;
+  NetworkOptions options_;
+  std::optional<LinkOptions> fixed_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Link>> links_;
+  std::map<NodeId, Host*> hosts_;
+  std::map<port::IpAddress, NodeId> addresses_;
+  std::map<std::string, Names> names_;
+  std::map<std::uint64_t, std::shared_ptr<TcpConnection>> connections_;
+  std::map<std::pair<port::Endpoint, port::Endpoint>, DialAttempt*> dials_;
+  std::set<Datagram*> datagrams_;
+  std::uint64_t next_connection_ = 1;
+  std::uint64_t bytes_delivered_ = 0;
+  std::uint64_t packets_delivered_ = 0;
+};
+
+}  // namespace kith::sim
