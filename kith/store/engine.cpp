@@ -181,7 +181,8 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     const auto& extent = std::get<Extent>(**found);
     auto data = read(hash, extent, verify);
     if (data) {
-      cache_.put(hash, *data, epoch);
+      // Blocks in the user's files aren't cached, so that each read notices a change.
+      if (std::holds_alternative<PackExtent>(extent)) cache_.put(hash, *data, epoch);
       return data;
     }
     // A compaction may have moved the block after we looked it up.

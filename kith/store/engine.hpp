@@ -204,7 +204,8 @@ class Engine {
   /// All blocks; `progress`, if given, is called now and then and ends the work by false.
   Result<VerifyReport> verify(const std::function<bool(const VerifyReport&)>& progress = {});
 
-  /// Packs of which at least `dead_share` (0 to 1) is dead, oldest first.
+  /// Packs of which at least `dead_share` (0 to 1) is dead, newest first, so that no block is moved
+  /// to a pack whose turn is yet to come.
   std::vector<PackId> packs_to_compact(double dead_share) const;
   /// Moves the living blocks of one pack elsewhere and removes the file. Crash-safe: a block is in
   /// its old place or the new one. Errc::corrupt, and the pack stays, if living blocks in it are

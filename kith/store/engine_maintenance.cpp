@@ -1,6 +1,7 @@
 // Listing, verifying and compacting.
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -43,10 +44,12 @@ Result<ListPage> Engine::list(const std::optional<Multihash>& after, std::size_t
   KITH_CHECK(snapshot->scan(blocks_space, from, visit));
   snapshot.reset();
   if (in_memory.empty()) return page;
+  std::optional<Multihash> bound;
+  if (!page.last) bound = page.blocks.back().hash;
   for (const Listed& block : in_memory) {
-    if (page.last || block.hash <= page.blocks.back().hash) page.blocks.push_back(block);
+    if (!bound || block.hash <= *bound) page.blocks.push_back(block);
   }
-  std::ranges::stable_sort(page.blocks, {}, &Listed::hash);
+  std::ranges::sort(page.blocks, {}, &Listed::hash);
   auto twice = std::ranges::unique(page.blocks, {}, &Listed::hash);
   page.blocks.erase(twice.begin(), twice.end());
   return page;
@@ -84,7 +87,7 @@ Result<VerifyReport> Engine::verify(const std::function<bool(const VerifyReport&
 std::vector<PackId> Engine::packs_to_compact(double dead_share) const {
   std::shared_lock hold(table_mutex_);
   std::vector<PackId> packs;
-  for (const auto& [pack, info] : packs_) {
+  for (const auto& [pack, info] : std::views::reverse(packs_)) {
     std::uint64_t dead = info.dead_bytes();
     bool enough = static_cast<double>(dead) >= dead_share * static_cast<double>(info.end);
     if (dead > 0 && enough && !info.removing) packs.push_back(pack);

@@ -120,7 +120,7 @@ Result<void> Engine::adopt(PackId pack, std::uint64_t from, std::uint64_t size, 
     if (found.size() >= adopt_step_blocks) KITH_CHECK(take_in(found, pack, *file));
     return true;
   };
-  KITH_TRY(detail::ScanOutcome outcome, detail::scan_records(*file, from, size, visit));
+  KITH_CHECK(detail::scan_records(*file, from, size, visit));
   KITH_CHECK(take_in(found, pack, *file));
   if (!packs_.contains(pack) && rewrite) {
     // A batch that never became durable, or nothing that isn't elsewhere.
