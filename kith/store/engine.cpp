@@ -130,10 +130,9 @@ Result<Buffer> Engine::read_file_extent(const Multihash& hash, const FileExtent&
   KITH_TRY(FileRow row, file_row(*snapshot, extent.file));
   snapshot.reset();
   auto failed = [&row, &extent](std::string_view what) {
-    return std::unexpected(
-        Error(Errc::corrupt, fmt::format("{} {} (bytes {} to {} were added without copying them)",
-                                         row.path, what, extent.offset,
-                                         extent.offset + extent.bytes)));
+    return std::unexpected(Error(
+        Errc::corrupt, fmt::format("{} {} (bytes {} to {} were added without copying them)",
+                                   row.path, what, extent.offset, extent.offset + extent.bytes)));
   };
   auto info = files_.info_followed(row.path);
   if (!info) {
@@ -218,8 +217,7 @@ Result<Buffer> Engine::get_range(const Multihash& hash, std::uint64_t offset, st
     const auto* place = extent != nullptr ? std::get_if<PackExtent>(extent) : nullptr;
     if (place != nullptr) {
       auto from = static_cast<std::uint32_t>(std::min<std::uint64_t>(offset, place->bytes));
-      auto part =
-          static_cast<std::uint32_t>(std::min<std::uint64_t>(size, place->bytes - from));
+      auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, place->bytes - from));
       auto data = pack_files_.read_range(*place, hash, from, part);
       if (data) return data;
     }
@@ -242,8 +240,7 @@ Result<std::vector<bool>> Engine::has_many(std::span<const Multihash> hashes) {
   return answers;
 }
 
-Result<std::vector<std::optional<std::uint32_t>>> Engine::sizes(
-    std::span<const Multihash> hashes) {
+Result<std::vector<std::optional<std::uint32_t>>> Engine::sizes(std::span<const Multihash> hashes) {
   std::vector<std::optional<std::uint32_t>> answers(hashes.size());
   bool complete = true;
   {
@@ -252,8 +249,8 @@ Result<std::vector<std::optional<std::uint32_t>>> Engine::sizes(
       if (hashes[i].is_identity()) {
         answers[i] = static_cast<std::uint32_t>(hashes[i].digest().size());
       } else if (const Pending* pending = find_pending(hashes[i])) {
-        answers[i] = pending->file ? pending->file->bytes
-                                   : static_cast<std::uint32_t>(pending->data.size());
+        answers[i] =
+            pending->file ? pending->file->bytes : static_cast<std::uint32_t>(pending->data.size());
       } else {
         complete = false;
       }
@@ -285,9 +282,9 @@ Result<PutOutcome> Engine::put(std::span<const NewBlock> blocks) {
   for (const NewBlock& block : blocks) {
     if (block.hash.empty()) return std::unexpected(Errc::invalid_argument);
     if (block.data.size() > ipld::block_bytes_max) {
-      return std::unexpected(Error(
-          Errc::limit_exceeded, fmt::format("a block of {} bytes; blocks have at most {}",
-                                            block.data.size(), ipld::block_bytes_max)));
+      return std::unexpected(
+          Error(Errc::limit_exceeded, fmt::format("a block of {} bytes; blocks have at most {}",
+                                                  block.data.size(), ipld::block_bytes_max)));
     }
     if (block.hash.is_identity()) {
       ++inherent;
@@ -402,9 +399,8 @@ Result<void> Engine::commit_pending() {
     if (!entry.dropped) entries.push_back(&entry);
   }
   // The index takes sorted keys faster.
-  std::ranges::sort(entries, {}, [](const Pending* entry) -> const Multihash& {
-    return entry->hash;
-  });
+  std::ranges::sort(entries, {},
+                    [](const Pending* entry) -> const Multihash& { return entry->hash; });
   Change change;
   change.state = state_;
   KITH_TRY(auto snapshot, index_->snapshot());

@@ -16,16 +16,16 @@
 //
 // Failures. If writing, syncing or committing fails (no space, bad disk), the call says so, the
 // blocks stay in memory and readable, and the next sync writes all of them again: after a failed
-// data sync to a new pack, since the system may have dropped the pages of the old one. put() refuses
-// with the sync's error once twice unsynced_bytes_max wait. Nothing that was acknowledged is touched
-// by any of this.
+// data sync to a new pack, since the system may have dropped the pages of the old one. put()
+// refuses with the sync's error once twice unsynced_bytes_max wait. Nothing that was acknowledged
+// is touched by any of this.
 //
 // Recovery, at open. Each pack's durable end is in the index, so nothing is scanned after a clean
-// stop. Only if the newest pack is longer than its durable end, or a pack isn't in the index at all,
-// that part is scanned: good records whose bytes have the right hash are taken in (written once
-// more, synced, committed), the rest is cut off or left as dead bytes. The same makes a lost index
-// anew from all packs; blocks deleted before come back then, and what was added without copying is
-// forgotten.
+// stop. Only if the newest pack is longer than its durable end, or a pack isn't in the index at
+// all, that part is scanned: good records whose bytes have the right hash are taken in (written
+// once more, synced, committed), the rest is cut off or left as dead bytes. The same makes a lost
+// index anew from all packs; blocks deleted before come back then, and what was added without
+// copying is forgotten.
 //
 // The user's own files (put_file_ranges): path, range and stamp (size, mtime, device, inode) are
 // kept, not the bytes. Every read of such a block hashes what it read, so a change behind our back
@@ -35,11 +35,12 @@
 // Removal takes a block out of the index; its bytes are dead until compact() has copied what lives
 // in the pack and removed the file.
 //
-// Limits: limits.hpp and EngineOptions. Memory: the pending batches (up to twice unsynced_bytes_max,
-// and one put), the block cache, a scan's window; the index's pages are the key-value store's.
-// Thread: every method may be called from several workers at once. Errors: Errc::not_found,
-// Errc::corrupt (with the file's name), Errc::limit_exceeded, Errc::unsupported (a later format, an
-// unknown hash function), Errc::busy (another process has the store), and the ports' own.
+// Limits: limits.hpp and EngineOptions. Memory: the pending batches (up to twice
+// unsynced_bytes_max, and one put), the block cache, a scan's window; the index's pages are the
+// key-value store's. Thread: every method may be called from several workers at once. Errors:
+// Errc::not_found, Errc::corrupt (with the file's name), Errc::limit_exceeded, Errc::unsupported (a
+// later format, an unknown hash function), Errc::busy (another process has the store), and the
+// ports' own.
 #pragma once
 
 #include <functional>
@@ -113,7 +114,7 @@ struct ListPage {
 
 struct StoreStat {
   std::uint64_t blocks = 0;
-  std::uint64_t bytes = 0;       ///< of blocks, without headers; those in the user's files too
+  std::uint64_t bytes = 0;        ///< of blocks, without headers; those in the user's files too
   std::uint64_t file_blocks = 0;  ///< of these, in the user's own files
   std::uint64_t file_bytes = 0;
   std::uint64_t unsynced_blocks = 0;
@@ -218,11 +219,11 @@ class Engine {
  private:
   struct Pending {
     Multihash hash;
-    Buffer data;                     ///< for a pack
-    std::optional<FileExtent> file;  ///< for a user's file
+    Buffer data;                       ///< for a pack
+    std::optional<FileExtent> file;    ///< for a user's file
     std::optional<PackExtent> placed;  ///< where it is durable, if only the commit failed
     bool replaces = false;             ///< the index may have an extent for it
-    bool dropped = false;            ///< removed before it was synced
+    bool dropped = false;              ///< removed before it was synced
   };
   /// Blocks in memory, in the order of their coming.
   struct PendingBatch {
@@ -327,7 +328,7 @@ class Engine {
   PackId current_pack_ = 0;
   std::uint64_t current_end_ = 0;  // behind the last record that was synced
   bool current_is_new_ = false;    // its name isn't durable yet
-  PackId last_pack_ = 0;         // the highest number ever used
+  PackId last_pack_ = 0;           // the highest number ever used
 };
 
 }  // namespace kith::store

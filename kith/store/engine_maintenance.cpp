@@ -21,8 +21,8 @@ Result<ListPage> Engine::list(const std::optional<Multihash>& after, std::size_t
       for (const auto& [hash, index] : batch->by_hash) {
         const Pending& entry = batch->entries[index];
         if (after && hash <= *after) continue;
-        in_memory.push_back({hash, entry.file ? entry.file->bytes
-                                              : static_cast<std::uint32_t>(entry.data.size())});
+        in_memory.push_back(
+            {hash, entry.file ? entry.file->bytes : static_cast<std::uint32_t>(entry.data.size())});
       }
     }
   }

@@ -103,8 +103,8 @@ Result<void> Engine::adopt(PackId pack, std::uint64_t from, std::uint64_t size, 
   KITH_TRY(std::size_t got, file->read_at(0, header));
   auto number = decode_pack_header(ByteView(header).first(got));
   if (!number && number.error() == FormatError::unknown_kind) {
-    return std::unexpected(Error(Errc::unsupported, pack_files_.path(pack) +
-                                                        " was written by a later version"));
+    return std::unexpected(
+        Error(Errc::unsupported, pack_files_.path(pack) + " was written by a later version"));
   }
   if (!number || *number != pack) KITH_CHECK(file->write_at(0, encode_pack_header(pack)));
 

@@ -1,7 +1,7 @@
+#include <map>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include <map>
 
 #include <kith/store/detail/namespaces.hpp>
 #include <kith/store/test_store.hpp>
@@ -382,8 +382,8 @@ TEST_F(EngineFilesTest, NoticesAChangeBehindItsBackAndNamesTheFile) {
   EXPECT_OK(engine().sync());
   EXPECT_OK(machine.disk.damage(film.path, 1500, Bytes(1, 0xee)));
   EXPECT_OK(engine().get(film.ranges[0].hash));
-  for (auto outcome : {engine().get(film.ranges[1].hash),
-                       engine().get_range(film.ranges[1].hash, 0, 10)}) {
+  for (auto outcome :
+       {engine().get(film.ranges[1].hash), engine().get_range(film.ranges[1].hash, 0, 10)}) {
     ASSERT_FALSE(outcome);
     EXPECT_TRUE(outcome.error().is(Errc::corrupt));
     EXPECT_NE(outcome.error().message().find(film.path), std::string::npos);
@@ -407,8 +407,7 @@ TEST_F(EngineFilesTest, NoticesAFileThatIsGoneShorterOrNoFile) {
 TEST_F(EngineFilesTest, TakesABlockAnewWhenItsFileHasChanged) {
   EXPECT_OK(add());
   EXPECT_OK(engine().sync());
-  NewBlock copy{film.ranges[1].hash,
-                Buffer::copy_of(ByteView(film.content).subspan(1000, 1000))};
+  NewBlock copy{film.ranges[1].hash, Buffer::copy_of(ByteView(film.content).subspan(1000, 1000))};
   EXPECT_EQ(engine().put(std::span(&copy, 1))->known, 1U);
   EXPECT_OK(machine.write_file(film.path, Bytes(3000, 1)));
   EXPECT_EQ(engine().put(std::span(&copy, 1))->stored, 1U);

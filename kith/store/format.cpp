@@ -54,8 +54,7 @@ class Reader {
   std::uint64_t number() noexcept {
     auto value = take_varint(in_);
     if (value) return *value;
-    fail(value.error() == VarintError::truncated ? FormatError::truncated
-                                                 : FormatError::bad_value);
+    fail(value.error() == VarintError::truncated ? FormatError::truncated : FormatError::bad_value);
     return 0;
   }
   std::uint64_t number_up_to(std::uint64_t limit) noexcept {

@@ -1,5 +1,5 @@
-// For the store's own tests: blocks from numbers, and a store on a simulated disk that can crash and
-// open again.
+// For the store's own tests: blocks from numbers, and a store on a simulated disk that can crash
+// and open again.
 #pragma once
 
 #include <memory>
@@ -95,9 +95,9 @@ struct Machine {
   std::unique_ptr<Engine> engine;
 };
 
-#define EXPECT_OK(...)                                                        \
-  do {                                                                        \
-    if (auto outcome_ = (__VA_ARGS__); !outcome_)                             \
+#define EXPECT_OK(...)                                                     \
+  do {                                                                     \
+    if (auto outcome_ = (__VA_ARGS__); !outcome_)                          \
       ADD_FAILURE() << #__VA_ARGS__ << ": " << outcome_.error().message(); \
   } while (false)
 

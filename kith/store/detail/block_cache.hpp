@@ -13,8 +13,8 @@ namespace kith::store::detail {
 
 class BlockCache {
  public:
-  /// Keeps blocks up to `block_bytes_max` while they have at most `bytes_max` in sum, with about 200
-  /// bytes of bookkeeping each. 0: keeps none.
+  /// Keeps blocks up to `block_bytes_max` while they have at most `bytes_max` in sum, with about
+  /// 200 bytes of bookkeeping each. 0: keeps none.
   BlockCache(std::uint64_t bytes_max, std::size_t block_bytes_max) noexcept
       : bytes_max_(bytes_max), block_bytes_max_(block_bytes_max) {}
 

@@ -83,9 +83,9 @@ Result<Buffer> PackFiles::read_record(const PackExtent& extent, const Multihash&
   auto header = decode_record(record.view().first(got));
   if (!header || header->key != key || header->data_bytes != extent.bytes) {
     std::string why(header ? "another block is there" : Error(header.error()).message());
-    return std::unexpected(Error(
-        Errc::corrupt,
-        fmt::format("{}, {} bytes at {} ({})", path(extent.pack), got, extent.offset, why)));
+    return std::unexpected(
+        Error(Errc::corrupt,
+              fmt::format("{}, {} bytes at {} ({})", path(extent.pack), got, extent.offset, why)));
   }
   return std::move(record).slice(head, extent.bytes);
 }
