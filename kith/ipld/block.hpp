@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <kith/base/buffer.hpp>
+#include <kith/base/time.hpp>
 #include <kith/multiformats/cid.hpp>
 #include <kith/port/task.hpp>
 

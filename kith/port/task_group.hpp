@@ -32,7 +32,8 @@ class TaskGroup {
   /// where they matter.
   bool spawn(Task<void> task);
 
-  /// Cancels every child and refuses new ones. Children that ignore it keep join_shielded waiting.
+  /// Cancels every child and refuses new ones. A child that has not started yet never does.
+  /// Children that ignore it keep join_shielded waiting.
   void cancel() noexcept;
 
   /// Waits until no child is left, also if the calling task is cancelled.
@@ -47,6 +48,7 @@ class TaskGroup {
 
  private:
   struct State;
+  struct Ended;
   std::unique_ptr<State> state_;
 };
 
