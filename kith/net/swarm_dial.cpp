@@ -99,21 +99,19 @@ Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream) {
 }
 
 UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream& stream) {
-  UpgradeOptions options;
-  options.direction = direction;
+  UpgradeOptions options{.direction = direction, .identity = identity_};
   options.local_address = tcp_address(stream.local_endpoint());
   options.remote_address = tcp_address(stream.remote_endpoint());
-  options.streams_inbound_max = limits_.streams_inbound_per_connection_max;
+  options.limits.streams_inbound_max = limits_.streams_inbound_per_connection_max;
   options.memory = &memory_;
-  options.memory_bytes_max = limits_.memory_bytes_per_peer_max;
+  options.deadline = env_.clock.now() + handshake_timeout;
   return options;
 }
 
 Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream) {
   UpgradeOptions options = upgrade_options(Direction::inbound, *stream);
-  Instant deadline = env_.clock.now() + handshake_timeout;
   KITH_CO_TRY(std::unique_ptr<Connection> connection,
-              co_await upgrade(env_, std::move(stream), identity_, std::move(options), deadline));
+              co_await upgrade(env_, std::move(stream), std::move(options)));
   if (connection->remote_peer() == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (gater_ != nullptr && !gater_->allow_peer(connection->remote_peer(), Direction::inbound,
                                                connection->remote_address())) {
@@ -248,8 +246,7 @@ Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr add
               co_await env_.net.dial_tcp(*remote, options, deadline));
   UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream);
   upgrading.expected_peer = peer;
-  Instant upgraded_by = env_.clock.now() + handshake_timeout;
-  co_return co_await upgrade(env_, std::move(stream), identity_, std::move(upgrading), upgraded_by);
+  co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));
 }
 
 std::optional<port::Endpoint> Swarm::dial_from(const port::Endpoint& remote) const {

@@ -46,10 +46,10 @@ struct Pair {
   Task<void> upgrade_both(sim::World& world, UpgradeOptions near_options,
                           UpgradeOptions far_options) {
     auto [near_stream, far_stream] = world.connect(dialer, listener);
-    tasks.spawn(upgrade_into(dialer.env(), std::move(near_stream), std::move(near_options), near,
-                             done));
-    tasks.spawn(upgrade_into(listener.env(), std::move(far_stream), std::move(far_options), far,
-                             done));
+    tasks.spawn(
+        upgrade_into(dialer.env(), std::move(near_stream), std::move(near_options), near, done));
+    tasks.spawn(
+        upgrade_into(listener.env(), std::move(far_stream), std::move(far_options), far, done));
     co_return co_await tasks.join_shielded();
   }
 
@@ -63,8 +63,11 @@ struct Pair {
 
 Task<void> echo_once(Connection& connection, port::Clock& clock) {
   KITH_CO_TRY(auto raw, co_await connection.accept_stream());
-  std::function<bool(std::string_view)> supports = [](std::string_view id) { return id == "/echo"; };
-  KITH_CO_TRY(auto stream, co_await negotiate_inbound(clock, std::move(raw), std::move(supports), never));
+  std::function<bool(std::string_view)> supports = [](std::string_view id) {
+    return id == "/echo";
+  };
+  KITH_CO_TRY(auto stream,
+              co_await negotiate_inbound(clock, std::move(raw), std::move(supports), never));
   for (;;) {
     KITH_CO_TRY(Buffer part, co_await stream->read_buffer(SIZE_MAX));
     if (part.empty()) break;
