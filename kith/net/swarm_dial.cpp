@@ -174,9 +174,11 @@ Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
   auto raced = co_await race_attempts(race, std::move(addresses));
   race.attempts.cancel();
   co_await race.attempts.join_shielded();
-  if (!raced) co_return std::unexpected(raced.error());
-
-  // The peer may have reached us meanwhile; then both connections live until one is idle.
+  if (!raced) {
+    // The peer may have reached us meanwhile.
+    if (Link* link = best_link(peer)) co_return link->id;
+    co_return std::unexpected(raced.error());
+  }
   if (gater_ != nullptr &&
       !gater_->allow_peer(peer, Direction::outbound, race.winner->remote_address())) {
     co_return std::unexpected(Errc::refused);
@@ -240,10 +242,26 @@ Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr add
   if (!remote) co_return std::unexpected(SwarmError::no_transport);
   bool local = remote->address.is_loopback() || remote->address.is_private();
   Instant deadline = env_.clock.now() + (local ? dial_timeout_local : dial_timeout);
+  std::optional<port::Endpoint> local_end = dial_from(*remote);
+  auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline);
+  bool again = !dialed && local_end && !dialed.error().is(Errc::cancelled) &&
+               !dialed.error().is(Errc::timed_out);
+  if (!again) co_return dialed;
+  // When both sides dial each other from their listening ports at the same moment, TCP makes one
+  // connection in which both think they dialed, and the handshake fails on both. Another port and a
+  // moment's patience of random length end that.
+  Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
+  KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
+  co_return co_await dial_endpoint(peer, *remote, std::nullopt, deadline);
+}
+
+Task<std::unique_ptr<Connection>> Swarm::dial_endpoint(PeerId peer, port::Endpoint remote,
+                                                       std::optional<port::Endpoint> local,
+                                                       Instant deadline) {
   port::TcpDialOptions options;
-  options.local = dial_from(*remote);
+  options.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
-              co_await env_.net.dial_tcp(*remote, options, deadline));
+              co_await env_.net.dial_tcp(remote, options, deadline));
   UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream);
   upgrading.expected_peer = peer;
   co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));
