@@ -323,6 +323,7 @@ class Trial {
       fault("counts " + std::to_string(stat->blocks) + " blocks where there are " +
             std::to_string(page->blocks.size()));
     }
+    if (!engine_->open_report().damaged_packs.empty()) fault("misses a pack");
     if (report->damaged_blocks > 0) fault("damaged: " + report->damaged[0].why.message());
   }
 
