@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -23,32 +24,54 @@ constexpr std::size_t steps = 40;
 constexpr std::uint64_t first_in_file = 36;  // from here on blocks also exist in the user's file
 constexpr std::size_t file_block_bytes = 700;
 
-/// A file system that forgets to sync, for the test of the test.
-class ForgetfulFile final : public port::File {
+/// How a trial's file system differs from the simulated one.
+struct Tampering {
+  bool forgetful = false;               ///< syncs of files do nothing: for the test of the test
+  std::optional<std::uint64_t> die_at;  ///< the program is killed before this change to the disk
+  std::function<void()> die;
+
+  void before_change() {
+    if (die_at && changes_++ == *die_at) die();
+  }
+
+ private:
+  std::uint64_t changes_ = 0;
+};
+
+class TamperedFile final : public port::File {
  public:
-  explicit ForgetfulFile(std::unique_ptr<port::File> file) : file_(std::move(file)) {}
+  TamperedFile(std::unique_ptr<port::File> file, Tampering& tampering)
+      : file_(std::move(file)), tampering_(tampering) {}
   Result<std::size_t> read_at(std::uint64_t offset, MutableBytes into) override {
     return file_->read_at(offset, into);
   }
   Result<void> write_at(std::uint64_t offset, std::span<const ByteView> pieces) override {
+    tampering_.before_change();
     return file_->write_at(offset, pieces);
   }
-  Result<void> sync() override { return {}; }
+  Result<void> sync() override {
+    tampering_.before_change();
+    return tampering_.forgetful ? Result<void>() : file_->sync();
+  }
   void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
   Result<std::uint64_t> size() override { return file_->size(); }
-  Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<void> truncate(std::uint64_t size) override {
+    tampering_.before_change();
+    return file_->truncate(size);
+  }
 
  private:
   std::unique_ptr<port::File> file_;
+  Tampering& tampering_;
 };
 
-class ForgetfulFiles final : public port::FileSystem {
+class TamperedFiles final : public port::FileSystem {
  public:
-  explicit ForgetfulFiles(sim::Disk& disk) : files_(disk) {}
+  TamperedFiles(sim::Disk& disk, Tampering& tampering) : files_(disk), tampering_(tampering) {}
   Result<std::unique_ptr<port::File>> open(const std::string& path, port::OpenMode open_mode,
                                            std::uint32_t mode) override {
     KITH_TRY(auto file, files_.open(path, open_mode, mode));
-    return std::make_unique<ForgetfulFile>(std::move(file));
+    return std::make_unique<TamperedFile>(std::move(file), tampering_);
   }
   Result<port::FileInfo> info(const std::string& path) override { return files_.info(path); }
   Result<port::FileInfo> info_followed(const std::string& path) override {
@@ -63,8 +86,12 @@ class ForgetfulFiles final : public port::FileSystem {
   Result<void> rename(const std::string& from, const std::string& to) override {
     return files_.rename(from, to);
   }
-  Result<void> remove(const std::string& path) override { return files_.remove(path); }
+  Result<void> remove(const std::string& path) override {
+    tampering_.before_change();
+    return files_.remove(path);
+  }
   Result<void> sync_directory(const std::string& path) override {
+    tampering_.before_change();
     return files_.sync_directory(path);
   }
   Result<std::string> read_link(const std::string& path) override { return files_.read_link(path); }
@@ -83,9 +110,11 @@ class ForgetfulFiles final : public port::FileSystem {
   Result<std::uint64_t> free_bytes(const std::string& path) override {
     return files_.free_bytes(path);
   }
+  void die() { files_.die(); }
 
  private:
   sim::SimFileSystem files_;
+  Tampering& tampering_;
 };
 
 /// What a block must be for whoever was told about it.
@@ -99,6 +128,7 @@ struct Faults {
   std::optional<std::uint64_t> crash_at;
   std::optional<std::uint64_t> fail_at;
   int error = EIO;
+  std::optional<std::uint64_t> die_at;
   bool forgetful = false;
 };
 
@@ -107,6 +137,13 @@ class Trial {
  public:
   Trial(std::uint64_t seed, const Faults& faults)
       : faults_(faults), prng_(seed), disk_(Prng(seed + 1000)) {
+    tampering_.forgetful = faults.forgetful;
+    tampering_.die_at = faults.die_at;
+    tampering_.die = [this] {
+      files_->die();
+      key_values_->die();
+      dead_ = true;
+    };
     owed_.fill(Owed::absence);
     options_ = small_options();
     options_.unsynced_bytes_max = 4 * 1024;
@@ -124,14 +161,15 @@ class Trial {
       disk_.faults().fail_at(*faults_.fail_at + disk_.faults().operations(), faults_.error);
     }
     if (start()) {
-      for (std::size_t i = 0; i < steps && !disk_.faults().crashed() && fault_.empty(); ++i) {
+      for (std::size_t i = 0; i < steps && !over() && fault_.empty(); ++i) {
         step();
-        if (!disk_.faults().crashed()) check_readable();
+        if (!over()) check_readable();
       }
-    } else if (!disk_.faults().crashed() && !start_again() && !disk_.faults().crashed()) {
+    } else if (!over() && !start_again() && !disk_.faults().crashed()) {
       return "can't be opened after one failure";
     }
-    stopped_ = disk_.faults().crashed();
+    stopped_ = over();
+    if (dead_) check_after_kill();
     if (!stopped_ && fault_.empty() && faults_.fail_at) sync_at_last();
     // Some recoveries crash, too.
     for (int again = 0; again < 2 && fault_.empty(); ++again) {
@@ -161,11 +199,7 @@ class Trial {
   bool start() {
     engine_.reset();
     key_values_ = std::make_unique<sim::SimKeyValueFactory>(disk_);
-    if (faults_.forgetful) {
-      files_ = std::make_unique<ForgetfulFiles>(disk_);
-    } else {
-      files_ = std::make_unique<sim::SimFileSystem>(disk_);
-    }
+    files_ = std::make_unique<TamperedFiles>(disk_, tampering_);
     auto opened = Engine::open(*files_, *key_values_, options_);
     if (!opened) {
       why_ = opened.error().message();
@@ -184,6 +218,22 @@ class Trial {
     for (std::uint64_t number : accepted_)
       owed_[number] = Owed::nothing;
     accepted_.clear();
+  }
+
+  bool over() { return dead_ || disk_.faults().crashed(); }
+
+  /// The program comes back on a machine that went on: what it wrote is still to be seen, but not
+  /// on the medium; what is then served must not go with the power.
+  void check_after_kill() {
+    for (std::uint64_t number : accepted_)
+      owed_[number] = Owed::nothing;
+    accepted_.clear();
+    if (!start()) return fault("can't be opened after being killed: " + why_);
+    check_all();
+    for (std::uint64_t number = 0; number < numbers; ++number) {
+      auto there = engine_->has(blocks_[number].hash);
+      if (there && *there) owed_[number] = Owed::presence;
+    }
   }
 
   void fault(std::string what) {
@@ -346,12 +396,14 @@ class Trial {
   std::vector<NewBlock> blocks_;
   std::array<Owed, numbers> owed_;
   std::set<std::uint64_t> accepted_;  // put, and not yet synced
-  std::unique_ptr<port::FileSystem> files_;
+  Tampering tampering_;
+  std::unique_ptr<TamperedFiles> files_;
   std::unique_ptr<sim::SimKeyValueFactory> key_values_;
   std::unique_ptr<Engine> engine_;
   std::string fault_;
   std::string why_;
   bool stopped_ = false;
+  bool dead_ = false;
 };
 
 /// More seeds by hand: KITH_STORE_SEEDS=1000 store_test --gtest_filter='StoreCrash*'
@@ -403,6 +455,22 @@ TEST(StoreCrash, KeepsWhatItAcknowledgedWhenAFailureIsFollowedByACrash) {
     Trial trial(seed, faults);
     ASSERT_EQ(trial.run(), "") << "seed " << seed;
   }
+}
+
+TEST(StoreCrash, KeepsWhatItAcknowledgedWhereverItIsKilled) {
+  std::uint64_t seeds = seeds_or(40);
+  std::uint64_t trials = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (std::uint64_t at = 0; at < operations_max; ++at) {
+      Faults faults;
+      faults.die_at = at;
+      Trial trial(seed, faults);
+      ASSERT_EQ(trial.run(), "") << "seed " << seed << ", killed before change " << at;
+      ++trials;
+      if (!trial.stopped()) break;
+    }
+  }
+  EXPECT_GT(trials, seeds * 20);
 }
 
 TEST(StoreCrash, TheTestFindsAForgottenSync) {
