@@ -69,7 +69,9 @@ find_go() {
 
 build_go_program() {
   find_go
-  (cd "$peers/go" && CGO_ENABLED=0 "$go" build -p "$jobs" -trimpath -buildvcs=false -o "$out/$1" "$2")
+  # What it downloads, hundreds of lines, is of interest only if it fails.
+  (cd "$peers/go" && CGO_ENABLED=0 "$go" build -p "$jobs" -trimpath -buildvcs=false -o "$out/$1" "$2") > "$out/$1.log" 2>&1 ||
+    { cat "$out/$1.log" >&2; fail "go build $2 failed"; }
 }
 
 build_go() {
