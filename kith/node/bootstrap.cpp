@@ -58,7 +58,8 @@ Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Mult
       std::vector<Candidate> next = candidates(env, swarm, by_peer);
       if (next.size() > bootstrap_dials_at_once) next.resize(bootstrap_dials_at_once);
       port::TaskGroup dials(env.executor, env.clock, bootstrap_dials_at_once);
-      for (Candidate& candidate : next) dials.spawn(dial(env, swarm, std::move(candidate)));
+      for (Candidate& candidate : next)
+        dials.spawn(dial(env, swarm, std::move(candidate)));
       auto joined = co_await dials.join();
       dials.cancel();
       co_await dials.join_shielded();

@@ -1,6 +1,7 @@
-// Bootstrap: keeps a node in touch with the network. While it has fewer than peers_wanted connections it dials peers of its
-// bootstrap list and peers it knew before, a few at a time, and waits longer after each round that brings none. An empty
-// list is fine: then there are only the remembered peers, and those who connect to us. Loop thread only.
+// Bootstrap: keeps a node in touch with the network. While it has fewer than peers_wanted
+// connections it dials peers of its bootstrap list and peers it knew before, a few at a time, and
+// waits longer after each round that brings none. An empty list is fine: then there are only the
+// remembered peers, and those who connect to us. Loop thread only.
 #pragma once
 
 #include <vector>

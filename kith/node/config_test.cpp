@@ -1,6 +1,5 @@
-#include <gtest/gtest.h>
-
 #include <boost/json.hpp>
+#include <gtest/gtest.h>
 
 #include <kith/node/config.hpp>
 
@@ -24,7 +23,8 @@ TEST(Config, TheTestProfileStaysOnLoopback) {
   EXPECT_FALSE(settings->mdns);
   for (const auto& list :
        {settings->swarm_addresses, settings->api_addresses, settings->gateway_addresses}) {
-    for (const auto& address : list) EXPECT_TRUE(address.is_loopback()) << address.to_string();
+    for (const auto& address : list)
+      EXPECT_TRUE(address.is_loopback()) << address.to_string();
   }
 }
 

@@ -1,8 +1,9 @@
-// Node: one running kith, wired by hand: home, store, swarm, identify, exchange. Everything above (commands, gateway) gets
-// what it needs from here.
+// Node: one running kith, wired by hand: home, store, swarm, identify, exchange. Everything above
+// (commands, gateway) gets what it needs from here.
 //
-// A node is online (it listens, dials and exchanges blocks) or offline (the store alone). It is made by start() and must be
-// ended by stop_shielded() before it is destroyed. Ownership is the order of the members. Loop thread only.
+// A node is online (it listens, dials and exchanges blocks) or offline (the store alone). It is
+// made by start() and must be ended by stop_shielded() before it is destroyed. Ownership is the
+// order of the members. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -48,8 +49,12 @@ class Node {
   bool online() const noexcept { return network_ != nullptr; }
 
   store::BlockStore& store() noexcept { return *store_; }
-  /// Where commands read: the store, and the network behind it if the node is online.
-  ipld::BlockSource& blocks() noexcept;
+  /// What one command reads through: the store, and peers behind it if the node is online. It dies
+  /// before the node. Without `fetch` it is the store alone.
+  std::unique_ptr<ipld::BlockSource> open_source(bool fetch = true);
+  /// Tells peers that wait for these blocks that they are here: after they came into the store by
+  /// an import.
+  void announce_blocks(std::span<const ipld::Block> blocks);
 
   /// Only of an online node (asserted).
   net::Swarm& swarm() noexcept;
