@@ -1,5 +1,5 @@
-// Block: bytes with the CID that names them. BlockSource: where blocks come from; the store, an exchange and what joins
-// them implement it, and DAG walks and UnixFS read through it.
+// Block: bytes with the CID that names them. BlockSource: where blocks come from; the store, an
+// exchange and what joins them implement it, and DAG walks and UnixFS read through it.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +22,18 @@ struct Block {
   Buffer data;
 };
 
-/// Invariant: a Block that came out of a BlockSource has been verified against its CID, now or when it was stored.
+/// Invariant: a Block that came out of a BlockSource has been verified against its CID, now or when
+/// it was stored.
 class BlockSource {
  public:
   virtual ~BlockSource() = default;
 
-  /// The block; a source that can fetch waits for it until `deadline`. Errc::not_found from a source that can't get it,
-  /// Errc::timed_out, Errc::cancelled, Errc::corrupt.
+  /// The block; a source that can fetch waits for it until `deadline`. Errc::not_found from a
+  /// source that can't get it, Errc::timed_out, Errc::cancelled, Errc::corrupt.
   virtual Task<Block> get(multiformats::Cid cid, Instant deadline = never) = 0;
 
-  /// Says that these will be asked for soon, in this order, so that a fetching source can have them under way. Never
-  /// waits. A source without use for it ignores it.
+  /// Says that these will be asked for soon, in this order, so that a fetching source can have them
+  /// under way. Never waits. A source without use for it ignores it.
   virtual void prefetch(std::span<const multiformats::Cid> cids) = 0;
 
   /// Whether get would answer without asking other peers.

@@ -175,6 +175,9 @@ class Swarm {
   Task<void> attempt(Race& race, multiformats::Multiaddr address);
   Task<std::unique_ptr<Connection>> dial_address(multiformats::PeerId peer,
                                                  multiformats::Multiaddr address);
+  Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
+                                                  std::optional<port::Endpoint> local,
+                                                  Instant deadline);
   UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream);
   std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
 

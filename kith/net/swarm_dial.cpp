@@ -99,21 +99,19 @@ Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream) {
 }
 
 UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream& stream) {
-  UpgradeOptions options;
-  options.direction = direction;
+  UpgradeOptions options{.direction = direction, .identity = identity_};
   options.local_address = tcp_address(stream.local_endpoint());
   options.remote_address = tcp_address(stream.remote_endpoint());
-  options.streams_inbound_max = limits_.streams_inbound_per_connection_max;
+  options.limits.streams_inbound_max = limits_.streams_inbound_per_connection_max;
   options.memory = &memory_;
-  options.memory_bytes_max = limits_.memory_bytes_per_peer_max;
+  options.deadline = env_.clock.now() + handshake_timeout;
   return options;
 }
 
 Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream) {
   UpgradeOptions options = upgrade_options(Direction::inbound, *stream);
-  Instant deadline = env_.clock.now() + handshake_timeout;
   KITH_CO_TRY(std::unique_ptr<Connection> connection,
-              co_await upgrade(env_, std::move(stream), identity_, std::move(options), deadline));
+              co_await upgrade(env_, std::move(stream), std::move(options)));
   if (connection->remote_peer() == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (gater_ != nullptr && !gater_->allow_peer(connection->remote_peer(), Direction::inbound,
                                                connection->remote_address())) {
@@ -176,9 +174,11 @@ Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
   auto raced = co_await race_attempts(race, std::move(addresses));
   race.attempts.cancel();
   co_await race.attempts.join_shielded();
-  if (!raced) co_return std::unexpected(raced.error());
-
-  // The peer may have reached us meanwhile; then both connections live until one is idle.
+  if (!raced) {
+    // The peer may have reached us meanwhile.
+    if (Link* link = best_link(peer)) co_return link->id;
+    co_return std::unexpected(raced.error());
+  }
   if (gater_ != nullptr &&
       !gater_->allow_peer(peer, Direction::outbound, race.winner->remote_address())) {
     co_return std::unexpected(Errc::refused);
@@ -242,14 +242,29 @@ Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr add
   if (!remote) co_return std::unexpected(SwarmError::no_transport);
   bool local = remote->address.is_loopback() || remote->address.is_private();
   Instant deadline = env_.clock.now() + (local ? dial_timeout_local : dial_timeout);
+  std::optional<port::Endpoint> local_end = dial_from(*remote);
+  auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline);
+  bool again = !dialed && local_end && !dialed.error().is(Errc::cancelled) &&
+               !dialed.error().is(Errc::timed_out);
+  if (!again) co_return dialed;
+  // When both sides dial each other from their listening ports at the same moment, TCP makes one
+  // connection in which both think they dialed, and the handshake fails on both. Another port and a
+  // moment's patience of random length end that.
+  Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
+  KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
+  co_return co_await dial_endpoint(peer, *remote, std::nullopt, deadline);
+}
+
+Task<std::unique_ptr<Connection>> Swarm::dial_endpoint(PeerId peer, port::Endpoint remote,
+                                                       std::optional<port::Endpoint> local,
+                                                       Instant deadline) {
   port::TcpDialOptions options;
-  options.local = dial_from(*remote);
+  options.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
-              co_await env_.net.dial_tcp(*remote, options, deadline));
+              co_await env_.net.dial_tcp(remote, options, deadline));
   UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream);
   upgrading.expected_peer = peer;
-  Instant upgraded_by = env_.clock.now() + handshake_timeout;
-  co_return co_await upgrade(env_, std::move(stream), identity_, std::move(upgrading), upgraded_by);
+  co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));
 }
 
 std::optional<port::Endpoint> Swarm::dial_from(const port::Endpoint& remote) const {

@@ -90,9 +90,9 @@ Task<void> TaskGroup::join_shielded() {
   co_return Result<void>{};
 }
 
-Task<void> TaskGroup::join() {
+Task<void> TaskGroup::join(Instant deadline) {
   while (!state_->children.empty())
-    KITH_CO_CHECK(co_await state_->emptied.wait());
+    KITH_CO_CHECK(co_await state_->emptied.wait(deadline));
   co_return Result<void>{};
 }
 

@@ -39,9 +39,9 @@ class TaskGroup {
   /// Waits until no child is left, also if the calling task is cancelled.
   Task<void> join_shielded();
 
-  /// Waits until no child is left; Errc::cancelled if the calling task is cancelled first (children
-  /// go on).
-  Task<void> join();
+  /// Waits until no child is left; Errc::cancelled if the calling task is cancelled first and
+  /// Errc::timed_out at `deadline` (in both cases children go on).
+  Task<void> join(Instant deadline = never);
 
   std::size_t size() const noexcept;
   bool cancelled() const noexcept;

@@ -229,6 +229,21 @@ TEST(Tcp, OwnResetEndsWaitingReadsAndWrites) {
   });
 }
 
+TEST(TcpDeathTest, AStreamThatDiesUnderItsReaderIsNoticed) {
+  auto die_too_early = [](Env& env) -> Task<void> {
+    KITH_CO_TRY(Pair pair, co_await connected_pair(env));
+    TaskGroup group(env.executor, env.clock);
+    Bytes into(10);
+    Told told;
+    group.spawn(read_and_tell(*pair.dialer, into, never, told));
+    KITH_CO_CHECK(co_await settle());
+    pair.dialer.reset();
+    co_return co_await group.join();
+  };
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(run_on_loop(die_too_early), "waiting_ == 0");
+}
+
 TEST(Tcp, ReadGivesUpAtItsDeadlineAndTheStreamGoesOn) {
   run_on_loop([](Env& env) -> Task<void> {
     KITH_CO_TRY(Pair pair, co_await connected_pair(env));

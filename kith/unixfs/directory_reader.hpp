@@ -1,0 +1,59 @@
+// Reading directories: listing them, plain or sharded, a block at a time, and finding one name.
+//
+// Listing a sharded directory goes through its shards in order, and tells the source which come
+// next. Of two entries of one name in a plain directory the first counts, as the specification
+// says; names are given as they are (see name_is_safe). Memory: one block, and the shards not read
+// yet (at most walk_entries_max). Loop thread. Errors: UnixfsError (not_a_directory, no_such_entry,
+// bad_shard, too_deep, too_many), those of the source.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kith/ipld/block.hpp>
+#include <kith/unixfs/hamt.hpp>
+#include <kith/unixfs/node.hpp>
+
+namespace kith::unixfs {
+
+struct ListedEntry {
+  std::string name;
+  multiformats::Cid cid;
+  /// The size of the whole DAG below, as the directory claims it.
+  std::uint64_t cumulative_size = 0;
+};
+
+class DirectoryReader {
+ public:
+  /// Reads the root block. The source outlives the reader.
+  static Task<DirectoryReader> open(ipld::BlockSource& source, multiformats::Cid root);
+  /// Of a block that is here already.
+  static Result<DirectoryReader> over(ipld::BlockSource& source, ipld::Block root);
+
+  /// The entries of the next block that has some; empty at the end.
+  Task<std::vector<ListedEntry>> next_batch();
+
+  const Metadata& metadata() const noexcept { return metadata_; }
+
+ private:
+  struct Shard {
+    multiformats::Cid cid;
+    HamtPosition position;
+  };
+
+  explicit DirectoryReader(ipld::BlockSource& source) noexcept : source_(&source) {}
+  Result<std::vector<ListedEntry>> read_block(const Node& node, HamtPosition position);
+
+  ipld::BlockSource* source_;
+  Metadata metadata_;
+  HamtShape shape_;
+  std::vector<ListedEntry> first_;
+  /// Shards to read, the next one last.
+  std::vector<Shard> pending_;
+};
+
+/// What a directory's root block, or the shards below it, has under a name. `name` isn't empty.
+Task<ListedEntry> find_entry(ipld::BlockSource& source, ipld::Block root, std::string name);
+
+}  // namespace kith::unixfs
