@@ -3,7 +3,7 @@
 #include <kith/net/multistream_session.hpp>
 #include <kith/net/security/noise_error.hpp>
 #include <kith/net/security/noise_stream.hpp>
-#include <kith/net/upgrade_testing.hpp>
+#include <kith/net/upgrade_test.hpp>
 #include <kith/sim/testing.hpp>
 
 namespace kith::net {

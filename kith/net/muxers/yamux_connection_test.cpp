@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <kith/net/muxers/yamux_connection.hpp>
-#include <kith/net/upgrade_testing.hpp>
+#include <kith/net/upgrade_test.hpp>
 #include <kith/sim/testing.hpp>
 
 namespace kith::net {
