@@ -13,7 +13,8 @@ inline constexpr std::size_t yamux_header_bytes = 12;
 inline constexpr std::uint32_t yamux_window_bytes_initial = 256 * 1024;
 /// Data frames that we send: large enough that headers cost nothing and a receiver can hand the
 /// payload on uncopied, small enough that a stream waits for at most this much of each other one.
-/// With its header it fits one Noise message.
+/// With its header it fits one Noise message. (16 KiB, rust-yamux's choice, made noise_yamux 8 %
+/// slower.)
 inline constexpr std::size_t yamux_frame_payload_bytes_max = 65'500;
 /// What is encrypted and written at a time. A short message waits behind one such batch.
 inline constexpr std::size_t yamux_batch_bytes = 192 * 1024;

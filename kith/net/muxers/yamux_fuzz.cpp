@@ -22,7 +22,7 @@ class Run {
 
   void run() {
     while (!input_.empty()) {
-      now_ += Duration(next() * 10'000'000);
+      now_ += 10ms * next();
       switch (next() % 8) {
         default:
           if (!receive()) return;
