@@ -207,7 +207,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   }
   std::optional<std::string> api = find_api(invocation);
   bool given = !option_of(invocation, "api").empty();
-  if (api) {
+  if (api && command.where != Where::anywhere) {
     auto outcome = co_await run_remote(env_, command, request, *api, *renderer);
     bool nobody = !outcome && outcome.error().is_errno(ECONNREFUSED);
     // A file left by a daemon that was killed says nothing.
@@ -228,13 +228,17 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
               fmt::format("this command must be run in online mode. Try running '{} daemon' first",
                           program_)));
   }
+  LocalOutput output(renderer);
+  if (command.where == Where::anywhere) {
+    Context none{env_, nullptr, home_, program_};
+    co_return co_await command.run(none, request, output);
+  }
   KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, passphrase_));
   node::NodeOptions options;
   options.online = false;
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(env_, std::move(home), options));
   Context context{env_, node.get(), home_, program_};
-  LocalOutput output(renderer);
   auto outcome = co_await command.run(context, request, output);
   auto stopped = co_await node->stop_shielded();
   if (!outcome) co_return outcome;

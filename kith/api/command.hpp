@@ -159,7 +159,8 @@ struct RenderContext {
 };
 
 enum class Where : std::uint8_t {
-  client,   ///< in the program that was started, without a node: init, version --all
+  client,    ///< in the program that was started, with run_client: init, daemon
+  anywhere,  ///< without a node
   store,    ///< in the daemon, or on the store if none runs
   network,  ///< in a daemon only
 };
