@@ -47,14 +47,11 @@ Result<bool> MultistreamLines::next(ByteView& in, std::string_view& line) {
   while (!in.empty()) {
     auto length = decode_varint(held_);
     if (!length) {
-      if (length.error() != VarintError::truncated) {
-        return std::unexpected(MultistreamError::bad_line);
-      }
       held_.push_back(in.front());
       in = in.subspan(1);
       length = decode_varint(held_);
-      if (!length) continue;
-      if (length->value == 0) return std::unexpected(MultistreamError::bad_line);
+      if (!length && length.error() == VarintError::truncated) continue;
+      if (!length || length->value == 0) return std::unexpected(MultistreamError::bad_line);
       if (length->value > multistream_line_bytes_max) {
         return std::unexpected(MultistreamError::line_too_long);
       }

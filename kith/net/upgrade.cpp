@@ -27,8 +27,6 @@ Task<std::unique_ptr<SecureStream>> secure(port::Env& env, port::StreamPtr strea
               co_await agree_on(*stream, options.direction, std::move(protocol), options.deadline));
   NoiseConfig config{.initiator = options.direction == Direction::outbound,
                      .identity = options.identity,
-                     .static_key = {},
-                     .ephemeral_key = {},
                      .expected_peer = options.expected_peer,
                      .muxers = {std::string(yamux_protocol)}};
   env.random.fill(config.static_key.mutable_bytes());

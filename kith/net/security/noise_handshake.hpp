@@ -34,12 +34,12 @@ struct NoiseConfig {
   bool initiator = false;
   crypto::PrivateKey identity;
   /// Fresh randomness, both.
-  crypto::X25519Secret static_key;
-  crypto::X25519Secret ephemeral_key;
+  crypto::X25519Secret static_key{};
+  crypto::X25519Secret ephemeral_key{};
   /// Any other peer is refused.
-  std::optional<multiformats::PeerId> expected_peer;
+  std::optional<multiformats::PeerId> expected_peer{};
   /// Ours, best first; empty to leave them to multistream-select.
-  std::vector<std::string> muxers;
+  std::vector<std::string> muxers{};
 };
 
 /// What a finished handshake leaves.
