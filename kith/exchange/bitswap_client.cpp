@@ -88,6 +88,11 @@ void BitswapClient::remove_job(JobId job) {
   }
 }
 
+bool BitswapClient::wanted(const Cid& cid) const {
+  auto unit = units_.find(cid);
+  return unit != units_.end() && scheduler_.wanted(unit->second);
+}
+
 void BitswapClient::obtained(const Cid& cid) {
   auto unit = units_.find(cid);
   if (unit == units_.end()) return;

@@ -78,7 +78,7 @@ class BitswapClient {
   /// Wants a block after those that the job wants already, or before them.
   void want(JobId job, const Cid& cid, Instant now, bool first = false);
   void forget(JobId job, const Cid& cid);
-  bool wanted(const Cid& cid) const { return units_.contains(cid); }
+  bool wanted(const Cid& cid) const;
 
   void connected(const PeerId& peer, Instant now);
   void disconnected(const PeerId& peer);
@@ -125,7 +125,8 @@ class BitswapClient {
     bool said = false;  ///< in a wantlist that was taken
   };
   struct Peer {
-    explicit Peer(multiformats::SeededHash hash) : wishes(0, hash), outgoing(0, hash), recent(0, hash) {}
+    explicit Peer(multiformats::SeededHash hash)
+        : wishes(0, hash), outgoing(0, hash), recent(0, hash) {}
     SourceId source{};
     BitswapVersion version = BitswapVersion::v1_2_0;
     CidMap<Wish> wishes;

@@ -10,9 +10,9 @@
 namespace kith::exchange {
 namespace {
 
+using multiformats::CidPrefix;
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
-using multiformats::CidPrefix;
 
 constexpr std::uint32_t bytes_field(std::uint32_t number) noexcept {
   return protozero::tag_and_type(number, pbf_wire_type::length_delimited);

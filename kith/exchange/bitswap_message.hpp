@@ -4,10 +4,11 @@
 //   | varint length   | protobuf Message |   ... one after the other on a stream
 //   +-----------------+------------------+
 //
-//   Message:  1 wantlist { 1 entries { 1 cid, 2 priority, 3 cancel, 4 want type, 5 send dont have },
+//   Message:  1 wantlist { 1 entries { 1 cid, 2 priority, 3 cancel, 4 want type, 5 send dont have
+//   },
 //                          2 full }
-//             2 blocks (bytes; 1.0.0 only)            3 payload { 1 CID prefix, 2 data } (from 1.1.0)
-//             4 presences { 1 cid, 2 type } (1.2.0)   5 pending bytes (1.2.0)
+//             2 blocks (bytes; 1.0.0 only)            3 payload { 1 CID prefix, 2 data }
+//             (from 1.1.0) 4 presences { 1 cid, 2 type } (1.2.0)   5 pending bytes (1.2.0)
 //
 // Every form is understood whatever the version of the stream, as boxo does; the version says which
 // form is written. A block has no CID of its own on the wire: who receives it hashes it. Decoding
@@ -41,8 +42,8 @@ const ErrorDomain& error_domain(BitswapError) noexcept;
 enum class BitswapVersion : std::uint8_t { v1_0_0, v1_1_0, v1_2_0 };
 
 /// Newest first, as they are offered; the last is 1.0.0 under its first name.
-inline constexpr std::string_view bitswap_protocols[] = {"/ipfs/bitswap/1.2.0", "/ipfs/bitswap/1.1.0",
-                                                         "/ipfs/bitswap/1.0.0", "/ipfs/bitswap"};
+inline constexpr std::string_view bitswap_protocols[] = {
+    "/ipfs/bitswap/1.2.0", "/ipfs/bitswap/1.1.0", "/ipfs/bitswap/1.0.0", "/ipfs/bitswap"};
 
 /// The version that a protocol id stands for; nothing if it isn't one of bitswap_protocols.
 std::optional<BitswapVersion> bitswap_version(std::string_view protocol) noexcept;

@@ -66,8 +66,8 @@ TEST(BitswapMessage, ReadsWhatTheSpecificationLaysOut) {
   std::string presence = cid_field(cid) + "1001";
   std::string prefix = "0a0401551220";  // version 1, raw, sha2-256, 32 bytes
   std::string block = prefix + "120568656c6c6f";
-  auto message = decode_message(message_of(sized("0a", wantlist) + sized("1a", block) +
-                                           sized("22", presence) + "28e707"));
+  auto message = decode_message(
+      message_of(sized("0a", wantlist) + sized("1a", block) + sized("22", presence) + "28e707"));
   ASSERT_TRUE(message.has_value());
   ASSERT_EQ(message->wants.size(), 1U);
   EXPECT_EQ(message->wants[0], (Want{cid, 5, WantType::have, true, true}));
@@ -162,7 +162,10 @@ TEST(BitswapMessage, RefusesFieldsOfTheWrongTypeAndCutMessages) {
 }
 
 TEST(BitswapMessage, SkipsFieldsOfLaterVersions) {
-  auto message = decode_message(message_of("3205abcdef0102" "3801" "28e707"));
+  auto message =
+      decode_message(message_of("3205abcdef0102"
+                                "3801"
+                                "28e707"));
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->pending_bytes, 999);
 }
@@ -177,7 +180,9 @@ TEST(BitswapMessage, RefusesABlockAboveTheLimitAndTakesOneAtIt) {
 }
 
 TEST(BitswapMessage, RefusesMoreEntriesThanTheLimit) {
-  std::string tiny = sized("0a", "0a0401550000" "1001");  // an empty identity CID
+  std::string tiny = sized("0a",
+                           "0a0401550000"
+                           "1001");  // an empty identity CID
   std::string list;
   for (std::size_t i = 0; i <= message_wants_max; ++i)
     list += tiny;

@@ -18,8 +18,8 @@ inline constexpr std::size_t message_wants_max = 65'536;
 inline constexpr std::size_t message_presences_max = 65'536;
 inline constexpr std::size_t message_blocks_max = 16'384;
 
-/// Memory for a message is taken so much at first and in whole once that has come, so that a length
-/// alone costs us nothing.
+/// Memory for a message starts with this and doubles as it fills, so that a length alone costs us
+/// nothing.
 inline constexpr std::size_t message_first_bytes = 256 * 1024;
 
 // Server.
@@ -56,14 +56,18 @@ inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t streams_per_peer_max = 128;
 /// Bytes of messages that are being hashed and stored, of all peers.
 inline constexpr std::uint64_t processing_bytes_max = 64 * 1024 * 1024;
-/// Blocks fetched ahead that a session keeps in memory until they are asked for; others are read
-/// from the store.
-inline constexpr std::uint64_t ahead_bytes_max = 16 * 1024 * 1024;
+/// Blocks fetched ahead that are kept in memory until they are asked for; others are read from the
+/// store.
+inline constexpr std::uint64_t ahead_bytes_max = 32 * 1024 * 1024;
+/// A shorter digest proves too little for bytes from strangers (as in boxo's verifcid).
+inline constexpr std::size_t digest_bytes_min = 20;
 inline constexpr Duration stream_open_timeout = 10s;
 /// A message must be taken by the peer's stream within this time.
 inline constexpr Duration send_timeout = 60s;
-/// A stream on which a message has begun must bring the rest of it within this time.
-inline constexpr Duration message_timeout = 120s;
+/// A stream of ours that has carried nothing for so long is closed.
+inline constexpr Duration stream_idle_timeout = 60s;
+/// A message that has begun may pause for so long.
+inline constexpr Duration message_timeout = 30s;
 /// After a failure to open a stream to a connected peer.
 inline constexpr Duration reopen_delay = 2s;
 inline constexpr int open_failures_max = 3;

@@ -19,7 +19,8 @@ inline constexpr std::size_t window_units_max = 512;
 
 /// A unit's size until some have come.
 inline constexpr std::uint64_t unit_bytes_guess = 256 * 1024;
-/// The least that a unit is counted as, in windows and rates: small units cost their source a look-up.
+/// The least that a unit is counted as, in windows and rates: small units cost their source a
+/// look-up.
 inline constexpr std::uint64_t unit_cost_min = 16 * 1024;
 
 /// Rates are the best of so many round trips.

@@ -42,8 +42,9 @@ double Scheduler::Meter::rate(Instant now, Instant since) const noexcept {
   const std::int64_t first = present - static_cast<std::int64_t>(slots) + 1;
   std::uint64_t sum = 0;
   for (std::int64_t i = first; i <= std::min(second, present); ++i)
-    sum += i > second - static_cast<std::int64_t>(slots) ? bytes[static_cast<std::size_t>(i) % slots]
-                                                         : 0;
+    sum += i > second - static_cast<std::int64_t>(slots)
+               ? bytes[static_cast<std::size_t>(i) % slots]
+               : 0;
   const Instant from = std::max(since, Instant(std::chrono::seconds(first)));
   const double span = std::chrono::duration<double>(now - from).count();
   return span > 0 ? static_cast<double>(sum) / std::max(span, 0.1) : 0;
@@ -83,8 +84,8 @@ void Scheduler::remove_job(JobId id) {
 void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
   Job& job = jobs_.at(job_id);
   auto known = job.ranks.find(id);
-  if (known != job.ranks.end() && !first) return;
-  const std::int64_t rank = first ? --job.first_rank : job.next_rank++;
+  if (known != job.ranks.end() && (!first || known->second < 0)) return;
+  const std::int64_t rank = first ? job.next_first_rank++ : job.next_rank++;
   Unit& unit = units_[id];
   if (known != job.ranks.end()) {
     job.open.erase(known->second);

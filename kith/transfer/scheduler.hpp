@@ -110,8 +110,8 @@ class Scheduler {
   /// Takes back what only this job wanted.
   void remove_job(JobId job);
 
-  /// Wants a unit after all that the job wants already; `first`: before all of it. Wanting it again
-  /// changes nothing but, with `first`, its place.
+  /// Wants a unit after all that the job wants already; `first`: before all that were wanted
+  /// without it. Wanting a unit again changes nothing, but `first` moves it.
   void want(JobId job, UnitId unit, Instant now, bool first = false);
   /// The job doesn't want it any more.
   void forget(JobId job, UnitId unit);
@@ -215,7 +215,7 @@ class Scheduler {
     std::map<std::int64_t, UnitId> pending;          ///< of these, what nobody fetches
     std::map<SourceId, Member> members;
     std::int64_t next_rank = 0;
-    std::int64_t first_rank = 0;
+    std::int64_t next_first_rank = -(std::int64_t{1} << 40);
     double unit_bytes = static_cast<double>(unit_bytes_guess);
     std::uint64_t charge = 0;  ///< bytes it was given
     std::uint64_t units_wanted = 0;

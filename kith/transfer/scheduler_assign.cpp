@@ -81,8 +81,8 @@ std::size_t Scheduler::units_to_skip(const Job& job, SourceId id, const Source& 
     if (other_id == id || other.stalled || !other.pace.measured()) continue;
     const Duration theirs = other.pace.expected(other.in_flight_bytes);
     if (theirs >= own) continue;
-    others_bytes += other.pace.bytes_per_second() *
-                    std::chrono::duration<double>(own - theirs).count();
+    others_bytes +=
+        other.pace.bytes_per_second() * std::chrono::duration<double>(own - theirs).count();
   }
   return static_cast<std::size_t>(std::min(others_bytes / job.unit_bytes, 1e9));
 }
@@ -95,8 +95,8 @@ std::optional<UnitId> Scheduler::choose_pending(const Job& job, SourceId id,
   for (const auto& [_, unit_id] : job.pending) {
     if (++looked_at > scan_units_max) break;
     const Link* link = units_.at(unit_id).find(id);
-    const bool could = link == nullptr || link->state == State::asked ? trusted
-                                                                      : link->state == State::has;
+    const bool could =
+        link == nullptr || link->state == State::asked ? trusted : link->state == State::has;
     if (!could) continue;
     if (to_skip == 0) return unit_id;
     --to_skip;
@@ -289,8 +289,7 @@ JobStatus Scheduler::status(JobId id, Instant now) const {
                return (link.state == State::has || link.state == State::lost) &&
                       sources_.at(link.source).stalled;
              })) {
-  } else if (collect(Waiting::queued,
-                     [](const Link& link) { return link.state == State::has; })) {
+  } else if (collect(Waiting::queued, [](const Link& link) { return link.state == State::has; })) {
   } else if (collect(Waiting::searching, [](const Link& link) {
                return link.state == State::asked || link.state == State::fetching;
              })) {
