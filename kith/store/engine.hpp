@@ -312,8 +312,10 @@ class Engine {
   detail::BlockCache cache_;
   OpenReport report_;
 
-  // Taken in this order. commit_mutex_: one sync, removal or move at a time. write_mutex_: one put
-  // decides at a time. table_mutex_: the fields below it, for moments only.
+  // Taken in this order. compact_mutex_: one compaction at a time. commit_mutex_: one sync, removal
+  // or move at a time. write_mutex_: one put decides at a time. table_mutex_: the fields below it,
+  // for moments only.
+  std::mutex compact_mutex_;
   std::mutex commit_mutex_;
   std::mutex write_mutex_;
   mutable std::shared_mutex table_mutex_;
