@@ -52,8 +52,12 @@ class PlainRenderer final : public Renderer {
 
 class CommandLine {
  public:
-  CommandLine(io::Runtime& runtime, Terminal& terminal)
-      : runtime_(runtime), env_(runtime.env()), terminal_(terminal), table_(make_command_table()) {}
+  CommandLine(io::Runtime& runtime, Terminal& terminal, std::span<const WebAsset> page)
+      : runtime_(runtime),
+        env_(runtime.env()),
+        terminal_(terminal),
+        table_(make_command_table()),
+        page_(page) {}
 
   Task<void> run(std::vector<std::string> words, int& status);
 
@@ -69,6 +73,7 @@ class CommandLine {
   port::Env& env_;
   Terminal& terminal_;
   CommandTable table_;
+  std::span<const WebAsset> page_;
   std::string program_ = "kith";
   std::string home_;
   std::optional<std::string> passphrase_;
@@ -180,10 +185,14 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
+  if (command.option("progress") != nullptr && !invocation.options.contains("progress") &&
+      terminal_.err_is_terminal()) {
+    invocation.options.emplace("progress", "true");
+  }
   KITH_CO_TRY(Request request,
               Request::make(command, std::move(invocation.arguments), invocation.options));
   if (command.where == Where::client) {
-    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_};
+    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_, page_};
     co_return co_await command.run_client(context, request);
   }
   if (takes_files) {
@@ -194,7 +203,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     options.keep_mode = request.flag("preserve-mode");
     options.keep_modified = request.flag("preserve-mtime");
     options.stdin_name = request.text("stdin-name");
-    KITH_CO_TRY(request.files, disk_input(env_, std::move(paths), options));
+    KITH_CO_TRY(request.files, co_await disk_input(env_, std::move(paths), options));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
   bool as_json = encoding == "json" || request.flag("json");
@@ -229,7 +238,7 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
                           program_)));
   }
   LocalOutput output(renderer);
-  if (command.where == Where::anywhere) {
+  if (command.where == Where::anywhere || command.where == Where::files) {
     Context none{env_, nullptr, home_, program_};
     co_return co_await command.run(none, request, output);
   }
@@ -267,8 +276,9 @@ Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector
 
 }  // namespace
 
-int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments) {
-  CommandLine line(runtime, terminal);
+int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
+                     std::span<const WebAsset> page) {
+  CommandLine line(runtime, terminal, page);
   int status = 1;
   // The daemon waits for signals itself.
   bool own_signals = std::ranges::find(arguments, "daemon") != arguments.end();

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <kith/api/daemon.hpp>
-#include <kith/api/gateway.hpp>
 #include <kith/api/page.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/http/server.hpp>
@@ -20,7 +19,8 @@ constexpr Duration stop_grace = 500ms;
 Result<node::Home> open_or_make_home(ClientContext& context, const Request& request) {
   if (!node::home_exists(context.env, context.home)) {
     node::InitOptions options;
-    std::string profiles = request.given("profile") ? request.text("profile") : request.text("init-profile");
+    std::string profiles =
+        request.given("profile") ? request.text("profile") : request.text("init-profile");
     while (!profiles.empty()) {
       std::size_t comma = std::min(profiles.find(','), profiles.size());
       options.profiles.push_back(profiles.substr(0, comma));
@@ -34,14 +34,16 @@ Result<node::Home> open_or_make_home(ClientContext& context, const Request& requ
 }
 
 /// Listens on every address; returns where, with the ports in use.
-Result<std::vector<Multiaddr>> listen_all(http::Server& server, const std::vector<Multiaddr>& addresses,
+Result<std::vector<Multiaddr>> listen_all(http::Server& server,
+                                          const std::vector<Multiaddr>& addresses,
                                           std::string_view what) {
   std::vector<Multiaddr> listening;
   for (const Multiaddr& address : addresses) {
     auto endpoint = net::tcp_endpoint(address);
     if (!endpoint) {
-      return std::unexpected(Error(Errc::unsupported, fmt::format("{} address {}: use /ip4/.../tcp/...", what,
-                                                                  address.to_string())));
+      return std::unexpected(
+          Error(Errc::unsupported,
+                fmt::format("{} address {}: use /ip4/.../tcp/...", what, address.to_string())));
     }
     auto chosen = server.listen(*endpoint);
     if (!chosen) {
@@ -83,36 +85,26 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
           {node.settings().api_origins});
-  Gateway gateway(node);
-  http::Handler api_handler = [&rpc, &gateway](http::Request& request, http::ResponseWriter& response) {
+  http::Handler api_handler = [&rpc, page = context.page](
+                                  http::Request& request, http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
-    if (request.path.starts_with("/ipfs/")) return gateway.serve(request, response);
-    return serve_page(request, response);
-  };
-  http::Handler gateway_handler = [&gateway](http::Request& request, http::ResponseWriter& response) {
-    return gateway.serve(request, response);
+    return serve_page(page, request, response);
   };
   http::Server api_server(env, {}, std::move(api_handler));
-  http::Server gateway_server(env, {}, std::move(gateway_handler));
   auto api = listen_all(api_server, node.settings().api_addresses, "API");
-  auto gateways = listen_all(gateway_server, node.settings().gateway_addresses, "Gateway");
   Result<void> outcome;
   if (!api) outcome = std::unexpected(api.error());
-  if (outcome && !gateways) outcome = std::unexpected(gateways.error());
   std::string api_file = node.home().file("api");
-  std::string gateway_file = node.home().file("gateway");
   if (outcome) outcome = write_address_file(env, api_file, *api, false);
-  if (outcome) outcome = write_address_file(env, gateway_file, *gateways, true);
   if (outcome) {
     std::string text;
     for (const Multiaddr& address : node.swarm().reachable_addresses()) {
-      text += fmt::format("Swarm listening on {}/p2p/{}\n", address.to_string(), node.peer().to_string());
+      text += fmt::format("Swarm listening on {}/p2p/{}\n", address.to_string(),
+                          node.peer().to_string());
     }
     for (const Multiaddr& address : *api) {
-      text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(), url_of(address));
-    }
-    for (const Multiaddr& address : *gateways) {
-      text += fmt::format("Gateway server listening on {}\n", address.to_string());
+      text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(),
+                          url_of(address));
     }
     text += "Daemon is ready\n";
     outcome = context.terminal.out(text);
@@ -128,9 +120,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
     static_cast<void>(context.terminal.out("stopping...\n"));
   }
   static_cast<void>(env.files.remove(api_file));
-  static_cast<void>(env.files.remove(gateway_file));
   co_await api_server.stop(stop_grace);
-  co_await gateway_server.stop(Duration(0));
   co_return outcome;
 }
 
@@ -138,9 +128,8 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
 
 Task<void> run_daemon(ClientContext& context, const Request& request) {
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
-  KITH_CO_CHECK(context.terminal.out(fmt::format("Initializing daemon...\n{} version: {}\n",
-                                                 context.program == "ipfs" ? "Kubo" : "Kith",
-                                                 node::program_version)));
+  KITH_CO_CHECK(context.terminal.out(
+      fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
   node::NodeOptions options;
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));

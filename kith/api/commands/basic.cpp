@@ -25,8 +25,8 @@ Task<void> run_init(ClientContext& context, const Request& request) {
   node::InitOptions options;
   auto type = crypto::key_type_from(request.text("algorithm"));
   if (!type) {
-    co_return std::unexpected(Error(Errc::invalid_argument,
-                                    "option --algorithm: use ed25519, secp256k1, ecdsa or rsa"));
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, "option --algorithm: use ed25519, secp256k1, ecdsa or rsa"));
   }
   options.key_type = *type;
   options.rsa_bits = static_cast<std::size_t>(request.integer("bits").value_or(2048));
@@ -69,9 +69,9 @@ Result<void> show_version(const json::value& value, const RenderContext& context
   if (context.request.flag("number")) return context.terminal.out(number + "\n");
   if (context.request.flag("repo")) return context.terminal.out(text_of(value, "Repo") + "\n");
   if (context.request.flag("all")) {
-    return context.terminal.out(fmt::format("{} version: {}\nRepo version: {}\nSystem version: {}\n",
-                                            context.program, number, text_of(value, "Repo"),
-                                            text_of(value, "System")));
+    return context.terminal.out(
+        fmt::format("{} version: {}\nRepo version: {}\nSystem version: {}\n", context.program,
+                    number, text_of(value, "Repo"), text_of(value, "System")));
   }
   return context.terminal.out(fmt::format("{} version {}\n", context.program, number));
 }
@@ -87,7 +87,8 @@ Result<std::string> peer_text(const PeerId& peer, const Request& request) {
   std::string base = request.text("peerid-base");
   if (base.empty() || base == "b58mh") return peer.to_string();
   auto chosen = multiformats::base_from_name(base);
-  if (!chosen) return std::unexpected(Error(Errc::invalid_argument, "option --peerid-base: " + base));
+  if (!chosen)
+    return std::unexpected(Error(Errc::invalid_argument, "option --peerid-base: " + base));
   return peer.to_cid_string(*chosen);
 }
 
@@ -96,7 +97,8 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
   KITH_TRY(std::string id, peer_text(node.peer(), request));
   value["ID"] = id;
   crypto::PublicKey key = node.home().identity().public_key();
-  value["PublicKey"] = multiformats::base_encode(multiformats::Base::base64pad, key.encoded()).value_or("");
+  value["PublicKey"] =
+      multiformats::base_encode(multiformats::Base::base64pad, key.encoded()).value_or("");
   json::array addresses;
   std::vector<std::string> protocols;
   if (node.online()) {
@@ -105,7 +107,7 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
       texts.push_back(address.to_string() + "/p2p/" + id);
     }
     std::ranges::sort(texts);
-    addresses.assign(texts.begin(), texts.end());
+    addresses = json::array(texts.begin(), texts.end());
     protocols = node.swarm().protocols();
   }
   value["Addresses"] = std::move(addresses);
@@ -117,8 +119,8 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
 Task<json::object> others_identity(Context& context, PeerId peer, const Request& request) {
   node::Node& node = *context.node;
   if (!node.online()) {
-    co_return std::unexpected(Error(Errc::refused,
-                                    "only this node's own identity can be shown offline: start the daemon"));
+    co_return std::unexpected(Error(
+        Errc::refused, "only this node's own identity can be shown offline: start the daemon"));
   }
   Instant deadline = context.env.clock.now() + peer_dial_deadline;
   KITH_CO_TRY(net::ConnectionId connection, co_await node.swarm().connect(peer, {}, deadline));
@@ -199,13 +201,16 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
   }
   std::string argument = request.argument(0);
   std::vector<Multiaddr> addresses;
-  if (argument.starts_with('/') && !argument.starts_with("/p2p/") && !argument.starts_with("/ipfs/")) {
+  if (argument.starts_with('/') && !argument.starts_with("/p2p/") &&
+      !argument.starts_with("/ipfs/")) {
     KITH_CO_TRY(Multiaddr address, parse_peer_address(argument));
     addresses.push_back(std::move(address));
   }
   KITH_CO_TRY(PeerId peer, parse_peer(argument));
-  if (peer == node.peer()) co_return std::unexpected(Error(Errc::invalid_argument, "can't ping self"));
-  KITH_CO_CHECK(co_await output.value(ping_line(true, Duration(0), fmt::format("PING {}.", peer.to_string()))));
+  if (peer == node.peer())
+    co_return std::unexpected(Error(Errc::invalid_argument, "can't ping self"));
+  KITH_CO_CHECK(co_await output.value(
+      ping_line(true, Duration(0), fmt::format("PING {}.", peer.to_string()))));
   KITH_CO_CHECK(co_await output.flush());
   Instant deadline = context.env.clock.now() + peer_dial_deadline;
   KITH_CO_CHECK(co_await node.swarm().connect(peer, std::move(addresses), deadline));
@@ -229,7 +234,8 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
   }
   stream->reset();
   if (received == 0) co_return std::unexpected(Error(Errc::timed_out, "ping failed"));
-  double average_ms = std::chrono::duration<double, std::milli>(sum).count() / static_cast<double>(received);
+  double average_ms =
+      std::chrono::duration<double, std::milli>(sum).count() / static_cast<double>(received);
   std::string text = fmt::format("Average latency: {:.2f}ms", average_ms);
   co_return co_await output.value(ping_line(true, Duration(0), std::move(text)));
 }
@@ -245,11 +251,13 @@ Result<void> show_ping(const json::value& value, const RenderContext& context) {
 
 Task<void> run_perf_command(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(PeerId peer, parse_peer(request.argument(0)));
-  auto up = static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.integer("upload").value_or(0)));
-  auto down = static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.integer("download").value_or(0)));
+  auto up =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.integer("upload").value_or(0)));
+  auto down = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, request.integer("download").value_or(0)));
   Instant deadline = context.env.clock.now() + 1h;
-  KITH_CO_TRY(net::PerfResult result, co_await net::run_perf(context.env, context.node->swarm(), peer, up,
-                                                             down, deadline));
+  KITH_CO_TRY(net::PerfResult result,
+              co_await net::run_perf(context.env, context.node->swarm(), peer, up, down, deadline));
   json::object value;
   value["UploadBytes"] = result.uploaded_bytes;
   value["UploadTime"] = result.upload_time.count();
@@ -261,7 +269,8 @@ Task<void> run_perf_command(Context& context, const Request& request, Output& ou
 std::string rate_line(std::string_view what, std::int64_t bytes, std::int64_t time) {
   double seconds = std::max(1e-9, static_cast<double>(time) / 1e9);
   return fmt::format("{}: {} in {} ({}/s)\n", what, human_bytes(static_cast<double>(bytes)),
-                     format_duration(Duration(time)), human_bytes(static_cast<double>(bytes) / seconds));
+                     format_duration(Duration(time)),
+                     human_bytes(static_cast<double>(bytes) / seconds));
 }
 
 Result<void> show_perf(const json::value& value, const RenderContext& context) {
@@ -274,68 +283,80 @@ Result<void> show_perf(const json::value& value, const RenderContext& context) {
 
 Task<void> run_commands(ClientContext& context, const Request&) {
   std::string text;
-  for (const auto& [path, command] : context.table.all()) text += context.program + " " + path + "\n";
+  for (const auto& [path, command] : context.table.all())
+    text += context.program + " " + path + "\n";
   co_return context.terminal.out(text);
 }
 
 }  // namespace
 
 void add_basic_commands(CommandTable& table) {
-  table.add({.path = "init",
-             .tagline = "Make a node's home: identity, configuration, store.",
-             .options = {{"algorithm", 'a', OptionKind::text, "ed25519, secp256k1, ecdsa or rsa.", "ed25519"},
-                         {"bits", 'b', OptionKind::integer, "Bits of an RSA key.", "2048"},
-                         {"profile", 'p', OptionKind::text,
-                          "Profiles to apply, separated by commas (see `config profile --help`).", ""},
-                         {"empty-repo", 'e', OptionKind::flag, "Accepted for Kubo's sake: a new home is empty.",
-                          ""}},
-             .where = Where::client,
-             .run_client = run_init});
-  table.add({.path = "daemon",
-             .tagline = "Start a node and keep it running; makes its home on first use.",
-             .options = {{"init", 0, OptionKind::flag, "Accepted for Kubo's sake: a missing home is made.", ""},
-                         {"profile", 'p', OptionKind::text, "Profiles for a home that is made now.", ""},
-                         {"init-profile", 0, OptionKind::text, "The same, by Kubo's name.", ""},
-                         {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
-                         {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
-             .where = Where::client,
-             .run_client = run_daemon});
+  table.add(
+      {.path = "init",
+       .tagline = "Make a node's home: identity, configuration, store.",
+       .options = {{"algorithm", 'a', OptionKind::text, "ed25519, secp256k1, ecdsa or rsa.",
+                    "ed25519"},
+                   {"bits", 'b', OptionKind::integer, "Bits of an RSA key.", "2048"},
+                   {"profile", 'p', OptionKind::text,
+                    "Profiles to apply, separated by commas (see `config profile --help`).", ""},
+                   {"empty-repo", 'e', OptionKind::flag,
+                    "Accepted for Kubo's sake: a new home is empty.", ""}},
+       .where = Where::client,
+       .run_client = run_init});
+  table.add(
+      {.path = "daemon",
+       .tagline = "Start a node and keep it running; makes its home on first use.",
+       .options = {{"init", 0, OptionKind::flag,
+                    "Accepted for Kubo's sake: a missing home is made.", ""},
+                   {"profile", 'p', OptionKind::text, "Profiles for a home that is made now.", ""},
+                   {"init-profile", 0, OptionKind::text, "The same, by Kubo's name.", ""},
+                   {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
+                   {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
+       .where = Where::client,
+       .run_client = run_daemon});
   table.add({.path = "shutdown",
              .tagline = "End the daemon.",
              .where = Where::network,
              .run = run_shutdown});
-  table.add({.path = "version",
-             .tagline = "Show the version.",
-             .options = {{"number", 'n', OptionKind::flag, "Only the number.", ""},
-                         {"commit", 0, OptionKind::flag, "With the commit.", ""},
-                         {"repo", 0, OptionKind::flag, "Only the version of the home's layout.", ""},
-                         {"all", 0, OptionKind::flag, "All there is to know.", ""}},
-             .where = Where::anywhere,
-             .run = run_version,
-             .renderer = [](const RenderContext& context) { return text_renderer(context, show_version); }});
-  table.add({.path = "id",
-             .tagline = "Show who this node is, or another peer.",
-             .arguments = {{"peerid", false, false, "The other peer."}},
-             .options = {{"format", 'f', OptionKind::text,
-                          "Print this, with <id> <aver> <pubkey> <addrs> <protocols> filled in.", ""},
-                         {"peerid-base", 0, OptionKind::text, "b58mh, or a multibase for a CID.", "b58mh"}},
-             .run = run_id,
-             .renderer = [](const RenderContext& context) { return text_renderer(context, show_id); }});
-  table.add({.path = "ping",
-             .tagline = "Measure how far away a peer is.",
-             .arguments = {{"peer", true, true, "Peer id or address."}},
-             .options = {{"count", 'n', OptionKind::integer, "How many times.", "10"}},
-             .where = Where::network,
-             .run = run_ping,
-             .renderer = [](const RenderContext& context) { return text_renderer(context, show_ping); }});
-  table.add({.path = "perf",
-             .tagline = "Measure throughput to a peer that serves /perf/1.0.0.",
-             .arguments = {{"peer", true, false, "Peer id."}},
-             .options = {{"upload", 0, OptionKind::integer, "Bytes to send.", "104857600"},
-                         {"download", 0, OptionKind::integer, "Bytes to receive.", "104857600"}},
-             .where = Where::network,
-             .run = run_perf_command,
-             .renderer = [](const RenderContext& context) { return text_renderer(context, show_perf); }});
+  table.add(
+      {.path = "version",
+       .tagline = "Show the version.",
+       .options = {{"number", 'n', OptionKind::flag, "Only the number.", ""},
+                   {"commit", 0, OptionKind::flag, "With the commit.", ""},
+                   {"repo", 0, OptionKind::flag, "Only the version of the home's layout.", ""},
+                   {"all", 0, OptionKind::flag, "All there is to know.", ""}},
+       .where = Where::anywhere,
+       .run = run_version,
+       .renderer = [](const RenderContext& context) {
+         return text_renderer(context, show_version);
+       }});
+  table.add(
+      {.path = "id",
+       .tagline = "Show who this node is, or another peer.",
+       .arguments = {{"peerid", false, false, "The other peer."}},
+       .options = {{"format", 'f', OptionKind::text,
+                    "Print this, with <id> <aver> <pubkey> <addrs> <protocols> filled in.", ""},
+                   {"peerid-base", 0, OptionKind::text, "b58mh, or a multibase for a CID.",
+                    "b58mh"}},
+       .run = run_id,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_id); }});
+  table.add(
+      {.path = "ping",
+       .tagline = "Measure how far away a peer is.",
+       .arguments = {{"peer", true, true, "Peer id or address."}},
+       .options = {{"count", 'n', OptionKind::integer, "How many times.", "10"}},
+       .where = Where::network,
+       .run = run_ping,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_ping); }});
+  table.add(
+      {.path = "perf",
+       .tagline = "Measure throughput to a peer that serves /perf/1.0.0.",
+       .arguments = {{"peer", true, false, "Peer id."}},
+       .options = {{"upload", 0, OptionKind::integer, "Bytes to send.", "104857600"},
+                   {"download", 0, OptionKind::integer, "Bytes to receive.", "104857600"}},
+       .where = Where::network,
+       .run = run_perf_command,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_perf); }});
   table.add({.path = "commands",
              .tagline = "List every command.",
              .where = Where::client,

@@ -13,7 +13,8 @@ namespace {
 
 template <class Failure>
 Error wrong(std::string_view what, std::string_view text, Failure failure) {
-  return Error(Errc::invalid_argument, fmt::format("{} \"{}\" ({})", what, text, Error(failure).message()));
+  return Error(Errc::invalid_argument,
+               fmt::format("{} \"{}\" ({})", what, text, Error(failure).message()));
 }
 
 }  // namespace
@@ -24,13 +25,15 @@ Result<CidText> CidText::of(const Request& request) {
   if (!base.empty()) {
     text.base_ = multiformats::base_from_name(base);
     if (!text.base_) {
-      return std::unexpected(Error(Errc::invalid_argument,
-                                   fmt::format("multibase \"{}\" (for example base32, base36, base58btc)", base)));
+      return std::unexpected(
+          Error(Errc::invalid_argument,
+                fmt::format("multibase \"{}\" (for example base32, base36, base58btc)", base)));
     }
     // Kubo's rule: a base for CIDs of version 1 asks for them.
     text.upgrade_ = *text.base_ != multiformats::Base::base58btc;
   }
-  if (request.given("upgrade-cidv0-in-output")) text.upgrade_ = request.flag("upgrade-cidv0-in-output");
+  if (request.given("upgrade-cidv0-in-output"))
+    text.upgrade_ = request.flag("upgrade-cidv0-in-output");
   return text;
 }
 
@@ -45,8 +48,9 @@ Result<unixfs::ContentPath> parse_path(std::string_view text) {
   if (path.starts_with("ipfs://")) path = "/ipfs/" + path.substr(7);
   auto parsed = unixfs::ContentPath::parse(path);
   if (!parsed) {
-    return std::unexpected(Error(Errc::invalid_argument,
-                                 fmt::format("invalid path \"{}\": {}", text, parsed.error().message())));
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("invalid path \"{}\": {}", text, parsed.error().message())));
   }
   return parsed;
 }
@@ -60,7 +64,8 @@ Result<Cid> parse_cid(std::string_view text) {
 
 Result<PeerId> parse_peer(std::string_view text) {
   std::string_view bare = text;
-  if (std::size_t part = text.rfind("/p2p/"); part != std::string_view::npos) bare = text.substr(part + 5);
+  if (std::size_t part = text.rfind("/p2p/"); part != std::string_view::npos)
+    bare = text.substr(part + 5);
   auto peer = PeerId::parse(bare);
   if (!peer) return std::unexpected(wrong("invalid peer id", text, peer.error()));
   return *peer;
@@ -70,8 +75,9 @@ Result<Multiaddr> parse_peer_address(std::string_view text) {
   auto address = Multiaddr::parse(text);
   if (!address) return std::unexpected(wrong("invalid multiaddr", text, address.error()));
   if (!address->peer_id()) {
-    return std::unexpected(Error(Errc::invalid_argument,
-                                 fmt::format("{} names no peer: it should end with /p2p/<peer id>", text)));
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("{} names no peer: it should end with /p2p/<peer id>", text)));
   }
   return *address;
 }

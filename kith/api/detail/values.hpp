@@ -1,4 +1,5 @@
-// Small things that commands share: CIDs and paths as they are given and shown, CIDs and times in values.
+// Small things that commands share: CIDs and paths as they are given and shown, CIDs and times in
+// values.
 #pragma once
 
 #include <string>
