@@ -2,64 +2,17 @@
 
 #include <kith/net/multistream_session.hpp>
 #include <kith/net/security/noise_error.hpp>
-#include <kith/net/upgrade.hpp>
-#include <kith/port/task_group.hpp>
+#include <kith/net/security/noise_stream.hpp>
+#include <kith/net/upgrade_test.hpp>
 #include <kith/sim/testing.hpp>
 
 namespace kith::net {
 namespace {
 
-using crypto::PrivateKey;
-using multiformats::PeerId;
-
-PrivateKey key_of(std::uint8_t seed) {
-  std::array<std::uint8_t, 32> bytes{};
-  bytes.fill(seed);
-  return PrivateKey::from_ed25519_seed(bytes);
-}
-
-PeerId peer_of(const PrivateKey& key) {
-  return PeerId::from_public_key(key.public_key());
-}
-
-UpgradeOptions options_of(Direction direction, const PrivateKey& key, Instant deadline = never) {
-  UpgradeOptions options{.direction = direction, .identity = key};
-  options.deadline = deadline;
-  return options;
-}
-
-Task<void> upgrade_into(port::Env& env, port::StreamPtr stream, UpgradeOptions options,
-                        Result<std::unique_ptr<Connection>>& into, port::Event& done) {
-  into = co_await upgrade(env, std::move(stream), std::move(options));
-  done.notify_all();
-  co_return Result<void>{};
-}
-
-/// Two upgrades against each other; what each side got.
-struct Pair {
-  explicit Pair(sim::World& world)
-      : dialer(world.add_node()),
-        listener(world.add_node()),
-        done(world.clock()),
-        tasks(world.executor(), world.clock()) {}
-
-  Task<void> upgrade_both(sim::World& world, UpgradeOptions near_options,
-                          UpgradeOptions far_options) {
-    auto [near_stream, far_stream] = world.connect(dialer, listener);
-    tasks.spawn(
-        upgrade_into(dialer.env(), std::move(near_stream), std::move(near_options), near, done));
-    tasks.spawn(
-        upgrade_into(listener.env(), std::move(far_stream), std::move(far_options), far, done));
-    co_return co_await tasks.join_shielded();
-  }
-
-  sim::Node& dialer;
-  sim::Node& listener;
-  Result<std::unique_ptr<Connection>> near = std::unexpected(Errc::busy);
-  Result<std::unique_ptr<Connection>> far = std::unexpected(Errc::busy);
-  port::Event done;
-  port::TaskGroup tasks;
-};
+using testing::key_of;
+using testing::options_of;
+using testing::Pair;
+using testing::peer_of;
 
 Task<void> echo_once(Connection& connection, port::Clock& clock) {
   KITH_CO_TRY(auto raw, co_await connection.accept_stream());
@@ -69,44 +22,213 @@ Task<void> echo_once(Connection& connection, port::Clock& clock) {
   KITH_CO_TRY(auto stream,
               co_await negotiate_inbound(clock, std::move(raw), std::move(supports), never));
   for (;;) {
-    KITH_CO_TRY(Buffer part, co_await stream->read_buffer(SIZE_MAX));
+    KITH_CO_TRY(const Buffer part, co_await stream->read_buffer(SIZE_MAX));
     if (part.empty()) break;
     KITH_CO_CHECK(co_await stream->write(part));
   }
   co_return co_await stream->close_write();
 }
 
+Task<void> exchange(sim::World& world, Pair& pair, std::size_t size) {
+  pair.tasks.spawn(echo_once(**pair.far, world.clock()));
+  KITH_CO_TRY(auto raw, co_await (*pair.near)->open_stream(never));
+  auto stream = NegotiatedStream::lazy(world.clock(), std::move(raw), "/echo");
+  const Bytes sent(size, 7);
+  KITH_CO_CHECK(co_await stream->write(sent));
+  KITH_CO_CHECK(co_await stream->close_write());
+  KITH_CO_TRY(const Bytes got, co_await port::read_to_end(*stream, 2 * size));
+  EXPECT_EQ(got, sent);
+  co_return Result<void>{};
+}
+
 TEST(Upgrade, MakesAConnectionThatCarriesStreams) {
   sim::run_seeds(1, 20, [](sim::World& world) -> Task<void> {
     Pair pair(world);
-    const PrivateKey near_key = key_of(1);
-    const PrivateKey far_key = key_of(2);
-    UpgradeOptions dial = options_of(Direction::outbound, near_key);
-    dial.expected_peer = peer_of(far_key);
-    UpgradeOptions listen = options_of(Direction::inbound, far_key);
-    KITH_CO_CHECK(co_await pair.upgrade_both(world, std::move(dial), std::move(listen)));
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    UpgradeOptions dial = options_of(Direction::outbound, key_of(1));
+    dial.expected_peer = peer_of(key_of(2));
+    UpgradeOptions listen = options_of(Direction::inbound, key_of(2));
+    KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_stream), std::move(far_stream),
+                                             std::move(dial), std::move(listen)));
     KITH_CO_REQUIRE(pair.near && pair.far);
     Connection& near = **pair.near;
     Connection& far = **pair.far;
-    EXPECT_EQ(near.remote_peer(), peer_of(far_key));
-    EXPECT_EQ(far.remote_peer(), peer_of(near_key));
-    EXPECT_EQ(far.remote_key(), near_key.public_key());
+    EXPECT_EQ(near.remote_peer(), peer_of(key_of(2)));
+    EXPECT_EQ(far.remote_peer(), peer_of(key_of(1)));
+    EXPECT_EQ(far.local_peer(), peer_of(key_of(2)));
+    EXPECT_EQ(far.remote_key(), key_of(1).public_key());
     EXPECT_EQ(near.security(), "/noise");
     EXPECT_EQ(near.muxer(), "/yamux/1.0.0");
-
-    pair.tasks.spawn(near.run());
-    pair.tasks.spawn(far.run());
-    pair.tasks.spawn(echo_once(far, world.clock()));
-    KITH_CO_TRY(auto raw, co_await near.open_stream(never));
-    auto stream = NegotiatedStream::lazy(world.clock(), std::move(raw), "/echo");
-    const Bytes sent(100'000, 7);
-    KITH_CO_CHECK(co_await stream->write(sent));
-    KITH_CO_CHECK(co_await stream->close_write());
-    KITH_CO_TRY(const Bytes got, co_await port::read_to_end(*stream, 200'000));
-    EXPECT_EQ(got, sent);
+    pair.run();
+    KITH_CO_CHECK(co_await exchange(world, pair, 100'000));
     EXPECT_GT(near.stats().bytes_received, 100'000u);
-    near.close();
-    co_return co_await pair.tasks.join_shielded();
+    EXPECT_GT(near.stats().round_trip, 0s);
+    KITH_CO_CHECK(co_await pair.finish());
+    EXPECT_TRUE(pair.near_end->is(Errc::closed));
+    EXPECT_TRUE(pair.far_end->is(Errc::closed));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Upgrade, IsRepeatable) {
+  sim::expect_repeatable(7, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_CHECK(co_await exchange(world, pair, 50'000));
+    co_return co_await pair.finish();
+  });
+}
+
+class OneByte final : public testing::StreamDecorator {
+ public:
+  using StreamDecorator::StreamDecorator;
+  Task<std::size_t> read_some(MutableBytes into, Instant deadline) override {
+    return inner_->read_some(into.first(1), deadline);
+  }
+};
+
+TEST(Upgrade, WorksWhenEachReadGivesASingleByte) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    auto near_slow = std::make_unique<OneByte>(std::move(near_stream));
+    auto far_slow = std::make_unique<OneByte>(std::move(far_stream));
+    UpgradeOptions dial = options_of(Direction::outbound, key_of(1));
+    UpgradeOptions listen = options_of(Direction::inbound, key_of(2));
+    KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_slow), std::move(far_slow),
+                                             std::move(dial), std::move(listen)));
+    KITH_CO_REQUIRE(pair.near && pair.far);
+    pair.run();
+    KITH_CO_CHECK(co_await exchange(world, pair, 3000));
+    co_return co_await pair.finish();
+  });
+}
+
+/// Is reset once so many bytes have come or gone.
+class ResetsAfter final : public testing::StreamDecorator {
+ public:
+  ResetsAfter(port::StreamPtr inner, std::size_t bytes)
+      : StreamDecorator(std::move(inner)), left_(bytes) {}
+  Task<std::size_t> read_some(MutableBytes into, Instant deadline) override {
+    KITH_CO_TRY(const std::size_t size, co_await inner_->read_some(into, deadline));
+    KITH_CO_CHECK(count(size));
+    co_return size;
+  }
+  Task<void> write(ByteView bytes, Instant deadline) override {
+    const std::size_t whole = bytes.size();
+    bytes = bytes.first(std::min(bytes.size(), left_));
+    KITH_CO_CHECK(co_await inner_->write(bytes, deadline));
+    co_return count(whole);
+  }
+
+ private:
+  Result<void> count(std::size_t size) {
+    if (size < left_) {
+      left_ -= size;
+      return {};
+    }
+    left_ = 0;
+    inner_->reset();
+    return std::unexpected(Errc::reset);
+  }
+  std::size_t left_;
+};
+
+Task<void> try_until_reset(sim::World& world, std::size_t& bytes, bool& survived) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  auto faulty = std::make_unique<ResetsAfter>(std::move(near_stream), bytes);
+  UpgradeOptions dial = options_of(Direction::outbound, key_of(1));
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2));
+  KITH_CO_CHECK(co_await pair.upgrade_both(std::move(faulty), std::move(far_stream),
+                                           std::move(dial), std::move(listen)));
+  if (!pair.near) {
+    EXPECT_FALSE(pair.near.error().is(Errc::timed_out));
+    pair.tasks.cancel();
+    co_return Result<void>{};
+  }
+  if (!pair.far) co_return Result<void>{};
+  pair.run();
+  auto exchanged = co_await exchange(world, pair, 400);
+  survived = exchanged.has_value();
+  (*pair.near)->close();
+  (*pair.far)->close();
+  co_return co_await pair.tasks.join_shielded();
+}
+
+TEST(Upgrade, EndsWithAnErrorWhereverTheStreamIsReset) {
+  bool survived = false;
+  std::size_t bytes = 1;
+  for (; !survived && bytes < 5000; bytes += 7)
+    sim::run_test(bytes, try_until_reset, bytes, survived);
+  // Some prefix was enough for the whole exchange, so every shorter one was tried.
+  EXPECT_TRUE(survived);
+  EXPECT_GT(bytes, 1000u);
+}
+
+TEST(Upgrade, GivesUpOnAPeerThatSaysNothing) {
+  for (Direction direction : {Direction::inbound, Direction::outbound}) {
+    sim::run_test(
+        1,
+        +[](sim::World& world, Direction& side) -> Task<void> {
+          sim::Node& one = world.add_node();
+          sim::Node& two = world.add_node();
+          auto [near, far] = world.connect(one, two);
+          UpgradeOptions options = options_of(side, key_of(1), world.now() + 10s);
+          auto upgraded = co_await upgrade(one.env(), std::move(near), std::move(options));
+          KITH_CO_REQUIRE(!upgraded);
+          EXPECT_TRUE(upgraded.error().is(Errc::timed_out));
+          EXPECT_EQ(world.now(), sim::world_begin + 10s);
+          co_return Result<void>{};
+        },
+        direction);
+  }
+}
+
+TEST(Upgrade, RefusesAnotherPeerThanItDialed) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    UpgradeOptions dial = options_of(Direction::outbound, key_of(1));
+    dial.expected_peer = peer_of(key_of(3));
+    UpgradeOptions listen = options_of(Direction::inbound, key_of(2));
+    KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_stream), std::move(far_stream),
+                                             std::move(dial), std::move(listen)));
+    KITH_CO_REQUIRE(!pair.near && !pair.far);
+    EXPECT_TRUE(pair.near.error().is(NoiseError::unexpected_peer));
+    co_return Result<void>{};
+  });
+}
+
+/// A dialer as older implementations are: it lists no muxers in Noise and negotiates afterwards.
+Task<void> dial_without_extension(port::Env& env, port::StreamPtr stream, bool& agreed) {
+  std::vector<std::string> security{"/tls/1.0.0", "/noise"};
+  KITH_CO_TRY(Negotiated chosen, co_await multistream_propose(*stream, std::move(security), never));
+  EXPECT_EQ(chosen.protocol, "/noise");
+  NoiseConfig config{.initiator = true, .identity = key_of(1)};
+  env.random.fill(config.static_key.mutable_bytes());
+  env.random.fill(config.ephemeral_key.mutable_bytes());
+  KITH_CO_TRY(auto secure, co_await noise_handshake(std::move(stream), std::move(config),
+                                                    std::move(chosen.rest), never));
+  EXPECT_EQ(secure->muxer(), "");
+  std::vector<std::string> muxers{"/mplex/6.7.0", "/yamux/1.0.0"};
+  KITH_CO_TRY(Negotiated muxer, co_await multistream_propose(*secure, std::move(muxers), never));
+  agreed = muxer.protocol == "/yamux/1.0.0";
+  co_return Result<void>{};
+}
+
+TEST(Upgrade, NegotiatesTheMuxerWithAPeerThatDoesntListItsMuxersEarly) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    bool agreed = false;
+    pair.tasks.spawn(dial_without_extension(pair.dialer.env(), std::move(near_stream), agreed));
+    UpgradeOptions listen = options_of(Direction::inbound, key_of(2));
+    auto upgraded = co_await upgrade(pair.listener.env(), std::move(far_stream), std::move(listen));
+    EXPECT_TRUE(upgraded.has_value());
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    EXPECT_TRUE(agreed);
+    co_return Result<void>{};
   });
 }
 

@@ -29,10 +29,10 @@ namespace kith::net {
 /// What a connection is told about itself.
 struct ConnectionFacts {
   Direction direction = Direction::inbound;
-  multiformats::PeerId local_peer;
+  multiformats::PeerId local_peer{};
   /// Both without /p2p part.
-  multiformats::Multiaddr local_address;
-  multiformats::Multiaddr remote_address;
+  multiformats::Multiaddr local_address{};
+  multiformats::Multiaddr remote_address{};
 };
 
 class YamuxStream;

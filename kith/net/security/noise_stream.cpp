@@ -104,10 +104,11 @@ void NoiseStream::unread(Buffer bytes) {
 }
 
 Task<void> NoiseStream::flush(Instant deadline) {
-  KITH_CO_TRY(const Bytes batch, sealer_.take());
+  KITH_CO_TRY(Bytes batch, sealer_.take());
   if (batch.empty()) co_return Result<void>{};
   KITH_CO_CHECK(co_await inner_->write(batch, deadline));
   bytes_sent_ += batch.size();
+  sealer_.recycle(std::move(batch));
   co_return Result<void>{};
 }
 

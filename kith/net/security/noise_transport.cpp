@@ -45,6 +45,13 @@ Result<Bytes> NoiseSealer::take() {
   return std::exchange(out_, {});
 }
 
+void NoiseSealer::recycle(Bytes taken) noexcept {
+  const bool well_used = taken.size() >= taken.capacity() / 8;
+  if (!well_used || out_.capacity() != 0) return;
+  taken.clear();
+  out_ = std::move(taken);
+}
+
 std::size_t NoiseOpener::message_bytes(ByteView in) noexcept {
   if (in.size() < noise_length_bytes) return 0;
   return noise_length_bytes + load_be<std::uint16_t>(in.data());

@@ -30,6 +30,9 @@ class NoiseSealer {
   std::size_t pending_bytes() const noexcept { return out_.size(); }
   /// Ends the open message and gives all that wait; empty if there is nothing.
   Result<Bytes> take();
+  /// Gives back what take() gave, to be filled again: a busy channel then allocates nothing, and
+  /// one that gets quiet drops it.
+  void recycle(Bytes taken) noexcept;
 
  private:
   friend struct NoiseTransportTest;

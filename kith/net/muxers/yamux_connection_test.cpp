@@ -1,0 +1,295 @@
+#include <gtest/gtest.h>
+
+#include <kith/net/muxers/yamux_connection.hpp>
+#include <kith/net/upgrade_test.hpp>
+#include <kith/sim/testing.hpp>
+
+namespace kith::net {
+namespace {
+
+using testing::Pair;
+
+Task<void> write_all_of(port::Stream& stream, const Bytes& data) {
+  KITH_CO_CHECK(co_await stream.write(data));
+  co_return co_await stream.close_write();
+}
+
+Task<void> read_all_of(port::Stream& stream, Bytes& into) {
+  KITH_CO_TRY(into, co_await port::read_to_end(stream, 100'000'000));
+  co_return Result<void>{};
+}
+
+struct OpenStream {
+  std::unique_ptr<MuxedStream> near, far;
+};
+
+Task<OpenStream> open_one(Pair& pair) {
+  OpenStream both;
+  KITH_CO_TRY(both.near, co_await (*pair.near)->open_stream(never));
+  KITH_CO_TRY(both.far, co_await (*pair.far)->accept_stream());
+  co_return both;
+}
+
+TEST(YamuxConnection, CarriesManyStreamsBothWaysAtOnce) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    constexpr std::size_t count = 20;
+    std::vector<OpenStream> streams;
+    std::vector<Bytes> up(count), down(count), got_up(count), got_down(count);
+    port::TaskGroup tasks(world.executor(), world.clock());
+    for (std::size_t i = 0; i < count; ++i) {
+      KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+      streams.push_back(std::move(both));
+      up[i].resize(world.prng().below(300'000));
+      down[i].resize(world.prng().below(300'000));
+      world.prng().fill(up[i]);
+      world.prng().fill(down[i]);
+      tasks.spawn(write_all_of(*streams[i].near, up[i]));
+      tasks.spawn(write_all_of(*streams[i].far, down[i]));
+      tasks.spawn(read_all_of(*streams[i].near, got_down[i]));
+      tasks.spawn(read_all_of(*streams[i].far, got_up[i]));
+    }
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    EXPECT_TRUE(got_up == up);
+    EXPECT_TRUE(got_down == down);
+    EXPECT_EQ((*pair.near)->stats().streams_outbound, count);
+    streams.clear();
+    co_await port::sleep_for(world.clock(), 1s);
+    EXPECT_EQ((*pair.near)->stats().streams_outbound, 0u);
+    EXPECT_EQ((*pair.far)->stats().streams_inbound, 0u);
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, StopsASenderWhoseReaderStandsStillAndNobodyElse) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream stuck, co_await open_one(pair));
+    KITH_CO_TRY(OpenStream other, co_await open_one(pair));
+    const Bytes much(10'000'000, 1);
+    auto written = co_await stuck.near->write(much, world.now() + 30s);
+    KITH_CO_REQUIRE(!written);
+    EXPECT_TRUE(written.error().is(Errc::timed_out));
+    EXPECT_EQ(stuck.far->buffered_bytes(), yamux_window_bytes_initial);
+    KITH_CO_CHECK(co_await other.near->write(as_bytes("still here")));
+    KITH_CO_TRY(const Buffer got, co_await other.far->read_buffer(100));
+    EXPECT_EQ(as_text(got), "still here");
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, FillsALongFatPipeWithOneStream) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    sim::LinkOptions link;
+    link.latency = 50ms;
+    link.bytes_per_second = 125'000'000;
+    link.window_bytes = 64 << 20;
+    world.net().set_links(link);
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    const Bytes much(64 << 20, 1);
+    Bytes got;
+    const Instant begin = world.now();
+    pair.tasks.spawn(write_all_of(*both.near, much));
+    KITH_CO_CHECK(co_await read_all_of(*both.far, got));
+    EXPECT_EQ(got.size(), much.size());
+    // With the first window alone it were 256 KiB every 100 ms: 25 s.
+    EXPECT_LT(world.now() - begin, 4s);
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, HandsOnLargeFramesUncopied) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    const Bytes much(200'000, 1);
+    KITH_CO_CHECK(co_await both.near->write(much));
+    std::size_t largest = 0;
+    for (std::size_t got = 0; got < much.size();) {
+      KITH_CO_TRY(const Buffer part, co_await both.far->read_buffer(SIZE_MAX));
+      got += part.size();
+      largest = std::max(largest, part.size());
+    }
+    EXPECT_EQ(largest, yamux_frame_payload_bytes_max);
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, ResetsReachTheOtherSide) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream first, co_await open_one(pair));
+    first.near->reset();
+    auto read = co_await first.far->read_buffer(10);
+    EXPECT_TRUE(!read && read.error().is(Errc::reset));
+    auto own = co_await first.near->read_buffer(10);
+    EXPECT_TRUE(!own && own.error().is(Errc::reset));
+    // Destroying an open stream is a reset as well.
+    KITH_CO_TRY(OpenStream second, co_await open_one(pair));
+    second.far.reset();
+    auto other = co_await second.near->read_buffer(10);
+    EXPECT_TRUE(!other && other.error().is(Errc::reset));
+    auto write = co_await second.near->write(as_bytes("x"));
+    EXPECT_TRUE(!write && write.error().is(Errc::reset));
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, AWriterMayLeaveOnceItHasClosed) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    const Bytes sent(50'000, 3);
+    KITH_CO_CHECK(co_await write_all_of(*both.near, sent));
+    both.near.reset();
+    co_await port::sleep_for(world.clock(), 2s);
+    Bytes got;
+    KITH_CO_CHECK(co_await read_all_of(*both.far, got));
+    EXPECT_EQ(got, sent);
+    KITH_CO_CHECK(co_await both.far->write(as_bytes("to nobody")));
+    KITH_CO_CHECK(co_await both.far->close_write());
+    both.far.reset();
+    co_await port::sleep_for(world.clock(), 2s);
+    EXPECT_EQ((*pair.near)->stats().streams_outbound, 0u);
+    EXPECT_EQ((*pair.far)->stats().streams_inbound, 0u);
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, CloseLetsWhatWasWrittenArrive) {
+  sim::run_seeds(1, 20, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    const Bytes sent(100'000, 5);
+    KITH_CO_CHECK(co_await write_all_of(*both.near, sent));
+    KITH_CO_CHECK(co_await pair.finish());
+    EXPECT_TRUE(pair.near_end->is(Errc::closed));
+    EXPECT_TRUE(pair.far_end->is(Errc::closed));
+    // The stream outlives the connection, with all that the peer had sent and ended.
+    pair.far = std::unexpected(Errc::busy);
+    Bytes got;
+    KITH_CO_CHECK(co_await read_all_of(*both.far, got));
+    EXPECT_EQ(got, sent);
+    auto write = co_await both.far->write(as_bytes("x"));
+    EXPECT_TRUE(!write && write.error().is(Errc::closed));
+    co_return Result<void>{};
+  });
+}
+
+TEST(YamuxConnection, RefusesToOpenOnceItCloses) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    (*pair.near)->close();
+    EXPECT_TRUE((*pair.near)->closing());
+    auto opened = co_await (*pair.near)->open_stream(never);
+    EXPECT_TRUE(!opened && opened.error().is(Errc::closed));
+    auto accepted = co_await (*pair.far)->accept_stream();
+    EXPECT_TRUE(!accepted && accepted.error().is(Errc::closed));
+    co_return co_await pair.tasks.join_shielded();
+  });
+}
+
+TEST(YamuxConnection, WaitsWhenThePeerAcknowledgesNothing) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    std::vector<std::unique_ptr<MuxedStream>> streams;
+    for (std::size_t i = 0; i < yamux_ack_backlog_max; ++i) {
+      KITH_CO_TRY(auto stream, co_await (*pair.near)->open_stream(never));
+      streams.push_back(std::move(stream));
+    }
+    auto late = co_await (*pair.near)->open_stream(world.now() + 5s);
+    EXPECT_TRUE(!late && late.error().is(Errc::timed_out));
+    KITH_CO_TRY(auto accepted, co_await (*pair.far)->accept_stream());
+    KITH_CO_TRY(auto more, co_await (*pair.near)->open_stream(world.now() + 5s));
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, NoticesASilentPeer) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    co_await port::sleep_for(world.clock(), 5s);
+    const Instant begin = world.now();
+    world.net().stall(pair.dialer.id(), pair.listener.id());
+    KITH_CO_TRY(auto stream, co_await (*pair.near)->open_stream(never));
+    auto read = co_await stream->read_buffer(10);
+    EXPECT_TRUE(!read && read.error().is(YamuxError::keep_alive_timeout));
+    EXPECT_LE(world.now() - begin, yamux_ping_interval + yamux_ping_timeout);
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    EXPECT_TRUE(pair.near_end->is(YamuxError::keep_alive_timeout));
+    co_return Result<void>{};
+  });
+}
+
+TEST(YamuxConnection, StaysUpWhileNothingHappens) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    co_await port::sleep_for(world.clock(), 20min);
+    EXPECT_FALSE(pair.near_end.has_value());
+    EXPECT_FALSE(pair.far_end.has_value());
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, EndsAtOnceWhenItsTaskIsCancelled) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    co_await port::sleep_for(world.clock(), Duration(world.prng().below(300'000'000)));
+    const Instant begin = world.now();
+    pair.tasks.cancel();
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    EXPECT_EQ(world.now(), begin);
+    EXPECT_TRUE(pair.near_end->is(Errc::cancelled));
+    auto read = co_await both.near->read_buffer(10);
+    EXPECT_FALSE(read.has_value());
+    co_return Result<void>{};
+  });
+}
+
+TEST(YamuxConnection, ReportsAnEndWithoutGoodbye) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    world.node(1).kill(sim::Crash::process);
+    auto read = co_await both.near->read_buffer(10);
+    EXPECT_FALSE(read.has_value());
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    EXPECT_FALSE(pair.near_end->is(Errc::closed));
+    co_return Result<void>{};
+  });
+}
+
+TEST(YamuxConnection, IsDestroyedUnrunWithStreamsOpen) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    UpgradeOptions dial = testing::options_of(Direction::outbound, testing::key_of(1));
+    UpgradeOptions listen = testing::options_of(Direction::inbound, testing::key_of(2));
+    KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_stream), std::move(far_stream),
+                                             std::move(dial), std::move(listen)));
+    KITH_CO_REQUIRE(pair.near && pair.far);
+    KITH_CO_TRY(auto stream, co_await (*pair.near)->open_stream(never));
+    pair.near->reset();
+    auto read = co_await stream->read_buffer(10);
+    EXPECT_TRUE(!read && read.error().is(Errc::closed));
+    co_return Result<void>{};
+  });
+}
+
+}  // namespace
+}  // namespace kith::net
