@@ -47,7 +47,7 @@ inline constexpr std::size_t wants_per_message_max = 512;
 inline constexpr std::size_t cancelled_remembered_max = 4096;
 /// Blocks that we never asked this peer for: more than this many, or more bytes, and we disconnect.
 /// A few are forgiven, since a peer may have kept a want of ours over a lost cancel.
-inline constexpr std::size_t unasked_blocks_max = 16;
+inline constexpr std::size_t unasked_blocks_max = 8;
 inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
 
 // Session.
