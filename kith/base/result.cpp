@@ -80,7 +80,8 @@ Error Error::with_context(std::string context) const {
 
 std::string Error::message() const {
   std::string meaning = domain_->message(code_);
-  return context_ ? *context_ + ": " + meaning : meaning;
+  if (!context_) return meaning;
+  return meaning.empty() ? *context_ : *context_ + ": " + meaning;
 }
 
 }  // namespace kith

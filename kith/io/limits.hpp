@@ -49,5 +49,6 @@ inline constexpr std::size_t held_bytes_max = 1024 * 1024;
 /// Snapshots of one key-value store at a time, and of these the ones kept for reuse when they end.
 inline constexpr unsigned snapshots_max = 1024;
 inline constexpr std::size_t snapshots_kept_max = 64;
+static_assert(snapshots_kept_max <= snapshots_max);
 
 }  // namespace kith::io

@@ -27,7 +27,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-using SignalSet = asio::basic_signal_set<asio::io_context::executor_type>;
+using SignalSet = detail::Guarded<asio::basic_signal_set<asio::io_context::executor_type>>;
 
 struct AwaitSignal {
   template <class Completion>

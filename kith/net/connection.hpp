@@ -1,9 +1,11 @@
-// Connection: a secured, multiplexed link to one peer whose identity has been proven. The seam of the network: Noise and
-// yamux over TCP, QUIC, memory and the simulated connection all implement it.
+// Connection: a secured, multiplexed link to one peer whose identity has been proven. The seam of
+// the network: Noise and yamux over TCP, QUIC, memory and the simulated connection all implement
+// it.
 //
-// Whoever makes a Connection owns it and awaits run() in a task of its own; streams open and come in only while run() goes
-// on. Afterwards every stream that is still held by someone answers Errc::reset or Errc::closed, and may be destroyed before
-// or after the Connection itself. Loop thread only.
+// Whoever makes a Connection owns it and awaits run() in a task of its own; streams open and come
+// in only while run() goes on. Afterwards every stream that is still held by someone answers
+// Errc::reset or Errc::closed, and may be destroyed before or after the Connection itself. Loop
+// thread only.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +32,8 @@ struct ConnectionStats {
   Instant opened_at{};
 };
 
-/// A stream of a connection, before a protocol has been agreed on. Its reset() reaches the other side.
+/// A stream of a connection, before a protocol has been agreed on. Its reset() reaches the other
+/// side.
 class MuxedStream : public port::Stream {
  public:
   virtual Direction direction() const noexcept = 0;
@@ -45,8 +48,9 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
 
-  /// Moves bytes until the connection has ended, and returns why: Errc::closed after a clean end on either side, else the
-  /// fault. If the calling task is cancelled it closes at once. Called exactly once.
+  /// Moves bytes until the connection has ended, and returns why: Errc::closed after a clean end on
+  /// either side, else the fault. If the calling task is cancelled it closes at once. Called
+  /// exactly once.
   virtual Task<void> run() = 0;
 
   /// Errc::limit_exceeded when the peer or we allow no more, Errc::closed once it ends.

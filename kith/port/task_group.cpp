@@ -1,11 +1,10 @@
 #include <exception>
 #include <list>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <kith/base/assert.hpp>
 #include <kith/port/event.hpp>
@@ -14,37 +13,51 @@
 namespace kith::port {
 namespace asio = boost::asio;
 
-namespace {
-
-Task<void> run_child(Task<void> task) {
-  // Cancellation is a value here: waits return Errc::cancelled instead of throwing.
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_return co_await std::move(task);
-}
-
-/// The one exception that may leave a child is asio's own, thrown when it was cancelled before it
-/// ever ran.
-void check_exception(std::exception_ptr exception) noexcept {
-  if (!exception) return;
-  try {
-    std::rethrow_exception(exception);
-  } catch (const boost::system::system_error& error) {
-    if (error.code() == asio::error::operation_aborted) return;
-    std::terminate();
-  }
-}
-
-}  // namespace
-
 struct TaskGroup::State {
+  // Without blocking.never, co_spawn from a handler of an io_context starts the child at once,
+  // inside spawn().
   State(Executor where, Clock& clock, std::size_t children_max)
-      : executor(std::move(where)), limit(children_max), emptied(clock) {}
+      : executor(asio::require(where, asio::execution::blocking.never)),
+        limit(children_max),
+        emptied(clock) {}
+
+  struct Child {
+    asio::cancellation_signal signal;
+    bool started = false;
+  };
+
+  static Task<void> run(State* state, Child* child, Task<void> task) {
+    child->started = true;
+    // Cancellation is a value here: waits return Errc::cancelled instead of throwing.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (state->cancelled) co_return std::unexpected(Errc::cancelled);
+    co_return co_await std::move(task);
+  }
 
   Executor executor;
   std::size_t limit;
-  std::list<asio::cancellation_signal> children;
+  std::list<Child> children;
   bool cancelled = false;
   Event emptied;
+};
+
+/// What co_spawn calls when a child has ended. It names its cancellation slot itself: with
+/// bind_cancellation_slot, co_spawn (of Boost 1.81) would post each cancellation instead of passing
+/// it on at once, and the posted one would touch a child that may have ended and been erased
+/// meanwhile.
+struct TaskGroup::Ended {
+  using cancellation_slot_type = asio::cancellation_slot;
+  cancellation_slot_type get_cancellation_slot() const noexcept { return child->signal.slot(); }
+
+  /// Nothing of ours throws through a task: an exception here ends the process with its message.
+  void operator()(std::exception_ptr exception, Result<void>) noexcept {
+    if (exception) std::rethrow_exception(exception);
+    state->children.erase(child);
+    if (state->children.empty()) state->emptied.notify_all();
+  }
+
+  State* state;
+  std::list<State::Child>::iterator child;
 };
 
 TaskGroup::TaskGroup(Executor executor, Clock& clock, std::size_t limit)
@@ -57,21 +70,17 @@ TaskGroup::~TaskGroup() {
 bool TaskGroup::spawn(Task<void> task) {
   if (state_->cancelled || state_->children.size() >= state_->limit) return false;
   auto child = state_->children.emplace(state_->children.end());
-  auto ended = [state = state_.get(), child](std::exception_ptr exception, Result<void>) {
-    check_exception(exception);
-    state->children.erase(child);
-    if (state->children.empty()) state->emptied.notify_all();
-  };
-  asio::co_spawn(state_->executor, run_child(std::move(task)),
-                 asio::bind_cancellation_slot(child->slot(), std::move(ended)));
+  asio::co_spawn(state_->executor, State::run(state_.get(), &*child, std::move(task)),
+                 Ended{state_.get(), child});
   return true;
 }
 
 void TaskGroup::cancel() noexcept {
   state_->cancelled = true;
-  // A child never ends inside emit (wake-ups are posted), so the list holds still.
-  for (asio::cancellation_signal& child : state_->children) {
-    child.emit(asio::cancellation_type::terminal);
+  // A child never ends inside emit (wake-ups are posted), so the list holds still. One that has not
+  // started yet looks at `cancelled` itself: co_spawn (of Boost 1.81) doesn't survive it otherwise.
+  for (State::Child& child : state_->children) {
+    if (child.started) child.signal.emit(asio::cancellation_type::terminal);
   }
 }
 
@@ -81,9 +90,9 @@ Task<void> TaskGroup::join_shielded() {
   co_return Result<void>{};
 }
 
-Task<void> TaskGroup::join() {
+Task<void> TaskGroup::join(Instant deadline) {
   while (!state_->children.empty())
-    KITH_CO_CHECK(co_await state_->emptied.wait());
+    KITH_CO_CHECK(co_await state_->emptied.wait(deadline));
   co_return Result<void>{};
 }
 

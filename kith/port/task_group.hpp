@@ -32,21 +32,23 @@ class TaskGroup {
   /// where they matter.
   bool spawn(Task<void> task);
 
-  /// Cancels every child and refuses new ones. Children that ignore it keep join_shielded waiting.
+  /// Cancels every child and refuses new ones. A child that has not started yet never does.
+  /// Children that ignore it keep join_shielded waiting.
   void cancel() noexcept;
 
   /// Waits until no child is left, also if the calling task is cancelled.
   Task<void> join_shielded();
 
-  /// Waits until no child is left; Errc::cancelled if the calling task is cancelled first (children
-  /// go on).
-  Task<void> join();
+  /// Waits until no child is left; Errc::cancelled if the calling task is cancelled first and
+  /// Errc::timed_out at `deadline` (in both cases children go on).
+  Task<void> join(Instant deadline = never);
 
   std::size_t size() const noexcept;
   bool cancelled() const noexcept;
 
  private:
   struct State;
+  struct Ended;
   std::unique_ptr<State> state_;
 };
 

@@ -2,7 +2,7 @@
 // disk, so that a test can stop the machine at each of them:
 //
 //   for (std::uint64_t n = 0;; ++n) {
-//     sim::Disk disk(Prng(seed));
+//     sim::Disk disk{Prng(seed)};
 //     disk.faults().crash_at(n);
 //     ... do the work; it fails once the machine has stopped ...
 //     bool stopped = disk.faults().crashed();

@@ -73,8 +73,7 @@ Link& Network::link(NodeId from, NodeId to) {
 }
 
 Host* Network::host(NodeId node) noexcept {
-  auto found = hosts_.find(node);
-  return found == hosts_.end() ? nullptr : found->second;
+  return node < hosts_.size() ? hosts_[node] : nullptr;
 }
 
 Host* Network::host_of(const port::IpAddress& address) noexcept {
@@ -83,7 +82,7 @@ Host* Network::host_of(const port::IpAddress& address) noexcept {
 }
 
 bool Network::reachable(const Link& link) noexcept {
-  return !link.cut && hosts_.contains(link.to);
+  return !link.cut && host(link.to) != nullptr;
 }
 
 bool Network::open_now(const Link& link) noexcept {
@@ -134,8 +133,8 @@ void Network::partition(std::span<const NodeId> group, std::span<const NodeId> o
 }
 
 void Network::isolate(NodeId node) {
-  for (auto& [other, host] : hosts_) {
-    if (other != node) cut(node, other);
+  for (Host* other : hosts_) {
+    if (other != nullptr && other->node() != node) cut(node, other->node());
   }
 }
 
@@ -194,13 +193,14 @@ void Network::attach(Host& host) {
     auto [owner, added] = addresses_.emplace(address, host.node());
     ASSERT(owner->second == host.node());
   }
-  auto [place, added] = hosts_.emplace(host.node(), &host);
-  ASSERT(added);
+  if (hosts_.size() <= host.node()) hosts_.resize(host.node() + 1);
+  ASSERT(hosts_[host.node()] == nullptr);
+  hosts_[host.node()] = &host;
   wake_held();
 }
 
 void Network::detach(Host& host, bool lost_power) {
-  hosts_.erase(host.node());
+  hosts_[host.node()] = nullptr;
   for (auto& [id, connection] : connections_) {
     for (int side = 0; side < 2; ++side) {
       if (connection->ends[side].host == &host) connection->host_died(side, lost_power);

@@ -169,7 +169,7 @@ class Network {
   NetworkOptions options_;
   std::optional<LinkOptions> fixed_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Link>> links_;
-  std::map<NodeId, Host*> hosts_;
+  std::vector<Host*> hosts_;  ///< by node; null while it is down
   std::map<port::IpAddress, NodeId> addresses_;
   std::map<std::string, Names> names_;
   std::map<std::uint64_t, std::shared_ptr<TcpConnection>> connections_;

@@ -426,6 +426,7 @@ TEST(Udp, ReachesThoseOfTheSegmentThatJoinedTheGroup) {
   EXPECT_EQ(got[1].size(), 0u) << "hasn't joined";
   EXPECT_EQ(got[2].size(), 1u);
   EXPECT_EQ(got[3].size(), 0u) << "another segment";
+  world.finish();
 }
 
 TEST(Udp, CutsWhatIsLongerAndRefusesWhatIsTooLong) {

@@ -19,8 +19,8 @@
 // outside use a World directly: world.node(0).spawn(...), world.run_until(...).
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
-#include <span>
 #include <type_traits>
 
 #include <gtest/gtest.h>
@@ -69,11 +69,17 @@ inline std::uint64_t run_test(std::uint64_t seed, TestBody body) {
   return run_test_with<>(seed, {}, body);
 }
 
+/// How many times more seeds run_seeds tries than the test asks for: KITH_SIM_SEEDS, else 1.
+inline std::size_t seed_factor() {
+  const char* text = std::getenv("KITH_SIM_SEEDS");
+  return text == nullptr ? 1 : std::max<std::size_t>(1, std::strtoul(text, nullptr, 10));
+}
+
 /// The same for each seed from `first` on, stopping at the first that fails.
 template <class... Arguments>
 void run_seeds(std::uint64_t first, std::size_t count, Task<void> (*body)(World&, Arguments&...),
                std::type_identity_t<Arguments>&... arguments) {
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  for (std::uint64_t seed = first; seed < first + count * seed_factor(); ++seed) {
     run_test(seed, body, arguments...);
     if (testing::Test::HasFailure()) return;
   }

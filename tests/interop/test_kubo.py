@@ -14,12 +14,13 @@ from harness.transfer_cases import TransferCases
 DISCOVERY_SECONDS = 30
 
 # Said in full, so that what is compared is the DAG and no default.
+LINKS = ("--max-file-links=174", "--max-hamt-fanout=256")
 IMPORT_FLAGS = {
-    "v1": ("--cid-version=1", "--raw-leaves=true", "--chunker=size-1048576", "--hash=sha2-256"),
-    "v0": ("--cid-version=0", "--raw-leaves=false", "--chunker=size-262144", "--hash=sha2-256"),
-    "rabin": ("--cid-version=1", "--raw-leaves=true", "--chunker=rabin-65536-262144-524288"),
-    "buzhash": ("--cid-version=1", "--raw-leaves=true", "--chunker=buzhash"),
-    "trickle": ("--cid-version=1", "--raw-leaves=true", "--chunker=size-262144", "--trickle"),
+    "v1": ("--cid-version=1", "--raw-leaves=true", "--chunker=size-1048576", "--max-file-links=1024", "--max-hamt-fanout=256"),
+    "v0": ("--cid-version=0", "--raw-leaves=false", "--chunker=size-262144", *LINKS),
+    "rabin": ("--cid-version=1", "--raw-leaves=true", "--chunker=rabin-65536-262144-524288", *LINKS),
+    "buzhash": ("--cid-version=1", "--raw-leaves=true", "--chunker=buzhash", *LINKS),
+    "trickle": ("--cid-version=1", "--raw-leaves=true", "--chunker=size-262144", "--trickle", *LINKS),
 }
 
 
@@ -67,7 +68,7 @@ class KithBesideKubo(unittest.TestCase):
                 self.assertEqual(seen["PublicKey"], own["PublicKey"])
                 self.assertEqual(seen["AgentVersion"], own["AgentVersion"])
                 self.assertIn("/ipfs/bitswap/1.2.0", seen["Protocols"])
-                self.assertLessEqual({addr.rpartition("/p2p/")[0] for addr in other.addrs},
+                self.assertLessEqual({addr.rpartition("/p2p/")[0] for addr in other.addrs if addr.startswith("/ip")},
                                      {addr.rpartition("/p2p/")[0] for addr in seen["Addresses"]})
 
     def test_ping(self):
@@ -77,7 +78,7 @@ class KithBesideKubo(unittest.TestCase):
 
     def test_the_same_files_get_the_same_cid(self):
         for name, flags in IMPORT_FLAGS.items():
-            for path in (data.tree(symlinks=True), data.wide_directory(), data.empty_file(), data.big_file()):
+            for path in (data.tree(True), data.wide_directory(), data.empty_file(), data.big_file()):
                 with self.subTest(flags=name, data=path.name):
                     expected = self.kubo.add(path, "--only-hash", *flags, timeout=120)
                     self.assertEqual(self.kith.add(path, "--only-hash", *flags, timeout=120), expected)

@@ -23,7 +23,7 @@ def main() -> int:
     count = 0
     for path in sorted((ROOT / "kith").rglob("*.[ch]pp")):
         name = str(path.relative_to(ROOT))
-        if any(name == exempt or name.startswith(exempt + "/") for exempt in EXEMPT) or re.search(r"_(test|bench)\.cpp$", name):
+        if any(name == exempt or name.startswith(exempt + "/") for exempt in EXEMPT) or re.search(r"_(test|bench)\.[ch]pp$", name):
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             code = line.split("//")[0]

@@ -55,6 +55,25 @@ Error error_of(int status, const std::string& name) {
   }
 }
 
+/// c-ares' own calls would raise SIGPIPE if a server closed its TCP connection.
+const ares_socket_functions socket_functions = {
+    .asocket = [](int domain, int type, int protocol, void*) -> ares_socket_t {
+      return ::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    },
+    .aclose = [](ares_socket_t socket, void*) { return ::close(socket); },
+    .aconnect = [](ares_socket_t socket, const sockaddr* to, ares_socklen_t size,
+                   void*) { return ::connect(socket, to, size); },
+    .arecvfrom = [](ares_socket_t socket, void* into, size_t size, int flags, sockaddr* from,
+                    ares_socklen_t* from_size,
+                    void*) { return ::recvfrom(socket, into, size, flags, from, from_size); },
+    .asendv = [](ares_socket_t socket, const iovec* pieces, int count, void*) -> ares_ssize_t {
+      msghdr message = {};
+      message.msg_iov = const_cast<iovec*>(pieces);
+      message.msg_iovlen = static_cast<std::size_t>(count);
+      return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+    },
+};
+
 }  // namespace
 
 /// One question and all that serves it. c-ares says which sockets it wants watched; we tell it when
@@ -82,6 +101,7 @@ class Resolver::Query final : public port::Timer, public std::enable_shared_from
       channel_ = nullptr;
       return std::unexpected(Error(static_cast<DnsStatus>(status), "start the resolver"));
     }
+    ares_set_socket_functions(channel_, &socket_functions, nullptr);
     if (servers.empty()) return {};
     status = ares_set_servers_ports_csv(channel_, servers.c_str());
     if (status != ARES_SUCCESS)
@@ -315,6 +335,11 @@ Task<std::vector<IpAddress>> Resolver::addresses(std::string name, std::optional
   if (!is_name(name)) co_return std::unexpected(Errc::invalid_argument);
   KITH_CO_CHECK(co_await Place::wait_for(*this, deadline));
   Place place(*this);
+  // c-ares 1.18 asks the servers even for numbers if any family will do.
+  if (auto number = IpAddress::parse(name)) {
+    if (family && number->family() != *family) co_return std::unexpected(Errc::not_found);
+    co_return std::vector<IpAddress>(1, *number);
+  }
   auto query = std::make_shared<Query>(executor_, clock_);
   Closing closing(*query);
   KITH_CO_CHECK(query->open(servers_));

@@ -26,6 +26,22 @@ namespace kith::io::detail {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+/// An Asio object that notices if it dies while somebody waits on it, which would otherwise be a
+/// use of freed memory some time later.
+template <class Io>
+class Guarded : public Io {
+ public:
+  using Io::Io;
+  Guarded(Guarded&&) = default;
+  Guarded& operator=(Guarded&&) = delete;
+  ~Guarded() { ASSERT(waiting_ == 0); }
+
+ private:
+  template <class>
+  friend class Operation;
+  int waiting_ = 0;
+};
+
 template <class Io>
 class Operation final : public port::Timer {
  public:
@@ -47,6 +63,7 @@ class Operation final : public port::Timer {
       slot_.assign([this](asio::cancellation_type) { stop(Errc::cancelled); });
     }
     suspended_.hold(std::move(handler));
+    ++io_.waiting_;
     if (deadline != never) clock_.arm(*this, deadline);
     start(io_, Completion{this});
   }
@@ -66,6 +83,7 @@ class Operation final : public port::Timer {
   }
 
   void complete(error_code error, std::size_t size) {
+    --io_.waiting_;
     clock_.disarm(*this);
     if (slot_.is_connected()) slot_.clear();
     error_ = error;

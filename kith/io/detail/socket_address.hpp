@@ -14,14 +14,15 @@
 #include <unistd.h>
 
 #include <kith/base/result.hpp>
+#include <kith/io/detail/operation.hpp>
 #include <kith/port/ip.hpp>
 
 namespace kith::io::detail {
 
 using LoopExecutor = boost::asio::io_context::executor_type;
 using Tcp = boost::asio::ip::tcp;
-using TcpSocket = boost::asio::basic_stream_socket<Tcp, LoopExecutor>;
-using TcpAcceptor = boost::asio::basic_socket_acceptor<Tcp, LoopExecutor>;
+using TcpSocket = Guarded<boost::asio::basic_stream_socket<Tcp, LoopExecutor>>;
+using TcpAcceptor = Guarded<boost::asio::basic_socket_acceptor<Tcp, LoopExecutor>>;
 
 struct SocketAddress {
   sockaddr_storage storage = {};

@@ -247,8 +247,9 @@ Task<std::unique_ptr<TcpStream>> LoopTcpListener::accept() {
                             SOCK_NONBLOCK | SOCK_CLOEXEC));
     int failure = errno;
     if (socket.number() >= 0) {
-      tune(socket);
-      Endpoint local = socket.local_endpoint();
+      // Its options it has from the listening socket.
+      Endpoint local = local_;
+      if (local.address.is_unspecified()) local = socket.local_endpoint();
       TcpSocket taken(acceptor_.get_executor());
       // The loop has no memory for it: so much for this connection.
       auto handed_over = hand_over(std::move(socket), taken, local_);
@@ -304,6 +305,7 @@ Result<std::unique_ptr<TcpListener>> listen_tcp(LoopExecutor executor, Clock& cl
   KITH_TRY(Socket socket, Socket::open(local.address.family(), SOCK_STREAM));
   KITH_CHECK(socket.set(SOL_SOCKET, SO_REUSEADDR, 1));
   if (options.reuse_port) KITH_CHECK(socket.set(SOL_SOCKET, SO_REUSEPORT, 1));
+  tune(socket);
   auto bound = socket.bind(local);
   if (!bound) return std::unexpected(bound.error().with_context("listen on " + local.to_string()));
   if (::listen(socket.number(), options.backlog) != 0)

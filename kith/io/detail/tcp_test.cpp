@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -226,6 +227,21 @@ TEST(Tcp, OwnResetEndsWaitingReadsAndWrites) {
     EXPECT_FALSE(later);
     co_return Result<void>{};
   });
+}
+
+TEST(TcpDeathTest, AStreamThatDiesUnderItsReaderIsNoticed) {
+  auto die_too_early = [](Env& env) -> Task<void> {
+    KITH_CO_TRY(Pair pair, co_await connected_pair(env));
+    TaskGroup group(env.executor, env.clock);
+    Bytes into(10);
+    Told told;
+    group.spawn(read_and_tell(*pair.dialer, into, never, told));
+    KITH_CO_CHECK(co_await settle());
+    pair.dialer.reset();
+    co_return co_await group.join();
+  };
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(run_on_loop(die_too_early), "waiting_ == 0");
 }
 
 TEST(Tcp, ReadGivesUpAtItsDeadlineAndTheStreamGoesOn) {
@@ -587,6 +603,32 @@ TEST(Tcp, AcceptWaitsOutALackOfDescriptors) {
     }
     KITH_CO_CHECK(co_await group.join());
     EXPECT_TRUE(told.outcome && told.outcome->has_value());
+    co_return Result<void>{};
+  });
+}
+
+/// The answer to a yes-no option, over all connected TCP sockets of the process.
+std::vector<bool> option_of_connections(int level, int option) {
+  std::vector<bool> answers;
+  for (int number = 3; number < 256; ++number) {
+    sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (::getpeername(number, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.ss_family != AF_INET) continue;
+    int value = 0;
+    size = sizeof value;
+    ::getsockopt(number, level, option, &value, &size);
+    answers.push_back(value != 0);
+  }
+  return answers;
+}
+
+TEST(Tcp, ConnectionsSendAtOnceAndProbeSilentPeers) {
+  run_on_loop([](Env& env) -> Task<void> {
+    KITH_CO_TRY(Pair pair, co_await connected_pair(env));
+    std::vector<bool> both(2, true);
+    EXPECT_EQ(option_of_connections(IPPROTO_TCP, TCP_NODELAY), both);
+    EXPECT_EQ(option_of_connections(SOL_SOCKET, SO_KEEPALIVE), both);
     co_return Result<void>{};
   });
 }

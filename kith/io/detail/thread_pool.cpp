@@ -20,7 +20,7 @@ struct ThreadPool::Job {
   Suspended suspended;
   asio::cancellation_slot slot;
   bool taken_back = false;
-  bool waiting = false;  // under mutex_
+  JobList* waits_in = nullptr;  // under mutex_, unless it is gathered_
   Job* previous = nullptr;
   Job* next = nullptr;
 
@@ -31,6 +31,7 @@ struct ThreadPool::Job {
 };
 
 void ThreadPool::JobList::push(Job& job) noexcept {
+  job.waits_in = this;
   job.previous = last;
   job.next = nullptr;
   (last != nullptr ? last->next : first) = &job;
@@ -40,6 +41,7 @@ void ThreadPool::JobList::push(Job& job) noexcept {
 void ThreadPool::JobList::remove(Job& job) noexcept {
   (job.previous != nullptr ? job.previous->next : first) = job.next;
   (job.next != nullptr ? job.next->previous : last) = job.previous;
+  job.waits_in = nullptr;
 }
 
 ThreadPool::ThreadPool(asio::io_context& loop, port::Clock& clock, std::size_t threads,
@@ -119,24 +121,32 @@ Task<void> ThreadPool::run(std::function<void()> work) {
 }
 
 void ThreadPool::submit(Job& job) {
-  bool call = false;
+  gathered_.push(job);
+  if (!delivering_) submit_gathered();
+}
+
+void ThreadPool::submit_gathered() {
+  std::size_t calls = 0;
   {
     std::scoped_lock lock(mutex_);
-    job.waiting = true;
-    waiting_.push(job);
-    if (idle_ > called_) {
-      ++called_;
-      call = true;
+    while (gathered_.first != nullptr) {
+      Job& job = *gathered_.first;
+      gathered_.remove(job);
+      waiting_.push(job);
+      if (idle_ > called_) {
+        ++called_;
+        ++calls;
+      }
     }
   }
-  if (call) called_event_.notify_one();
+  for (; calls > 0; --calls)
+    called_event_.notify_one();
 }
 
 bool ThreadPool::take_back(Job& job) noexcept {
   std::scoped_lock lock(mutex_);
-  if (!job.waiting) return false;
-  job.waiting = false;
-  waiting_.remove(job);
+  if (job.waits_in == nullptr) return false;
+  job.waits_in->remove(job);
   return true;
 }
 
@@ -152,7 +162,6 @@ void ThreadPool::work() {
     }
     Job& job = *waiting_.first;
     waiting_.remove(job);
-    job.waiting = false;
     lock.unlock();
     // No exception crosses a module, so one that leaves a job ends the program.
     [&job]() noexcept {
@@ -161,6 +170,7 @@ void ThreadPool::work() {
     }();
     lock.lock();
     done_.push(job);
+    job.waits_in = nullptr;
     if (!std::exchange(delivery_posted_, true)) {
       lock.unlock();
       asio::post(loop_, [this] { deliver(); });
@@ -176,11 +186,14 @@ void ThreadPool::deliver() {
     done = std::exchange(done_, JobList{});
     delivery_posted_ = false;
   }
+  delivering_ = true;
   for (Job* job = done.first; job != nullptr;) {
     Job* next = job->next;
     job->finish();
     job = next;
   }
+  delivering_ = false;
+  submit_gathered();
 }
 
 }  // namespace kith::io::detail

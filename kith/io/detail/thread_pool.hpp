@@ -38,6 +38,7 @@ class ThreadPool final : public port::WorkPool {
   };
 
   void submit(Job& job);
+  void submit_gathered();
   /// On the loop: takes the job back unless it has started.
   bool take_back(Job& job) noexcept;
   void work();
@@ -48,6 +49,8 @@ class ThreadPool final : public port::WorkPool {
   const std::size_t jobs_max_;
   // Loop thread only.
   std::size_t jobs_ = 0;
+  bool delivering_ = false;
+  JobList gathered_;  // submitted while results are delivered, for one lock together
   port::Event room_;
 
   std::mutex mutex_;

@@ -19,7 +19,7 @@ using port::UdpSocket;
 namespace {
 
 using Udp = asio::ip::udp;
-using DatagramSocket = asio::basic_datagram_socket<Udp, LoopExecutor>;
+using DatagramSocket = Guarded<asio::basic_datagram_socket<Udp, LoopExecutor>>;
 
 struct ReceiveFrom {
   MutableBytes into;

@@ -92,12 +92,14 @@ void SimUdpSocket::send_to_group(const port::Endpoint& group, ByteView datagram)
       if (address.family() == group.address.family()) from.address = address;
     }
   }
-  for (auto& [node, target] : network.hosts_) {
+  for (Host* target : network.hosts_) {
+    if (target == nullptr) continue;
     bool same = target == &host_;
     if (!same && (over_loopback || multicast_ttl_ < 1 || target->segment() != host_.segment())) {
       continue;
     }
-    network.send_datagram(network.link(host_.node(), node), *target, from, group, datagram);
+    network.send_datagram(network.link(host_.node(), target->node()), *target, from, group,
+                          datagram);
   }
 }
 

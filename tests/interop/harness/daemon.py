@@ -39,11 +39,11 @@ class Daemon:
     home_variable = ""
 
     def __init__(self, home=None, enter=()):
+        self.binary = self.find_binary()
         self._own_home = home is None
         self.home = Path(home or tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.enter = list(enter)
         self.process = None
-        self.binary = self.find_binary()
         self.env = {**os.environ, self.home_variable: str(self.home), "IPFS_TELEMETRY": "off"}
 
     # Life cycle.

@@ -1,5 +1,6 @@
 """The files that are moved between peers, made from a seed, and what is compared afterwards."""
 
+import atexit
 import functools
 import hashlib
 import os
@@ -21,7 +22,6 @@ WIDE_ENTRIES = 1_000 if environment.SMOKE else 10_000
 @functools.cache
 def _folder():
     path = Path(tempfile.mkdtemp(prefix="kith-interop-data-"))
-    import atexit
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 
@@ -44,7 +44,7 @@ def empty_file():
 
 
 @functools.cache
-def tree(symlinks=False):
+def tree(symlinks, /):
     """A directory of files around all sizes that matter to a chunker, odd names, nesting, an empty directory."""
     path = _folder() / ("tree-with-links" if symlinks else "tree")
     rng = random.Random(_SEED)

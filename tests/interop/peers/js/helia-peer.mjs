@@ -18,12 +18,15 @@ import { emit, listenArguments, serveStdin } from './control.mjs'
 import { nodeCommands, nodeOptions } from './node.mjs'
 
 const AGENT = 'helia-peer'
+/** By default Helia ends a peer's stream that says nothing for 10 s, and wants that are on their way in it are lost until
+ * the peer says them again; on a busy machine that makes a transfer stand still for minutes. */
+const PATIENCE = { messageReceiveTimeout: 600_000, messageSendTimeout: 60_000, sendBlocksTimeout: 60_000 }
 /** Entries of one directory that are fetched at once. */
 const DOWNLOADS_MAX = 64
 
 const blockstore = new MemoryBlockstore()
 const light = createHeliaLight({ datastore: new MemoryDatastore(), blockstore })
-const helia = withBitswap(withLibp2pLight(light, nodeOptions(AGENT, listenArguments())))
+const helia = withBitswap(withLibp2pLight(light, nodeOptions(AGENT, listenArguments())), PATIENCE)
 await helia.start()
 const fs = unixfs(helia)
 

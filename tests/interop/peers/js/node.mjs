@@ -10,6 +10,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { emit } from './control.mjs'
 
 export const STREAMS_MAX = 8192
+/** Each ping has a stream of its own, and the next one may start before the last one's is quite closed. */
+const PING_LIMITS = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 
 export function nodeOptions (agent, listen) {
   return {
@@ -17,7 +19,7 @@ export function nodeOptions (agent, listen) {
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS) },
     nodeInfo: { name: agent, version: '0.0.0', userAgent: agent }
   }
 }

@@ -1,0 +1,280 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/cli.hpp>
+#include <kith/api/detail/disk_input.hpp>
+#include <kith/api/detail/remote.hpp>
+#include <kith/api/duration.hpp>
+#include <kith/api/parse.hpp>
+#include <kith/node/home.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::api {
+namespace {
+
+constexpr std::size_t passphrase_bytes_max = 4096;
+constexpr std::size_t stdin_arguments_bytes_max = 64 * 1024 * 1024;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// Sends a command's output to its renderer, in the same process.
+class LocalOutput final : public Output {
+ public:
+  explicit LocalOutput(Renderer& renderer) : renderer_(renderer) {}
+  Task<void> value(json::value value) override { co_return renderer_.value(value); }
+  Task<void> bytes(ByteView bytes) override { co_return renderer_.bytes(bytes); }
+  void announce_length(std::uint64_t length) override { renderer_.announce_length(length); }
+  Task<void> flush() override { co_return Result<void>{}; }
+
+ private:
+  Renderer& renderer_;
+};
+
+/// What machines read: every value as a line of JSON, bytes as they are.
+class PlainRenderer final : public Renderer {
+ public:
+  explicit PlainRenderer(Terminal& terminal) : terminal_(terminal) {}
+  Result<void> value(const json::value& value) override {
+    return terminal_.out(json::serialize(value) + "\n");
+  }
+  Result<void> bytes(ByteView bytes) override { return terminal_.out(as_text(bytes)); }
+  Result<void> finish(bool) override { return {}; }
+
+ private:
+  Terminal& terminal_;
+};
+
+class CommandLine {
+ public:
+  CommandLine(io::Runtime& runtime, Terminal& terminal)
+      : runtime_(runtime), env_(runtime.env()), terminal_(terminal), table_(make_command_table()) {}
+
+  Task<void> run(std::vector<std::string> words, int& status);
+
+ private:
+  Task<void> run_invocation(Invocation invocation);
+  Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
+  Result<std::string> find_home(const Invocation& invocation) const;
+  Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
+  Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
+  std::optional<std::string> find_api(const Invocation& invocation) const;
+
+  io::Runtime& runtime_;
+  port::Env& env_;
+  Terminal& terminal_;
+  CommandTable table_;
+  std::string program_ = "kith";
+  std::string home_;
+  std::optional<std::string> passphrase_;
+};
+
+std::string option_of(const Invocation& invocation, const std::string& name) {
+  auto found = invocation.options.find(name);
+  return found == invocation.options.end() ? "" : found->second;
+}
+
+Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
+  for (const char* option : {"home", "repo-dir"}) {
+    if (std::string given = option_of(invocation, option); !given.empty()) return given;
+  }
+  bool as_ipfs = program_ == "ipfs";
+  if (std::string given = environment(as_ipfs ? "IPFS_PATH" : "KITH_PATH"); !given.empty())
+    return given;
+  std::string user = environment("HOME");
+  if (user.empty()) {
+    return std::unexpected(Error(Errc::not_found, "no home folder: use --home, or set KITH_PATH"));
+  }
+  return user + (as_ipfs ? "/.ipfs" : "/.kith");
+}
+
+Result<std::optional<std::string>> CommandLine::find_passphrase(
+    const Invocation& invocation) const {
+  if (std::string path = option_of(invocation, "passphrase-file"); !path.empty()) {
+    KITH_TRY(Bytes content, port::read_file(env_.files, path, passphrase_bytes_max));
+    std::string text(as_text(content));
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+      text.pop_back();
+    return std::optional(text);
+  }
+  std::string given = environment("KITH_PASSPHRASE");
+  return given.empty() ? std::nullopt : std::optional(given);
+}
+
+std::optional<std::string> CommandLine::find_api(const Invocation& invocation) const {
+  if (std::string given = option_of(invocation, "api"); !given.empty()) return given;
+  auto file = port::read_file(env_.files, home_ + "/api", 4096);
+  if (!file) return std::nullopt;
+  std::string text(as_text(*file));
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+Task<void> CommandLine::add_stdin_arguments(const Command& command,
+                                            std::vector<std::string>& arguments) {
+  bool wanted =
+      arguments.empty() && std::ranges::any_of(command.arguments, [](const ArgumentSpec& spec) {
+        return spec.kind == ArgumentKind::text && spec.required && spec.from_stdin;
+      });
+  if (!wanted) co_return Result<void>{};
+  KITH_CO_TRY(Bytes all, co_await read_standard_input(env_, stdin_arguments_bytes_max));
+  std::string_view rest = as_text(all);
+  while (!rest.empty()) {
+    std::size_t end = std::min(rest.find('\n'), rest.size());
+    if (end > 0) arguments.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  co_return Result<void>{};
+}
+
+Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
+  if (!words.empty()) {
+    std::string name = words.front().substr(words.front().rfind('/') + 1);
+    if (name == "ipfs") program_ = "ipfs";
+    words.erase(words.begin());
+  }
+  status = 1;
+  auto invocation = parse_words(table_, std::move(words));
+  Result<void> outcome;
+  if (!invocation) {
+    outcome = std::unexpected(invocation.error());
+  } else if (invocation->command == nullptr) {
+    outcome = terminal_.out(group_help(table_, invocation->group, program_));
+  } else if (option_of(*invocation, "help") == "true") {
+    outcome = terminal_.out(command_help(*invocation->command, program_));
+  } else {
+    outcome = co_await run_invocation(*std::move(invocation));
+  }
+  if (outcome) {
+    status = 0;
+  } else if (outcome.error().is(Errc::cancelled)) {
+    status = 130;
+  } else if (!outcome.error().is_errno(EPIPE)) {
+    static_cast<void>(terminal_.err("Error: " + outcome.error().message() + "\n"));
+  }
+  co_return Result<void>{};
+}
+
+Task<void> CommandLine::run_invocation(Invocation invocation) {
+  const Command& command = *invocation.command;
+  KITH_CO_TRY(home_, find_home(invocation));
+  KITH_CO_TRY(passphrase_, find_passphrase(invocation));
+  bool takes_files = std::ranges::any_of(
+      command.arguments, [](const ArgumentSpec& spec) { return spec.kind == ArgumentKind::file; });
+  std::vector<std::string> paths;
+  if (takes_files) {
+    // File arguments stand last: what comes before them are the text ones.
+    std::size_t texts = static_cast<std::size_t>(
+        std::ranges::count(command.arguments, ArgumentKind::text, &ArgumentSpec::kind));
+    std::size_t split = std::min(texts, invocation.arguments.size());
+    paths.assign(invocation.arguments.begin() + static_cast<std::ptrdiff_t>(split),
+                 invocation.arguments.end());
+    invocation.arguments.resize(split);
+  } else {
+    KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
+  }
+  KITH_CO_TRY(Request request,
+              Request::make(command, std::move(invocation.arguments), invocation.options));
+  if (command.where == Where::client) {
+    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_};
+    co_return co_await command.run_client(context, request);
+  }
+  if (takes_files) {
+    DiskInputOptions options;
+    options.recursive = request.flag("recursive");
+    options.hidden = request.flag("hidden");
+    options.follow_arguments = request.flag("dereference-args");
+    options.keep_mode = request.flag("preserve-mode");
+    options.keep_modified = request.flag("preserve-mtime");
+    options.stdin_name = request.text("stdin-name");
+    KITH_CO_TRY(request.files, disk_input(env_, std::move(paths), options));
+  }
+  std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
+  bool as_json = encoding == "json" || request.flag("json");
+  RenderContext render{env_, terminal_, request, program_};
+  std::unique_ptr<Renderer> renderer;
+  if (command.renderer != nullptr && !as_json) {
+    renderer = command.renderer(render);
+  } else {
+    renderer = std::make_unique<PlainRenderer>(terminal_);
+  }
+  std::optional<std::string> api = find_api(invocation);
+  bool given = !option_of(invocation, "api").empty();
+  if (api) {
+    auto outcome = co_await run_remote(env_, command, request, *api, *renderer);
+    bool nobody = !outcome && outcome.error().is_errno(ECONNREFUSED);
+    // A file left by a daemon that was killed says nothing.
+    if (!nobody || given) {
+      Result<void> finished = renderer->finish(outcome.has_value());
+      co_return outcome ? finished : outcome;
+    }
+  }
+  auto outcome = co_await run_here(command, request, *renderer);
+  Result<void> finished = renderer->finish(outcome.has_value());
+  co_return outcome ? finished : outcome;
+}
+
+Task<void> CommandLine::run_here(const Command& command, Request& request, Renderer& renderer) {
+  if (command.where == Where::network) {
+    co_return std::unexpected(
+        Error(Errc::refused,
+              fmt::format("this command must be run in online mode. Try running '{} daemon' first",
+                          program_)));
+  }
+  KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, passphrase_));
+  node::NodeOptions options;
+  options.online = false;
+  KITH_CO_TRY(std::unique_ptr<node::Node> node,
+              co_await node::Node::start(env_, std::move(home), options));
+  Context context{env_, node.get(), home_, program_};
+  LocalOutput output(renderer);
+  auto outcome = co_await command.run(context, request, output);
+  auto stopped = co_await node->stop_shielded();
+  if (!outcome) co_return outcome;
+  co_return stopped;
+}
+
+/// Runs the command line beside a watch for signals: the first one cancels it.
+Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector<std::string> words,
+                            int& status, bool own_signals) {
+  if (own_signals) co_return co_await line.run(std::move(words), status);
+  port::Env& env = runtime.env();
+  port::TaskGroup work(env.executor, env.clock);
+  port::TaskGroup watch(env.executor, env.clock);
+  auto watched = [](io::Runtime& of, port::TaskGroup& group) -> Task<void> {
+    auto signal = co_await of.wait_signal();
+    if (signal) group.cancel();
+    co_return Result<void>{};
+  };
+  work.spawn(line.run(std::move(words), status));
+  watch.spawn(watched(runtime, work));
+  co_await work.join_shielded();
+  watch.cancel();
+  co_await watch.join_shielded();
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments) {
+  CommandLine line(runtime, terminal);
+  int status = 1;
+  // The daemon waits for signals itself.
+  bool own_signals = std::ranges::find(arguments, "daemon") != arguments.end();
+  auto outcome =
+      runtime.run(run_until_signal(runtime, line, std::move(arguments), status, own_signals));
+  if (!outcome && !outcome.error().is(Errc::cancelled)) {
+    static_cast<void>(terminal.err("Error: " + outcome.error().message() + "\n"));
+    return 1;
+  }
+  return status;
+}
+
+}  // namespace kith::api

@@ -1,0 +1,21 @@
+// The command line: reads arguments, finds the command, runs it in the daemon or here, and shows
+// what it gives.
+//
+//   kith [global options] <command> [<subcommand>] [options] [arguments]
+//
+// Called as `ipfs`, messages say ipfs, and home is --repo-dir, $IPFS_PATH or ~/.ipfs. Exit status:
+// 0 done, 1 failed, 130 interrupted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <kith/api/command.hpp>
+#include <kith/io/runtime.hpp>
+
+namespace kith::api {
+
+/// Runs one call; returns the exit status.
+int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments);
+
+}  // namespace kith::api

@@ -1,0 +1,202 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <limits.h>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <kith/api/detail/disk_input.hpp>
+
+namespace kith::api {
+namespace {
+
+constexpr std::size_t read_bytes = 1024 * 1024;
+/// Folders inside of folders: far more than a file system's paths allow.
+constexpr std::size_t depth_max = 4096;
+
+std::string absolute(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  char folder[PATH_MAX];
+  return ::getcwd(folder, sizeof folder) == nullptr ? path : std::string(folder) + "/" + path;
+}
+
+/// The name that an argument gets: its last element, "." and ".." looked up.
+std::string name_of(const std::string& path) {
+  std::string trimmed = path;
+  while (trimmed.size() > 1 && trimmed.ends_with('/'))
+    trimmed.pop_back();
+  std::string name = trimmed.substr(trimmed.rfind('/') + 1);
+  if (name != "." && name != "..") return name;
+  char real[PATH_MAX];
+  if (::realpath(trimmed.c_str(), real) == nullptr) return name;
+  std::string_view whole = real;
+  return std::string(whole.substr(whole.rfind('/') + 1));
+}
+
+Result<Buffer> read_descriptor(int descriptor, std::size_t size_max) {
+  Buffer buffer = Buffer::allocate(size_max);
+  for (;;) {
+    ssize_t got = ::read(descriptor, buffer.mutable_bytes().data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
+    buffer.truncate(static_cast<std::size_t>(got));
+    return buffer;
+  }
+}
+
+class DiskInput final : public InputTree {
+ public:
+  DiskInput(port::Env& env, DiskInputOptions options) : env_(env), options_(std::move(options)) {}
+
+  Result<void> add_argument(const std::string& path) {
+    if (path == "-") {
+      arguments_.push_back({"", options_.stdin_name, {}, true});
+      return {};
+    }
+    KITH_TRY(port::FileInfo info,
+             options_.follow_arguments ? env_.files.info_followed(path) : env_.files.info(path));
+    if (info.kind == port::FileKind::directory && !options_.recursive) {
+      return std::unexpected(Error(
+          Errc::invalid_argument,
+          fmt::format("'{}' is a directory, use the '-r' flag to specify directories", path)));
+    }
+    arguments_.push_back({path, name_of(path), info, false});
+    return {};
+  }
+
+  Task<std::optional<InputEntry>> next() override {
+    file_.reset();
+    from_stdin_ = false;
+    auto work = [this] { return next_on_disk(); };
+    co_return co_await port::run_on(env_.pool, work);
+  }
+
+  Task<Buffer> read(std::size_t size_max) override {
+    auto work = [this, size_max]() -> Result<Buffer> {
+      std::size_t size = std::min(size_max, read_bytes);
+      if (from_stdin_) return read_descriptor(STDIN_FILENO, size);
+      if (!file_) return Buffer();
+      Buffer buffer = Buffer::allocate(size);
+      KITH_TRY(std::size_t got, file_->read_at(offset_, buffer.mutable_bytes()));
+      offset_ += got;
+      buffer.truncate(got);
+      return buffer;
+    };
+    co_return co_await port::run_on(env_.pool, work);
+  }
+
+ private:
+  struct Argument {
+    std::string path;
+    std::string name;
+    port::FileInfo info;
+    bool standard_input;
+  };
+  struct Folder {
+    std::string path;
+    std::string name;
+    std::vector<port::DirectoryEntry> entries;  ///< the next one last
+  };
+
+  Result<std::optional<InputEntry>> next_on_disk() {
+    while (!open_.empty()) {
+      Folder& folder = open_.back();
+      if (folder.entries.empty()) {
+        open_.pop_back();
+        continue;
+      }
+      std::string child = folder.entries.back().name;
+      folder.entries.pop_back();
+      std::string path = folder.path + "/" + child;
+      std::string name = folder.name + "/" + child;
+      KITH_TRY(port::FileInfo info, env_.files.info(path));
+      return enter(path, name, info);
+    }
+    if (next_argument_ == arguments_.size()) return std::optional<InputEntry>();
+    Argument& argument = arguments_[next_argument_++];
+    if (argument.standard_input) {
+      from_stdin_ = true;
+      InputEntry entry;
+      entry.path = argument.name;
+      return std::optional(std::move(entry));
+    }
+    return enter(argument.path, argument.name, argument.info);
+  }
+
+  Result<std::optional<InputEntry>> enter(const std::string& path, const std::string& name,
+                                          const port::FileInfo& info) {
+    InputEntry entry;
+    entry.path = name;
+    entry.kind = info.kind;
+    entry.absolute_path = absolute(path);
+    if (options_.keep_mode) entry.mode = info.mode;
+    if (options_.keep_modified) entry.modified = info.modified;
+    switch (info.kind) {
+      case port::FileKind::regular: {
+        KITH_TRY(file_, env_.files.open(path, port::OpenMode::read));
+        offset_ = 0;
+        entry.size_bytes = info.size_bytes;
+        break;
+      }
+      case port::FileKind::symlink: {
+        KITH_TRY(entry.target, env_.files.read_link(path));
+        break;
+      }
+      case port::FileKind::directory: {
+        if (open_.size() >= depth_max) {
+          return std::unexpected(Error(Errc::limit_exceeded, path + " is too deep"));
+        }
+        KITH_TRY(std::vector<port::DirectoryEntry> entries, env_.files.list(path));
+        std::erase_if(entries, [this](const port::DirectoryEntry& one) {
+          return !options_.hidden && one.name.starts_with('.');
+        });
+        std::ranges::sort(entries, std::greater{}, &port::DirectoryEntry::name);
+        open_.push_back({path, name, std::move(entries)});
+        break;
+      }
+      case port::FileKind::other:
+        return std::unexpected(
+            Error(Errc::unsupported, path + " is neither a file, a folder nor a symlink"));
+    }
+    return std::optional(std::move(entry));
+  }
+
+  port::Env& env_;
+  DiskInputOptions options_;
+  std::vector<Argument> arguments_;
+  std::size_t next_argument_ = 0;
+  std::vector<Folder> open_;
+  std::unique_ptr<port::File> file_;
+  std::uint64_t offset_ = 0;
+  bool from_stdin_ = false;
+};
+
+}  // namespace
+
+Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::string> paths,
+                                            DiskInputOptions options) {
+  auto input = std::make_shared<DiskInput>(env, std::move(options));
+  if (paths.empty()) paths.emplace_back("-");
+  for (const std::string& path : paths) {
+    auto work = [&input, &path] { return input->add_argument(path); };
+    KITH_CO_CHECK(co_await port::run_on(env.pool, work));
+  }
+  co_return std::shared_ptr<InputTree>(std::move(input));
+}
+
+Task<Bytes> read_standard_input(port::Env& env, std::size_t size_max) {
+  Bytes all;
+  for (;;) {
+    auto work = [] { return read_descriptor(STDIN_FILENO, 64 * 1024); };
+    KITH_CO_TRY(Buffer part, co_await port::run_on(env.pool, work));
+    if (part.empty()) co_return all;
+    if (part.size() > size_max - all.size()) {
+      co_return std::unexpected(Error(Errc::limit_exceeded, "standard input is too long"));
+    }
+    append(all, part);
+  }
+}
+
+}  // namespace kith::api

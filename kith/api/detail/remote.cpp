@@ -1,0 +1,185 @@
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/detail/remote.hpp>
+#include <kith/api/detail/upload.hpp>
+#include <kith/api/rpc.hpp>
+#include <kith/http/client.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+
+namespace kith::api {
+
+/// A failure that the daemon reported: its sentence is shown as it is.
+enum class ReportedError { by_daemon = 1 };
+const ErrorDomain& error_domain(ReportedError) noexcept;
+
+namespace {
+class ReportedDomain final : public ErrorDomain {
+ public:
+  std::string_view name() const noexcept override { return "daemon"; }
+  std::string message(int) const override { return ""; }
+};
+constinit const ReportedDomain reported_domain;
+}  // namespace
+
+const ErrorDomain& error_domain(ReportedError) noexcept {
+  return reported_domain;
+}
+
+namespace {
+
+constexpr std::size_t error_body_bytes_max = 1024 * 1024;
+
+struct Target {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+Result<Target> target_of(const std::string& api) {
+  auto wrong = [&api] {
+    return std::unexpected(Error(Errc::invalid_argument,
+                                 fmt::format("API address \"{}\" (use /ip4/127.0.0.1/tcp/5001 or "
+                                             "http://127.0.0.1:5001)",
+                                             api)));
+  };
+  if (api.starts_with("http://")) {
+    std::string rest = api.substr(
+        7, api.find('/', 7) == std::string::npos ? std::string::npos : api.find('/', 7) - 7);
+    std::size_t colon = rest.rfind(':');
+    if (colon == std::string::npos) return Target{rest, 80};
+    int number = std::atoi(rest.c_str() + colon + 1);
+    if (number <= 0 || number > 65535) return wrong();
+    std::string host = rest.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    return Target{host, static_cast<std::uint16_t>(number)};
+  }
+  auto address = multiformats::Multiaddr::parse(api);
+  if (!address) return wrong();
+  if (auto ip = address->ip_and_port()) {
+    auto host = port::IpAddress::from_bytes(ip->address());
+    if (host) return Target{host->to_string(), ip->port};
+  }
+  auto name = address->dns_name();
+  auto tcp = address->find(multiformats::Protocol::tcp);
+  if (!name || !tcp) return wrong();
+  return Target{name->value_text(), load_be<std::uint16_t>(tcp->value.data())};
+}
+
+std::string target_path(const Command& command, const Request& request) {
+  std::string path(rpc_prefix);
+  for (char c : command.path)
+    path += c == ' ' ? '/' : c;
+  http::Query query;
+  for (const std::string& argument : request.arguments())
+    query.add("arg", argument);
+  for (const auto& [name, value] : request.raw_options()) {
+    static constexpr std::string_view ours[] = {
+        "home", "repo-dir", "api", "passphrase-file", "debug", "enc", "encoding", "json", "help"};
+    if (std::ranges::find(ours, name) == std::end(ours)) query.add(name, value);
+  }
+  query.add("encoding", "json");
+  query.add("stream-channels", "true");
+  return path + "?" + query.to_string();
+}
+
+Error daemon_error(std::string_view body, int status) {
+  boost::system::error_code failure;
+  json::value value = json::parse(json::string_view(body.data(), body.size()), failure);
+  if (!failure && value.is_object()) {
+    if (const json::value* message = value.as_object().if_contains("Message");
+        message != nullptr && message->is_string()) {
+      return Error(ReportedError::by_daemon, std::string(message->as_string()));
+    }
+  }
+  std::string text(body.substr(0, 200));
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return Error(ReportedError::by_daemon, fmt::format("the daemon answered {}: {}", status, text));
+}
+
+/// Cuts a flow of bytes into JSON values.
+class ValueReader {
+ public:
+  explicit ValueReader(Renderer& renderer) : renderer_(renderer) {}
+
+  Result<void> feed(ByteView bytes) {
+    std::string_view rest = as_text(bytes);
+    while (!rest.empty()) {
+      if (!inside_) {
+        std::size_t begin = rest.find_first_not_of(" \r\n\t");
+        if (begin == std::string_view::npos) return {};
+        rest.remove_prefix(begin);
+        inside_ = true;
+      }
+      boost::system::error_code failure;
+      std::size_t used = parser_.write_some(rest.data(), rest.size(), failure);
+      if (failure) {
+        return std::unexpected(
+            Error(Errc::corrupt, "the daemon's answer is no JSON: " + failure.message()));
+      }
+      rest.remove_prefix(used);
+      if (parser_.done()) {
+        KITH_CHECK(renderer_.value(parser_.release()));
+        parser_.reset();
+        inside_ = false;
+      }
+    }
+    return {};
+  }
+
+ private:
+  Renderer& renderer_;
+  json::stream_parser parser_;
+  bool inside_ = false;
+};
+
+Task<void> read_answer(http::Response& response, const Command& command, Renderer& renderer) {
+  if (response.status != 200) {
+    KITH_CO_TRY(Bytes body, co_await http::read_all(response, error_body_bytes_max));
+    co_return std::unexpected(daemon_error(as_text(body), response.status));
+  }
+  if (auto length = response.headers.get("X-Content-Length")) {
+    renderer.announce_length(std::strtoull(std::string(*length).c_str(), nullptr, 10));
+  }
+  ValueReader values(renderer);
+  for (;;) {
+    KITH_CO_TRY(Buffer part, co_await response.read_buffer());
+    if (part.empty()) break;
+    if (command.output == OutputKind::values) {
+      KITH_CO_CHECK(values.feed(part));
+    } else {
+      KITH_CO_CHECK(renderer.bytes(part));
+    }
+  }
+  if (auto failure = response.trailers().get("X-Stream-Error")) {
+    co_return std::unexpected(Error(ReportedError::by_daemon, std::string(*failure)));
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+Task<void> run_remote(port::Env& env, const Command& command, const Request& request,
+                      std::string api, Renderer& renderer) {
+  KITH_CO_TRY(Target target, target_of(api));
+  http::ClientRequest call;
+  call.host = target.host;
+  call.port = target.port;
+  call.target = target_path(command, request);
+  if (request.files) upload(env, request.files, call);
+  http::ClientOptions options;
+  options.unreachable_hint = "is the daemon running?";
+  http::Client client(env, options);
+  auto response = co_await client.send(std::move(call));
+  Result<void> outcome;
+  if (!response) {
+    outcome = std::unexpected(response.error());
+  } else {
+    outcome = co_await read_answer(**response, command, renderer);
+    response->reset();
+  }
+  co_await client.close();
+  co_return outcome;
+}
+
+}  // namespace kith::api

@@ -1,0 +1,268 @@
+// The one file that sees CLI11, which takes seconds to compile.
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/parse.hpp>
+
+namespace kith::api {
+namespace {
+
+/// Whether an option word such as "--api" or "-o" takes the next word as its value.
+bool takes_next(const std::vector<OptionSpec>& options, std::string_view word) {
+  if (word.find('=') != std::string_view::npos) return false;
+  for (const OptionSpec& option : options) {
+    bool named = word == "--" + option.name || (option.letter != 0 && word.size() == 2 &&
+                                                word[0] == '-' && word[1] == option.letter);
+    if (named) return option.kind != OptionKind::flag;
+  }
+  return false;
+}
+
+/// Takes the words that name the command out of `words`: the longest path that there is.
+struct Named {
+  const Command* command = nullptr;
+  std::string path;
+};
+Named take_command(const CommandTable& table, std::vector<std::string>& words) {
+  Named named;
+  std::string path;
+  std::vector<std::size_t> taken;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--") break;
+    if (words[i].starts_with('-') && words[i].size() > 1) {
+      if (takes_next(global_options(), words[i])) ++i;
+      continue;
+    }
+    std::string longer = path.empty() ? words[i] : path + " " + words[i];
+    if (table.find(longer) == nullptr && table.group(longer).empty()) {
+      if (taken.empty()) named.path = words[i];
+      break;
+    }
+    path = longer;
+    taken.push_back(i);
+    named.command = table.find(path);
+    if (table.group(path).empty()) break;
+  }
+  if (!path.empty()) named.path = path;
+  for (std::size_t i = taken.size(); i-- > 0;) {
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(taken[i]));
+  }
+  return named;
+}
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+Error unknown_command(const CommandTable& table, const std::string& word) {
+  std::string nearest;
+  std::size_t best = 3;
+  for (const auto& [path, command] : table.all()) {
+    std::string first = path.substr(0, path.find(' '));
+    if (std::size_t d = distance(word, first); d < best) {
+      best = d;
+      nearest = first;
+    }
+  }
+  std::string hint = nearest.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", nearest);
+  return Error(Errc::invalid_argument, fmt::format("unknown command \"{}\"{}", word, hint));
+}
+
+std::string names_of(const OptionSpec& option) {
+  return option.letter == 0 ? "--" + option.name
+                            : fmt::format("-{},--{}", option.letter, option.name);
+}
+
+void add_options(CLI::App& app, const std::vector<OptionSpec>& options,
+                 std::map<std::string, std::vector<std::string>>& values) {
+  for (const OptionSpec& option : options) {
+    std::vector<std::string>& into = values[option.name];
+    if (option.kind == OptionKind::flag) {
+      app.add_flag(names_of(option), into)->expected(0, 1)->take_last();
+    } else {
+      CLI::Option* added =
+          app.add_option(names_of(option), into)->expected(1)->allow_extra_args(false);
+      if (option.kind == OptionKind::texts) {
+        added->take_all();
+      } else {
+        added->take_last();
+      }
+    }
+  }
+}
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 78) {
+  std::string out;
+  std::size_t column = indent;
+  while (!text.empty()) {
+    std::size_t space = std::min(text.find(' '), text.size());
+    if (column > indent && column + 1 + space > width) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out += text.substr(0, space);
+    column += space;
+    text.remove_prefix(std::min(space + 1, text.size()));
+  }
+  return out;
+}
+
+std::string usage_of(const Command& command) {
+  std::string usage = command.path;
+  for (const ArgumentSpec& spec : command.arguments) {
+    std::string name = fmt::format("<{}>{}", spec.name, spec.variadic ? "..." : "");
+    usage += spec.required ? " " + name : " [" + name + "]";
+  }
+  return usage;
+}
+
+std::string options_help(const std::vector<OptionSpec>& options) {
+  std::string text;
+  for (const OptionSpec& option : options) {
+    std::string_view value = option.kind == OptionKind::flag      ? ""
+                             : option.kind == OptionKind::integer ? " <number>"
+                                                                  : " <text>";
+    std::string names = option.letter == 0
+                            ? fmt::format("    --{}{}", option.name, value)
+                            : fmt::format("-{}, --{}{}", option.letter, option.name, value);
+    std::string help = option.help;
+    if (!option.fallback.empty()) help += fmt::format(" Default: {}.", option.fallback);
+    constexpr std::size_t column = 32;
+    if (names.size() + 4 > column) {
+      text += fmt::format("  {}\n{:{}}{}\n", names, "", column, wrapped(help, column));
+    } else {
+      text += fmt::format("  {:<{}}{}\n", names, column - 2, wrapped(help, column));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words) {
+  Named named = take_command(table, words);
+  Invocation invocation;
+  bool wants_help = words.empty() || std::ranges::find(words, "--help") != words.end() ||
+                    std::ranges::find(words, "-h") != words.end();
+  if (named.command == nullptr) {
+    bool is_group = named.path.empty() || !table.group(named.path).empty();
+    if (!is_group) return std::unexpected(unknown_command(table, named.path));
+    if (!wants_help && !words.empty()) {
+      for (const std::string& word : words) {
+        if (!word.starts_with('-')) {
+          return std::unexpected(
+              unknown_command(table, named.path.empty() ? word : named.path + " " + word));
+        }
+      }
+    }
+    invocation.group = named.path;
+    return invocation;
+  }
+  invocation.command = named.command;
+
+  CLI::App app;
+  app.set_help_flag();
+  std::map<std::string, std::vector<std::string>> values;
+  add_options(app, named.command->options, values);
+  std::vector<OptionSpec> globals;
+  for (const OptionSpec& option : global_options()) {
+    bool shadowed = std::ranges::any_of(named.command->options, [&option](const OptionSpec& own) {
+      return own.name == option.name;
+    });
+    if (shadowed) continue;
+    globals.push_back(option);
+    bool letter_taken = std::ranges::any_of(
+        named.command->options,
+        [&option](const OptionSpec& own) { return own.letter == option.letter; });
+    if (letter_taken) globals.back().letter = 0;
+  }
+  add_options(app, globals, values);
+  app.add_option("arguments", invocation.arguments);
+  try {
+    std::ranges::reverse(words);
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("{} (see `{} --help`)", error.what(), named.command->path)));
+  }
+  for (auto& [name, given] : values) {
+    for (std::string& value : given)
+      invocation.options.emplace(name, std::move(value));
+  }
+  return invocation;
+}
+
+std::string command_help(const Command& command, const std::string& program) {
+  std::string text =
+      fmt::format("USAGE\n  {} {} - {}\n", program, usage_of(command), command.tagline);
+  if (!command.arguments.empty()) {
+    text += "\nARGUMENTS\n";
+    for (const ArgumentSpec& spec : command.arguments) {
+      std::string name = fmt::format("<{}>{}", spec.name, spec.variadic ? "..." : "");
+      text += fmt::format("  {:<30}{}\n", name, wrapped(spec.help, 32));
+    }
+  }
+  if (!command.options.empty()) text += "\nOPTIONS\n" + options_help(command.options);
+  if (!command.description.empty()) text += "\nDESCRIPTION\n" + command.description + "\n";
+  return text;
+}
+
+std::string group_help(const CommandTable& table, const std::string& group,
+                       const std::string& program) {
+  std::string text;
+  if (group.empty()) {
+    text = fmt::format(
+        "{0} - one peer-to-peer node: share files by content, with no server in the middle.\n\n"
+        "USAGE\n  {0} [global options] <command> [options] [arguments]\n\n"
+        "FIRST STEPS\n"
+        "  {0} daemon                 start a node (makes its home on first use)\n"
+        "  {0} add -r <path>          share a file or folder; prints its CID\n"
+        "  {0} cat <cid>              show a file, wherever it is\n"
+        "  {0} get <cid>              fetch a file or folder\n"
+        "  {0} swarm connect <addr>   connect to a peer you know\n\nCOMMANDS\n",
+        program);
+  } else {
+    text = fmt::format("USAGE\n  {} {} <subcommand> - {}\n\nSUBCOMMANDS\n", program, group,
+                       table.group_tagline(group));
+  }
+  std::string last_group;
+  for (const auto& [path, command] : table.all()) {
+    if (!group.empty()) {
+      if (path.starts_with(group + " ")) {
+        text += fmt::format("  {:<24}{}\n", path.substr(group.size() + 1), command.tagline);
+      }
+      continue;
+    }
+    std::string first = path.substr(0, path.find(' '));
+    if (first != path) {
+      if (first == last_group || table.find(first) != nullptr) continue;
+      last_group = first;
+      text += fmt::format("  {:<24}{}\n", first + " ...", table.group_tagline(first));
+    } else {
+      text += fmt::format("  {:<24}{}\n", path, command.tagline);
+    }
+  }
+  text += fmt::format("\n`{} {}<command> --help` says more.\n", program,
+                      group.empty() ? "" : group + " ");
+  if (group.empty()) text += "\nGLOBAL OPTIONS\n" + options_help(global_options());
+  return text;
+}
+
+}  // namespace kith::api

@@ -1,0 +1,28 @@
+// From the words of a command line to a command with its raw arguments and options.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <kith/api/command.hpp>
+
+namespace kith::api {
+
+struct Invocation {
+  const Command* command = nullptr;  ///< nothing: help for `group` (or for everything) is wanted
+  std::string group;
+  std::vector<std::string> arguments;  ///< for file arguments too: their paths
+  Request::Raw options;
+};
+
+/// Options may stand anywhere; after "--" there are none. Errc::invalid_argument says which word
+/// isn't understood, and what is near it.
+Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words);
+
+/// What `kith [group] --help` shows.
+std::string group_help(const CommandTable& table, const std::string& group,
+                       const std::string& program);
+/// What `kith command --help` shows.
+std::string command_help(const Command& command, const std::string& program);
+
+}  // namespace kith::api

@@ -1,0 +1,47 @@
+// Kubo's RPC: POST /api/v0/<command>/<subcommand>?arg=...&option=..., files as multipart/form-data
+// in the body, JSON values a line each or bytes out. What docs.ipfs.tech's RPC reference and
+// go-ipfs-cmds' http package do, so that kubo-rpc-client, the web UI and ipfs-cluster work against
+// it:
+//
+//   404 for a command that doesn't exist, 405 for another method than POST, 403 for a browser page
+//   of a foreign origin, 400 and {"Message","Code":1,"Type":"error"} for wrong arguments, 500 and
+//   Code 0 for a failure before the first output, the trailer X-Stream-Error for one after it.
+//   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
+//
+// A browser sends Origin or Referer with what a page asks; only the page that we serve ourselves,
+// and origins that the operator names, may ask. Loop thread only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <kith/api/command.hpp>
+#include <kith/http/server.hpp>
+
+namespace kith::api {
+
+inline constexpr std::string_view rpc_prefix = "/api/v0/";
+
+struct RpcOptions {
+  /// Besides the RPC's own; "*" allows all.
+  std::vector<std::string> allowed_origins;
+};
+
+class Rpc {
+ public:
+  Rpc(const CommandTable& table, Context context, RpcOptions options)
+      : table_(table), context_(std::move(context)), options_(std::move(options)) {}
+
+  /// Answers a request whose path begins with rpc_prefix.
+  Task<void> serve(http::Request& request, http::ResponseWriter& response);
+
+ private:
+  bool origin_allowed(const http::Request& request) const;
+  Task<void> run(const Command& command, Request call, http::ResponseWriter& response);
+
+  const CommandTable& table_;
+  Context context_;
+  RpcOptions options_;
+};
+
+}  // namespace kith::api

@@ -1,0 +1,76 @@
+// What the swarm and its small protocols allow. The wire layers have limits of their own beside
+// them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <kith/base/time.hpp>
+
+namespace kith::net {
+
+/// Set by the operator (configuration Swarm.ConnMgr and Swarm.ResourceMgr); the defaults follow
+/// Kubo where it has one.
+struct SwarmLimits {
+  std::size_t connections_max = 1024;
+  std::size_t connections_per_peer_max = 8;
+  /// Inbound connections whose handshake is under way: strangers, so few, and few from one address.
+  std::size_t handshakes_inbound_max = 256;
+  std::size_t handshakes_per_address_max = 32;
+  /// Connection attempts under way, in all and to one peer.
+  std::size_t dials_max = 100;
+  std::size_t dials_per_peer_max = 8;
+  std::size_t streams_inbound_per_connection_max = 1024;
+  /// Memory of all connections' buffers, and of those of one peer.
+  std::uint64_t memory_bytes_max = std::uint64_t{512} << 20;
+  std::uint64_t memory_bytes_per_peer_max = std::uint64_t{128} << 20;
+  /// Above high_water connections, idle and unprotected ones older than the grace period are closed
+  /// until low_water are left (Kubo's Swarm.ConnMgr).
+  std::size_t low_water = 32;
+  std::size_t high_water = 96;
+  Duration grace_period = 20s;
+};
+
+inline constexpr Duration dial_timeout = 15s;
+inline constexpr Duration dial_timeout_local = 5s;
+inline constexpr Duration handshake_timeout = 10s;
+inline constexpr Duration stream_negotiation_timeout = 10s;
+
+/// Names below /dnsaddr may lead to further names; so deep and to so many addresses.
+inline constexpr int resolve_depth_max = 4;
+inline constexpr std::size_t resolved_addresses_max = 100;
+
+/// An address that failed is left alone for base + step * failures^2 (as go-libp2p does), at most
+/// max.
+inline constexpr Duration dial_backoff_base = 5s;
+inline constexpr Duration dial_backoff_step = 1s;
+inline constexpr Duration dial_backoff_max = 5min;
+inline constexpr std::size_t dial_backoff_entries_max = 4096;
+
+inline constexpr std::size_t protocol_id_bytes_max = 140;
+
+// Identify (libp2p/specs identify/README.md): what go and rust send and accept. A message may come
+// in parts.
+inline constexpr std::size_t identify_message_bytes_max = 8 * 1024;
+inline constexpr std::size_t identify_own_message_bytes_max = 4 * 1024;
+inline constexpr std::size_t identify_parts_max = 10;
+inline constexpr std::size_t identify_protocols_max = 1024;
+inline constexpr std::size_t identify_addresses_max = 500;
+inline constexpr std::size_t agent_bytes_max = 256;
+inline constexpr Duration identify_timeout = 10s;
+static_assert(identify_own_message_bytes_max <= identify_message_bytes_max);
+
+// Peer store.
+inline constexpr std::size_t peers_max = 20'000;
+inline constexpr std::size_t addresses_per_peer_max = 64;
+inline constexpr std::size_t peer_record_bytes_max = 8 * 1024;
+/// How long an address that nobody confirmed again is kept, by where it came from.
+inline constexpr Duration address_ttl_connected = 24h;
+inline constexpr Duration address_ttl_discovered = 10min;
+inline constexpr Duration address_ttl_given = 24h;
+
+inline constexpr std::size_t ping_bytes = 32;
+inline constexpr std::size_t ping_streams_per_peer_max = 2;
+inline constexpr Duration ping_timeout = 10s;
+
+}  // namespace kith::net

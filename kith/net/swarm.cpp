@@ -1,0 +1,422 @@
+#include <algorithm>
+
+#include <kith/net/detail/swarm_parts.hpp>
+#include <kith/net/multistream_session.hpp>
+#include <kith/net/swarm.hpp>
+#include <kith/net/transports/tcp.hpp>
+
+namespace kith::net {
+namespace {
+
+using multiformats::Multiaddr;
+using multiformats::PeerId;
+
+/// How long a second connection to a peer has no streams before it is closed.
+constexpr Duration duplicate_idle = 5s;
+constexpr Duration trim_interval = 10s;
+
+class Domain final : public ErrorDomain {
+ public:
+  std::string_view name() const noexcept override { return "swarm"; }
+  std::string message(int code) const override {
+    switch (static_cast<SwarmError>(code)) {
+      case SwarmError::no_addresses:
+        return "no address of the peer is known";
+      case SwarmError::all_dials_failed:
+        return "no address of the peer answered";
+      case SwarmError::dial_backoff:
+        return "the peer's addresses failed a moment ago and are left alone for a while";
+      case SwarmError::dial_self:
+        return "that is this node itself";
+      case SwarmError::no_transport:
+        return "none of the peer's addresses is of a kind this node can dial";
+      case SwarmError::protocol_refused:
+        return "the peer doesn't speak the protocol";
+      case SwarmError::too_many_connections:
+        return "too many connections";
+    }
+    return "unknown error";
+  }
+};
+constinit const Domain domain;
+
+}  // namespace
+
+const ErrorDomain& error_domain(SwarmError) noexcept {
+  return domain;
+}
+
+Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, SwarmLimits limits,
+             ConnectionGater* gater)
+    : env_(env),
+      log_(env.log, "net"),
+      identity_(std::move(identity)),
+      local_peer_(PeerId::from_public_key(identity_.public_key())),
+      peers_(peers),
+      limits_(limits),
+      gater_(gater),
+      memory_(limits.memory_bytes_max),
+      attempt_ended_(env.clock),
+      trim_wanted_(env.clock),
+      accepting_(env.executor, env.clock),
+      handshakes_(env.executor, env.clock, limits.handshakes_inbound_max),
+      dialing_(env.executor, env.clock),
+      running_(env.executor, env.clock),
+      housekeeping_(env.executor, env.clock) {
+  housekeeping_.spawn(trim_loop());
+}
+
+Swarm::~Swarm() {
+  ASSERT(links_.empty() && dials_.empty());
+}
+
+// Connections.
+
+Result<ConnectionId> Swarm::add_link(std::unique_ptr<Connection> connection) {
+  const PeerId peer = connection->remote_peer();
+  auto existing = links_by_peer_.find(peer);
+  std::size_t to_peer = existing == links_by_peer_.end() ? 0 : existing->second.size();
+  if (closing_) return std::unexpected(Errc::closed);
+  if (links_.size() >= limits_.connections_max || to_peer >= limits_.connections_per_peer_max) {
+    return std::unexpected(SwarmError::too_many_connections);
+  }
+  ConnectionId id{next_connection_++};
+  auto link = std::make_unique<Link>(id, std::move(connection), env_,
+                                     limits_.streams_inbound_per_connection_max);
+  link->opened_at = link->idle_since = env_.clock.now();
+  links_by_peer_[peer].push_back(id);
+  Link& added = *link;
+  links_.emplace(id, std::move(link));
+  bool started = running_.spawn(run_link(id));
+  ASSERT(started);
+
+  peers_.set_public_key(peer, added.connection->remote_key());
+  peers_.set_connected(peer, true, env_.wall.now());
+  backoff_.clear(peer);
+  KITH_LOG_DEBUG(log_, "connected to {} at {}", peer.to_string(),
+                 added.connection->remote_address().to_string());
+  if (links_.size() > limits_.high_water) trim_wanted_.notify_all();
+  return id;
+}
+
+Task<void> Swarm::run_link(ConnectionId id) {
+  Link& link = *links_.at(id);
+  const PeerId peer = link.connection->remote_peer();
+  link.announced = true;
+  const ConnectionInfo opened = info_of(link);
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_connected(opened);
+  link.tasks.spawn(serve_link(link));
+
+  auto ended = co_await link.connection->run();
+  if (!ended && !ended.error().is(Errc::closed)) {
+    KITH_LOG_DEBUG(log_, "connection to {} ended: {}", peer.to_string(), ended.error().message());
+  }
+  link.tasks.cancel();
+  co_await link.tasks.join_shielded();
+
+  const ConnectionInfo closed = info_of(link);
+  ended_bytes_received_ += closed.stats.bytes_received;
+  ended_bytes_sent_ += closed.stats.bytes_sent;
+  std::vector<ConnectionId>& others = links_by_peer_[peer];
+  std::erase(others, id);
+  bool last = others.empty();
+  if (last) {
+    links_by_peer_.erase(peer);
+    peers_.set_connected(peer, false, env_.wall.now());
+  }
+  links_.erase(id);
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_disconnected(closed, last);
+  co_return Result<void>{};
+}
+
+Task<void> Swarm::serve_link(Link& link) {
+  for (;;) {
+    KITH_CO_TRY(std::unique_ptr<MuxedStream> stream, co_await link.connection->accept_stream());
+    // Dropped when the group is full, which resets the stream.
+    link.tasks.spawn(serve_stream(link, std::move(stream)));
+  }
+}
+
+Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream) {
+  std::function<bool(std::string_view)> supports = [this](std::string_view protocol) {
+    return handlers_.find(ProtocolId(protocol)) != handlers_.end();
+  };
+  Instant deadline = env_.clock.now() + stream_negotiation_timeout;
+  KITH_CO_TRY(
+      std::unique_ptr<NegotiatedStream> negotiated,
+      co_await negotiate_inbound(env_.clock, std::move(stream), std::move(supports), deadline));
+  const ProtocolId protocol = negotiated->protocol();
+  auto handler = handlers_.find(protocol);
+  if (handler == handlers_.end()) co_return std::unexpected(SwarmError::protocol_refused);
+  std::size_t& of_link = link.inbound_streams[protocol];
+  if (handler->second.streams >= handler->second.options.streams_max ||
+      of_link >= handler->second.options.streams_per_connection_max) {
+    negotiated->reset();
+    co_return std::unexpected(Errc::limit_exceeded);
+  }
+  ++handler->second.streams;
+  ++of_link;
+  StreamHandler serve = handler->second.serve;
+  auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
+                                         protocol, link.id);
+  auto outcome = co_await serve(std::move(served));
+  if (!outcome && !outcome.error().is(Errc::cancelled)) {
+    KITH_LOG_TRACE(log_, "{} with {}: {}", protocol, link.connection->remote_peer().to_string(),
+                   outcome.error().message());
+  }
+  handler = handlers_.find(protocol);
+  if (handler != handlers_.end()) --handler->second.streams;
+  --link.inbound_streams[protocol];
+  link.idle_since = env_.clock.now();
+  co_return Result<void>{};
+}
+
+Swarm::Link* Swarm::best_link(const PeerId& peer) const {
+  auto ids = links_by_peer_.find(peer);
+  if (ids == links_by_peer_.end()) return nullptr;
+  Link* best = nullptr;
+  for (ConnectionId id : ids->second) {
+    Link& link = *links_.at(id);
+    if (link.connection->closing()) continue;
+    // Of two that crossed, the one that close_duplicates keeps.
+    bool dialed_by_smaller =
+        (link.connection->direction() == Direction::outbound) == (local_peer_ < peer);
+    if (best == nullptr || dialed_by_smaller) best = &link;
+  }
+  return best;
+}
+
+Task<std::unique_ptr<Stream>> Swarm::open_stream(PeerId peer, std::vector<ProtocolId> protocols,
+                                                 Instant deadline) {
+  Link* link = best_link(peer);
+  ConnectionId id{};
+  if (link != nullptr) {
+    id = link->id;
+  } else {
+    KITH_CO_TRY(id, co_await connect(peer, {}, deadline));
+  }
+  co_return co_await open_stream_on(id, std::move(protocols), deadline);
+}
+
+Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
+                                                    std::vector<ProtocolId> protocols,
+                                                    Instant deadline) {
+  auto found = links_.find(id);
+  if (found == links_.end()) co_return std::unexpected(Errc::closed);
+  const PeerId peer = found->second->connection->remote_peer();
+  // What the peer has told us it speaks saves the round trips of asking.
+  const std::vector<std::string>& known = peers_.protocols(peer);
+  if (protocols.size() > 1 && !known.empty()) {
+    auto spoken = std::ranges::find_if(protocols, [&known](const ProtocolId& protocol) {
+      return std::ranges::binary_search(known, protocol);
+    });
+    if (spoken != protocols.end()) protocols = {*spoken};
+  }
+  Link& link = *found->second;
+  ++link.outbound_opening;
+  auto opened = co_await link.connection->open_stream(deadline);
+  found = links_.find(id);
+  if (found == links_.end()) co_return std::unexpected(Errc::closed);
+  --found->second->outbound_opening;
+  if (!opened) co_return std::unexpected(opened.error());
+  found->second->idle_since = env_.clock.now();
+  Instant negotiated_by = std::min(deadline, env_.clock.now() + stream_negotiation_timeout);
+  KITH_CO_TRY(std::unique_ptr<NegotiatedStream> negotiated,
+              co_await negotiate_outbound(env_.clock, *std::move(opened), std::move(protocols),
+                                          negotiated_by));
+  ProtocolId protocol = negotiated->protocol();
+  co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id);
+}
+
+// Protocols.
+
+void Swarm::handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options) {
+  ASSERT(protocol.size() <= protocol_id_bytes_max);
+  handlers_[std::move(protocol)] = Handler{std::move(handler), options, 0};
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_protocols_changed();
+}
+
+void Swarm::stop_handling(const ProtocolId& protocol) {
+  if (handlers_.erase(protocol) == 0) return;
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_protocols_changed();
+}
+
+std::vector<ProtocolId> Swarm::protocols() const {
+  std::vector<ProtocolId> names;
+  for (const auto& [name, handler] : handlers_)
+    names.push_back(name);
+  return names;
+}
+
+// What is there.
+
+ConnectionInfo Swarm::info_of(const Link& link) const {
+  ConnectionInfo info;
+  info.id = link.id;
+  info.peer = link.connection->remote_peer();
+  info.direction = link.connection->direction();
+  info.local_address = link.connection->local_address();
+  info.remote_address = link.connection->remote_address();
+  info.security = link.connection->security();
+  info.muxer = link.connection->muxer();
+  info.stats = link.connection->stats();
+  info.stats.opened_at = link.opened_at;
+  if (auto tags = protected_.find(info.peer); tags != protected_.end()) {
+    info.protected_by.assign(tags->second.begin(), tags->second.end());
+  }
+  return info;
+}
+
+bool Swarm::connected(const PeerId& peer) const {
+  return links_by_peer_.contains(peer);
+}
+
+std::vector<PeerId> Swarm::connected_peers() const {
+  std::vector<PeerId> ids;
+  for (const auto& [peer, links] : links_by_peer_)
+    ids.push_back(peer);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+std::vector<ConnectionInfo> Swarm::connections() const {
+  std::vector<ConnectionInfo> all;
+  for (const auto& [id, link] : links_)
+    all.push_back(info_of(*link));
+  return all;
+}
+
+std::vector<ConnectionInfo> Swarm::connections_of(const PeerId& peer) const {
+  std::vector<ConnectionInfo> all;
+  if (auto ids = links_by_peer_.find(peer); ids != links_by_peer_.end()) {
+    for (ConnectionId id : ids->second)
+      all.push_back(info_of(*links_.at(id)));
+  }
+  return all;
+}
+
+bool Swarm::disconnect(const PeerId& peer) {
+  auto ids = links_by_peer_.find(peer);
+  if (ids == links_by_peer_.end()) return false;
+  for (ConnectionId id : std::vector(ids->second))
+    links_.at(id)->connection->close();
+  return true;
+}
+
+bool Swarm::close_connection(ConnectionId id) {
+  auto found = links_.find(id);
+  if (found == links_.end()) return false;
+  found->second->connection->close();
+  return true;
+}
+
+std::uint64_t Swarm::bytes_received() const {
+  std::uint64_t sum = ended_bytes_received_;
+  for (const auto& [id, link] : links_)
+    sum += link->connection->stats().bytes_received;
+  return sum;
+}
+
+std::uint64_t Swarm::bytes_sent() const {
+  std::uint64_t sum = ended_bytes_sent_;
+  for (const auto& [id, link] : links_)
+    sum += link->connection->stats().bytes_sent;
+  return sum;
+}
+
+void Swarm::observe(SwarmObserver& observer) {
+  observers_.push_back(&observer);
+}
+void Swarm::stop_observing(SwarmObserver& observer) {
+  std::erase(observers_, &observer);
+}
+
+// Trimming.
+
+void Swarm::protect(const PeerId& peer, std::string tag) {
+  protected_[peer].insert(std::move(tag));
+}
+
+void Swarm::unprotect(const PeerId& peer, const std::string& tag) {
+  auto tags = protected_.find(peer);
+  if (tags == protected_.end()) return;
+  tags->second.erase(tag);
+  if (tags->second.empty()) protected_.erase(tags);
+}
+
+Task<void> Swarm::trim_loop() {
+  for (;;) {
+    auto woken = co_await trim_wanted_.wait(env_.clock.now() + trim_interval);
+    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
+    close_duplicates();
+    trim();
+  }
+}
+
+void Swarm::close_duplicates() {
+  Instant now = env_.clock.now();
+  for (const auto& [peer, ids] : links_by_peer_) {
+    if (ids.size() < 2) continue;
+    Link* kept = best_link(peer);
+    for (ConnectionId id : ids) {
+      Link& link = *links_.at(id);
+      ConnectionStats stats = link.connection->stats();
+      bool busy = stats.streams_inbound + stats.streams_outbound + link.outbound_opening > 0;
+      if (&link == kept || busy || now - link.idle_since < duplicate_idle) continue;
+      link.connection->close();
+    }
+  }
+}
+
+void Swarm::trim() {
+  if (links_.size() <= limits_.high_water) return;
+  Instant now = env_.clock.now();
+  struct Candidate {
+    std::size_t streams;
+    Instant idle_since;
+    Link* link;
+  };
+  std::vector<Candidate> candidates;
+  for (const auto& [id, link] : links_) {
+    if (link->connection->closing() || now - link->opened_at < limits_.grace_period) continue;
+    if (protected_.contains(link->connection->remote_peer())) continue;
+    ConnectionStats stats = link->connection->stats();
+    std::size_t streams = stats.streams_inbound + stats.streams_outbound + link->outbound_opening;
+    candidates.push_back({streams, link->idle_since, link.get()});
+  }
+  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+    if (a.streams != b.streams) return a.streams < b.streams;
+    if (a.idle_since != b.idle_since) return a.idle_since < b.idle_since;
+    return a.link->id < b.link->id;
+  });
+  std::size_t surplus = links_.size() - limits_.low_water;
+  for (std::size_t i = 0; i < std::min(surplus, candidates.size()); ++i) {
+    KITH_LOG_DEBUG(log_, "trimming {}", candidates[i].link->connection->remote_peer().to_string());
+    candidates[i].link->connection->close();
+  }
+}
+
+Task<void> Swarm::close_shielded() {
+  closing_ = true;
+  for (auto& listener : listeners_)
+    listener->socket->close();
+  accepting_.cancel();
+  handshakes_.cancel();
+  dialing_.cancel();
+  housekeeping_.cancel();
+  co_await accepting_.join_shielded();
+  co_await handshakes_.join_shielded();
+  co_await dialing_.join_shielded();
+  co_await housekeeping_.join_shielded();
+  for (auto& [id, link] : links_)
+    link->connection->close();
+  co_await running_.join_shielded();
+  listeners_.clear();
+  co_return Result<void>{};
+}
+
+}  // namespace kith::net

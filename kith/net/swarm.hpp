@@ -1,0 +1,227 @@
+// Swarm: every connection of a node, by peer. Dials and accepts, keeps at most what its limits
+// allow, hands inbound streams to the protocol that registered for them, and opens outbound ones.
+//
+//   dial: addresses of the peer (given, and from the PeerStore) -> names resolved -> ranked
+//   (address_rank.hpp) -> attempts
+//         started one after the other as RFC 8305 does, the first that completes wins; whoever
+//         wants the same peer meanwhile waits for the same dial. An address that failed is left
+//         alone for a while.
+//   accept: gater -> handshake within a deadline, counted in all and by address -> gater -> limits.
+//
+// One connection a peer is the rule. Two that cross (both dialed at once) live until one has no
+// streams; then the one that the peer with the smaller id dialed stays, so that both sides keep the
+// same.
+//
+// Ownership: the swarm owns connections and runs inbound handlers in their connection's group; a
+// handler is cancelled when its connection ends. Streams given out by open_stream belong to the
+// caller. close_shielded() must have returned before the swarm is destroyed. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <kith/base/budget.hpp>
+#include <kith/crypto/keys.hpp>
+#include <kith/net/connection.hpp>
+#include <kith/net/dial_backoff.hpp>
+#include <kith/net/gater.hpp>
+#include <kith/net/limits.hpp>
+#include <kith/net/peer_store.hpp>
+#include <kith/net/stream.hpp>
+#include <kith/port/env.hpp>
+#include <kith/port/event.hpp>
+#include <kith/port/task_group.hpp>
+
+namespace kith::net {
+
+struct UpgradeOptions;
+
+enum class SwarmError {
+  no_addresses = 1,  ///< nothing is known about where the peer is
+  all_dials_failed,  ///< every address was tried; the error's text says how each failed
+  dial_backoff,      ///< every address failed lately and is left alone for now
+  dial_self,
+  no_transport,      ///< no address is of a kind that we can dial
+  protocol_refused,  ///< the peer speaks none of the protocols asked for
+  too_many_connections,
+};
+const ErrorDomain& error_domain(SwarmError) noexcept;
+
+/// What one connection is, at the moment of asking.
+struct ConnectionInfo {
+  ConnectionId id{};
+  multiformats::PeerId peer;
+  Direction direction = Direction::inbound;
+  multiformats::Multiaddr local_address;
+  multiformats::Multiaddr remote_address;
+  std::string security;
+  std::string muxer;
+  ConnectionStats stats;
+  std::vector<std::string> protected_by;
+};
+
+/// Told of what happens, on the loop, inside the swarm's own step: must not block, and must not
+/// close the swarm.
+class SwarmObserver {
+ public:
+  virtual ~SwarmObserver() = default;
+  virtual void on_connected(const ConnectionInfo&) {}
+  /// `last`: no other connection to this peer is left.
+  virtual void on_disconnected(const ConnectionInfo&, bool last) { static_cast<void>(last); }
+  virtual void on_listen_addresses_changed() {}
+  virtual void on_protocols_changed() {}
+};
+
+/// Serves one inbound stream; returning ends it. It is cancelled when the connection ends.
+using StreamHandler = std::function<Task<void>(std::unique_ptr<Stream>)>;
+
+struct HandlerOptions {
+  std::size_t streams_max = 8192;
+  std::size_t streams_per_connection_max = 512;
+};
+
+class Swarm {
+ public:
+  Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, SwarmLimits limits = {},
+        ConnectionGater* gater = nullptr);
+  ~Swarm();
+  Swarm(const Swarm&) = delete;
+  Swarm& operator=(const Swarm&) = delete;
+
+  const multiformats::PeerId& local_peer() const noexcept { return local_peer_; }
+  const crypto::PrivateKey& identity() const noexcept { return identity_; }
+  PeerStore& peer_store() noexcept { return peers_; }
+  const SwarmLimits& limits() const noexcept { return limits_; }
+
+  /// Starts accepting on an address such as /ip4/0.0.0.0/tcp/4001. Errc::unsupported for a
+  /// transport we don't have.
+  Result<void> listen(const multiformats::Multiaddr& address);
+
+  /// Where we accept, with the ports in use; unspecified addresses as they were given.
+  std::vector<multiformats::Multiaddr> listen_addresses() const;
+  /// The same with unspecified addresses replaced by those of the machine's interfaces: what peers
+  /// can be told.
+  std::vector<multiformats::Multiaddr> reachable_addresses() const;
+
+  /// Returns once there is a connection. `addresses` are tried beside those of the peer store.
+  Task<ConnectionId> connect(multiformats::PeerId peer,
+                             std::vector<multiformats::Multiaddr> addresses, Instant deadline);
+
+  /// Opens a stream, dialing if there is no connection, and agrees on the first of `protocols` that
+  /// the peer speaks. A single protocol costs no round trip; a refusal then shows at the first read
+  /// as SwarmError::protocol_refused.
+  Task<std::unique_ptr<Stream>> open_stream(multiformats::PeerId peer,
+                                            std::vector<ProtocolId> protocols, Instant deadline);
+  /// The same on one connection.
+  Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
+                                               std::vector<ProtocolId> protocols, Instant deadline);
+
+  void handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options = {});
+  void stop_handling(const ProtocolId& protocol);
+  std::vector<ProtocolId> protocols() const;
+
+  /// Closes every connection to the peer; false if there was none.
+  bool disconnect(const multiformats::PeerId& peer);
+  bool close_connection(ConnectionId connection);
+
+  bool connected(const multiformats::PeerId& peer) const;
+  std::vector<multiformats::PeerId> connected_peers() const;
+  std::vector<ConnectionInfo> connections() const;
+  std::vector<ConnectionInfo> connections_of(const multiformats::PeerId& peer) const;
+  std::size_t connection_count() const noexcept { return links_.size(); }
+
+  /// A protected peer's connections aren't trimmed while any tag is set.
+  void protect(const multiformats::PeerId& peer, std::string tag);
+  void unprotect(const multiformats::PeerId& peer, const std::string& tag);
+
+  /// Forgets recent failures, so that the next dial tries at once (swarm connect does).
+  void clear_backoff(const multiformats::PeerId& peer);
+
+  void observe(SwarmObserver& observer);
+  void stop_observing(SwarmObserver& observer);
+
+  /// Bytes of all connections, ended ones included.
+  std::uint64_t bytes_received() const;
+  std::uint64_t bytes_sent() const;
+
+  /// Stops listening, closes every connection and waits until all has ended.
+  Task<void> close_shielded();
+
+ private:
+  struct Link;
+  struct Listener;
+  struct PendingDial;
+  struct Race;
+  struct Handler {
+    StreamHandler serve;
+    HandlerOptions options;
+    std::size_t streams = 0;
+  };
+
+  Task<void> accept_loop(Listener& listener);
+  Task<void> handshake_inbound(std::unique_ptr<port::TcpStream> stream);
+  Task<void> upgrade_inbound(std::unique_ptr<port::TcpStream> stream);
+  Task<void> run_dial(multiformats::PeerId peer, std::shared_ptr<PendingDial> dial);
+  Task<ConnectionId> dial_peer(multiformats::PeerId peer,
+                               std::vector<multiformats::Multiaddr> given);
+  Task<void> race_attempts(Race& race, std::vector<multiformats::Multiaddr> addresses);
+  Task<void> attempt(Race& race, multiformats::Multiaddr address);
+  Task<std::unique_ptr<Connection>> dial_address(multiformats::PeerId peer,
+                                                 multiformats::Multiaddr address);
+  Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
+                                                  std::optional<port::Endpoint> local,
+                                                  Instant deadline);
+  UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream);
+  std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
+
+  Result<ConnectionId> add_link(std::unique_ptr<Connection> connection);
+  Task<void> run_link(ConnectionId id);
+  Task<void> serve_link(Link& link);
+  Task<void> serve_stream(Link& link, std::unique_ptr<MuxedStream> stream);
+  Link* best_link(const multiformats::PeerId& peer) const;
+  ConnectionInfo info_of(const Link& link) const;
+  Task<void> trim_loop();
+  void trim();
+  void close_duplicates();
+
+  port::Env& env_;
+  port::Logger log_;
+  crypto::PrivateKey identity_;
+  multiformats::PeerId local_peer_;
+  PeerStore& peers_;
+  SwarmLimits limits_;
+  ConnectionGater* gater_;
+  Budget memory_;
+
+  std::map<ProtocolId, Handler> handlers_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::map<ConnectionId, std::unique_ptr<Link>> links_;
+  std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
+  std::map<multiformats::PeerId, std::shared_ptr<PendingDial>> dials_;
+  std::map<port::IpAddress, std::size_t> handshakes_by_address_;
+  std::map<multiformats::PeerId, std::set<std::string>> protected_;
+  DialBackoff backoff_;
+  std::vector<SwarmObserver*> observers_;
+  std::uint64_t next_connection_ = 1;
+  std::size_t attempts_running_ = 0;
+  std::uint64_t ended_bytes_received_ = 0;
+  std::uint64_t ended_bytes_sent_ = 0;
+  bool closing_ = false;
+
+  port::Event attempt_ended_;
+  port::Event trim_wanted_;
+  port::TaskGroup accepting_;
+  port::TaskGroup handshakes_;
+  port::TaskGroup dialing_;
+  port::TaskGroup running_;
+  port::TaskGroup housekeeping_;
+};
+
+}  // namespace kith::net

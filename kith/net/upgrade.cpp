@@ -1,0 +1,61 @@
+#include <kith/net/multistream_session.hpp>
+#include <kith/net/muxers/yamux_connection.hpp>
+#include <kith/net/security/noise_stream.hpp>
+#include <kith/net/upgrade.hpp>
+
+namespace kith::net {
+namespace {
+
+/// One protocol of ours, proposed or awaited.
+Task<Negotiated> agree_on(port::Stream& stream, Direction direction, std::string protocol,
+                          Instant deadline) {
+  if (direction == Direction::outbound) {
+    std::vector<std::string> protocols;
+    protocols.push_back(std::move(protocol));
+    co_return co_await multistream_propose(stream, std::move(protocols), deadline);
+  }
+  std::function<bool(std::string_view)> supports = [protocol](std::string_view proposed) {
+    return proposed == protocol;
+  };
+  co_return co_await multistream_respond(stream, std::move(supports), deadline);
+}
+
+Task<std::unique_ptr<SecureStream>> secure(port::Env& env, port::StreamPtr stream,
+                                           const UpgradeOptions& options) {
+  std::string protocol(noise_protocol);
+  KITH_CO_TRY(Negotiated agreed,
+              co_await agree_on(*stream, options.direction, std::move(protocol), options.deadline));
+  NoiseConfig config{.initiator = options.direction == Direction::outbound,
+                     .identity = options.identity,
+                     .static_key = {},
+                     .ephemeral_key = {},
+                     .expected_peer = options.expected_peer,
+                     .muxers = {std::string(yamux_protocol)}};
+  env.random.fill(config.static_key.mutable_bytes());
+  env.random.fill(config.ephemeral_key.mutable_bytes());
+  co_return co_await noise_handshake(std::move(stream), std::move(config), std::move(agreed.rest),
+                                     options.deadline);
+}
+
+}  // namespace
+
+Task<std::unique_ptr<Connection>> upgrade(port::Env& env, port::StreamPtr stream,
+                                          UpgradeOptions options) {
+  KITH_CO_TRY(std::unique_ptr<SecureStream> secured,
+              co_await secure(env, std::move(stream), options));
+  if (secured->muxer().empty()) {
+    std::string protocol(yamux_protocol);
+    KITH_CO_TRY(Negotiated agreed, co_await agree_on(*secured, options.direction,
+                                                     std::move(protocol), options.deadline));
+    secured->unread(std::move(agreed.rest));
+  }
+  ConnectionFacts facts{
+      .direction = options.direction,
+      .local_peer = multiformats::PeerId::from_public_key(options.identity.public_key()),
+      .local_address = std::move(options.local_address),
+      .remote_address = std::move(options.remote_address)};
+  co_return std::make_unique<YamuxConnection>(env, std::move(secured), std::move(facts),
+                                              options.limits, options.memory);
+}
+
+}  // namespace kith::net

@@ -1,0 +1,43 @@
+// upgrade(): a raw stream becomes a Connection.
+// Specification: libp2p/specs connections/README.md, "Upgrading Connections".
+//
+//   multistream-select: /noise  ->  Noise, which may settle the muxer too  ->  multistream-select:
+//   /yamux/1.0.0 if it didn't  ->  YamuxConnection
+//
+// Everything within one deadline; a peer that stalls on the way costs a few KiB until then. The raw
+// stream dies with an upgrade that fails. Loop thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <kith/base/budget.hpp>
+#include <kith/crypto/keys.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+#include <kith/multiformats/peer_id.hpp>
+#include <kith/net/connection.hpp>
+#include <kith/net/muxers/limits.hpp>
+#include <kith/port/env.hpp>
+#include <kith/port/stream.hpp>
+
+namespace kith::net {
+
+struct UpgradeOptions {
+  Direction direction = Direction::inbound;
+  crypto::PrivateKey identity;
+  /// Any other peer is refused: NoiseError::unexpected_peer.
+  std::optional<multiformats::PeerId> expected_peer{};
+  /// Both without /p2p part.
+  multiformats::Multiaddr local_address{};
+  multiformats::Multiaddr remote_address{};
+  YamuxLimits limits{};
+  /// The parent of the connection's memory budget; outlives the connection.
+  Budget* memory = nullptr;
+  Instant deadline = never;
+};
+
+/// MultistreamError, NoiseError, Errc::timed_out, end_of_stream, cancelled, the stream's own.
+Task<std::unique_ptr<Connection>> upgrade(port::Env& env, port::StreamPtr stream,
+                                          UpgradeOptions options);
+
+}  // namespace kith::net

@@ -1,0 +1,347 @@
+#include <algorithm>
+#include <charconv>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/node/config.hpp>
+
+namespace kith::node {
+namespace {
+
+namespace json = boost::json;
+using multiformats::Multiaddr;
+
+json::array texts(const std::vector<std::string_view>& items) {
+  json::array list;
+  for (std::string_view item : items)
+    list.emplace_back(item);
+  return list;
+}
+
+json::object& object_at(json::value& parent, std::string_view key) {
+  json::value& child = parent.as_object()[key];
+  if (!child.is_object()) child = json::object();
+  return child.as_object();
+}
+
+void set_default_addresses(json::value& config) {
+  json::object& addresses = object_at(config, "Addresses");
+  addresses["Swarm"] = texts({"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001"});
+  addresses["API"] = "/ip4/127.0.0.1/tcp/5001";
+  addresses["Gateway"] = "/ip4/127.0.0.1/tcp/8080";
+}
+
+std::vector<std::string_view> parts_of(std::string_view key) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    std::size_t dot = key.find('.');
+    parts.push_back(key.substr(0, dot));
+    if (dot == std::string_view::npos) return parts;
+    key.remove_prefix(dot + 1);
+  }
+}
+
+Error wrong(std::string_view key, std::string_view want) {
+  return Error(Errc::invalid_argument, fmt::format("config key {}: must be {}", key, want));
+}
+
+const json::value* find(const json::value& config, std::string_view key) {
+  const json::value* at = &config;
+  for (std::string_view part : parts_of(key)) {
+    if (!at->is_object()) return nullptr;
+    at = at->as_object().if_contains(part);
+    if (at == nullptr || at->is_null()) return nullptr;
+  }
+  return at;
+}
+
+/// Reads one setting after another and remembers the first fault.
+class Reader {
+ public:
+  explicit Reader(const json::value& config) : config_(config) {}
+
+  void flag(std::string_view key, bool& out) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    if (!value->is_bool()) return fail(wrong(key, "true or false"));
+    out = value->as_bool();
+  }
+
+  template <class Number>
+  void number(std::string_view key, Number& out, std::uint64_t low, std::uint64_t high) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    boost::system::error_code failure;
+    auto read = value->to_number<std::uint64_t>(failure);
+    if (failure || read < low || read > high) {
+      return fail(wrong(key, fmt::format("a whole number from {} to {}", low, high)));
+    }
+    out = static_cast<Number>(read);
+  }
+
+  void text(std::string_view key, std::string& out, const std::vector<std::string_view>& choices) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    if (!value->is_string() ||
+        std::ranges::find(choices, std::string_view(value->as_string())) == choices.end()) {
+      return fail(wrong(key, fmt::format("one of {}", join(choices))));
+    }
+    out = value->as_string();
+  }
+
+  void duration(std::string_view key, Duration& out) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    std::optional<Duration> read;
+    if (value->is_string()) read = parse_duration(value->as_string());
+    if (!read) return fail(wrong(key, "a duration such as \"20s\" or \"1m\""));
+    out = *read;
+  }
+
+  /// A text or a list of them, as Kubo allows.
+  void addresses(std::string_view key, std::vector<Multiaddr>& out) {
+    for (const std::string& text : strings(key)) {
+      auto address = Multiaddr::parse(text);
+      if (!address) {
+        return fail(Error(Errc::invalid_argument,
+                          fmt::format("config key {}: \"{}\" is no multiaddr ({})", key, text,
+                                      Error(address.error()).message())));
+      }
+      out.push_back(*std::move(address));
+    }
+  }
+
+  std::vector<std::string> strings(std::string_view key) {
+    std::vector<std::string> list;
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return list;
+    if (value->is_string()) {
+      list.emplace_back(value->as_string());
+    } else if (value->is_array()) {
+      for (const json::value& item : value->as_array()) {
+        if (!item.is_string()) fail(wrong(key, "a list of texts"));
+        if (item.is_string()) list.emplace_back(item.as_string());
+      }
+    } else {
+      fail(wrong(key, "a list of texts"));
+    }
+    return list;
+  }
+
+  Result<void> outcome() const { return outcome_; }
+
+ private:
+  static std::string join(const std::vector<std::string_view>& items) {
+    std::string all;
+    for (std::string_view item : items)
+      all += (all.empty() ? "" : ", ") + std::string(item);
+    return all;
+  }
+
+  static std::optional<Duration> parse_duration(std::string_view text) {
+    Duration sum{0};
+    while (!text.empty()) {
+      double count = 0;
+      auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
+      if (failure != std::errc{} || count < 0 || count > 1e6) return std::nullopt;
+      text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+      std::size_t unit_size = std::min(text.find_first_of("0123456789"), text.size());
+      std::string_view unit = text.substr(0, unit_size);
+      text.remove_prefix(unit_size);
+      double seconds = unit == "ms"  ? 1e-3
+                       : unit == "s" ? 1
+                       : unit == "m" ? 60
+                       : unit == "h" ? 3600
+                                     : 0;
+      if (seconds == 0) return std::nullopt;
+      sum += std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count * seconds));
+    }
+    return sum;
+  }
+
+  void fail(Error error) {
+    if (outcome_) outcome_ = std::unexpected(std::move(error));
+  }
+
+  const json::value& config_;
+  Result<void> outcome_;
+};
+
+void write_indented(std::string& out, const json::value& value, std::size_t depth) {
+  std::string indent(2 * (depth + 1), ' ');
+  if (value.is_object() && !value.as_object().empty()) {
+    out += "{\n";
+    bool first = true;
+    for (const auto& [key, child] : value.as_object()) {
+      if (!first) out += ",\n";
+      first = false;
+      out += indent + json::serialize(json::string(key)) + ": ";
+      write_indented(out, child, depth + 1);
+    }
+    out += "\n" + std::string(2 * depth, ' ') + "}";
+  } else if (value.is_array() && !value.as_array().empty()) {
+    out += "[\n";
+    bool first = true;
+    for (const json::value& child : value.as_array()) {
+      if (!first) out += ",\n";
+      first = false;
+      out += indent;
+      write_indented(out, child, depth + 1);
+    }
+    out += "\n" + std::string(2 * depth, ' ') + "]";
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& default_bootstrap() {
+  static const std::vector<std::string_view> peers = {
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
+      "/dnsaddr/va1.bootstrap.libp2p.io/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8",
+      "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
+  };
+  return peers;
+}
+
+json::value default_config() {
+  json::value config = json::object();
+  json::object& root = config.as_object();
+  root["Identity"] = json::object({{"PeerID", ""}});
+  set_default_addresses(config);
+  object_at(config, "Addresses")["Announce"] = json::array();
+  object_at(config, "Addresses")["NoAnnounce"] = json::array();
+  root["Bootstrap"] = texts(default_bootstrap());
+  root["Discovery"] = json::object({{"MDNS", json::object({{"Enabled", true}})}});
+  root["Datastore"] = json::object({{"StorageMax", "10GB"}, {"HashOnRead", false}});
+  root["Gateway"] = json::object({{"NoFetch", false}, {"HTTPHeaders", json::object()}});
+  root["API"] = json::object({{"HTTPHeaders", json::object()}});
+  root["Routing"] = json::object({{"Type", "none"}});
+  root["Swarm"] = json::object({{"ConnMgr", json::object()}, {"ResourceMgr", json::object()}});
+  root["Import"] = json::object();
+  root["Experimental"] = json::object({{"FilestoreEnabled", false}, {"PerfServer", false}});
+  return config;
+}
+
+const std::vector<Profile>& profiles() {
+  static const std::vector<Profile> all = {
+      {"server", "No local discovery and no port mapping: for machines with public addresses."},
+      {"local-discovery", "Finds peers in the local network by multicast DNS (undoes server)."},
+      {"test",
+       "Stays on this machine: loopback addresses with free ports, no bootstrap, no discovery."},
+      {"default-networking", "The default network settings (undoes test)."},
+      {"unixfs-v1-2025",
+       "New files by IPIP-499's current profile: CIDv1, raw leaves, 1 MiB chunks."},
+      {"unixfs-v0-2015", "New files as IPFS made them for long: CIDv0, 256 KiB chunks."},
+  };
+  return all;
+}
+
+Result<void> apply_profile(json::value& config, std::string_view name) {
+  if (name == "server" || name == "local-discovery") {
+    object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", name != "server"}});
+    object_at(config, "Swarm")["DisableNatPortMap"] = name == "server";
+  } else if (name == "test") {
+    json::object& addresses = object_at(config, "Addresses");
+    addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0"});
+    addresses["API"] = "/ip4/127.0.0.1/tcp/0";
+    addresses["Gateway"] = "/ip4/127.0.0.1/tcp/0";
+    object_at(config, "Swarm")["DisableNatPortMap"] = true;
+    object_at(config, "Routing")["LoopbackAddressesOnLanDHT"] = true;
+    object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
+    config.as_object()["Bootstrap"] = json::array();
+  } else if (name == "default-networking") {
+    set_default_addresses(config);
+    config.as_object()["Bootstrap"] = texts(default_bootstrap());
+    object_at(config, "Swarm")["DisableNatPortMap"] = false;
+    object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", true}});
+  } else if (name == "unixfs-v1-2025" || name == "unixfs-v0-2015") {
+    object_at(config, "Import")["Profile"] = name;
+  } else {
+    std::string names;
+    for (const Profile& profile : profiles())
+      names += (names.empty() ? "" : ", ") + std::string(profile.name);
+    return std::unexpected(
+        Error(Errc::not_found, fmt::format("profile \"{}\" (there are: {})", name, names)));
+  }
+  return {};
+}
+
+Result<json::value> config_get(const json::value& config, std::string_view key) {
+  const json::value* value = find(config, key);
+  if (value == nullptr)
+    return std::unexpected(Error(Errc::not_found, fmt::format("config key {}", key)));
+  return *value;
+}
+
+Result<void> config_set(json::value& config, std::string_view key, json::value value) {
+  std::vector<std::string_view> parts = parts_of(key);
+  if (parts.front() == "Identity") {
+    return std::unexpected(
+        Error(Errc::refused, "config key Identity: who a node is can't be set by hand"));
+  }
+  json::value* at = &config;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    json::value& child = at->as_object()[parts[i]];
+    if (child.is_null()) child = json::object();
+    if (!child.is_object() || parts[i].empty()) {
+      return std::unexpected(wrong(key, fmt::format("below an object, which {} isn't", parts[i])));
+    }
+    at = &child;
+  }
+  if (parts.back().empty()) return std::unexpected(wrong(key, "a name"));
+  at->as_object()[parts.back()] = std::move(value);
+  return {};
+}
+
+Result<json::value> parse_config(std::string_view text) {
+  if (text.size() > config_bytes_max) return std::unexpected(Errc::limit_exceeded);
+  boost::system::error_code failure;
+  json::value value = json::parse(text, failure);
+  if (failure) {
+    return std::unexpected(Error(Errc::invalid_argument, "config: " + failure.message()));
+  }
+  if (!value.is_object()) {
+    return std::unexpected(Error(Errc::invalid_argument, "config: not an object"));
+  }
+  return value;
+}
+
+std::string format_json(const json::value& value) {
+  std::string text;
+  write_indented(text, value, 0);
+  return text + "\n";
+}
+
+Result<NodeSettings> read_settings(const json::value& config) {
+  NodeSettings settings;
+  Reader reader(config);
+  reader.addresses("Addresses.Swarm", settings.swarm_addresses);
+  reader.addresses("Addresses.API", settings.api_addresses);
+  reader.addresses("Addresses.Gateway", settings.gateway_addresses);
+  reader.addresses("Bootstrap", settings.bootstrap);
+  reader.flag("Discovery.MDNS.Enabled", settings.mdns);
+  reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);
+  reader.flag("Datastore.HashOnRead", settings.verify_reads);
+  reader.flag("Experimental.PerfServer", settings.serve_perf);
+  reader.number("Swarm.ConnMgr.LowWater", settings.low_water, 1, 1'000'000);
+  reader.number("Swarm.ConnMgr.HighWater", settings.high_water, 1, 1'000'000);
+  reader.duration("Swarm.ConnMgr.GracePeriod", settings.grace_period);
+  reader.number("Swarm.ResourceMgr.MaxConnections", settings.connections_max, 1, 1'000'000);
+  reader.number("Swarm.ResourceMgr.MaxMemoryBytes", settings.memory_bytes_max, 1 << 20,
+                std::uint64_t{1} << 50);
+  reader.text("Import.Profile", settings.import_profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
+  settings.api_origins = reader.strings("API.HTTPHeaders.Access-Control-Allow-Origin");
+  KITH_CHECK(reader.outcome());
+  if (settings.low_water > settings.high_water) {
+    return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));
+  }
+  return settings;
+}
+
+}  // namespace kith::node

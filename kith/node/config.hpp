@@ -1,0 +1,72 @@
+// Config: the file `config` in a node's home: JSON with Kubo's key names where Kubo has the key, so
+// that a Kubo user's settings mean the same here. Keys that we don't know are kept, and have no
+// effect.
+//
+// The document is what `kith config` shows and changes; NodeSettings is what the node reads out of
+// it at start, with every value checked and a default for each that is missing. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/value.hpp>
+
+#include <kith/base/result.hpp>
+#include <kith/base/time.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+
+namespace kith::node {
+
+inline constexpr std::size_t config_bytes_max = 1024 * 1024;
+
+/// The document of a new node.
+boost::json::value default_config();
+
+/// The names that --profile takes, with what each does.
+struct Profile {
+  std::string_view name;
+  std::string_view description;
+};
+const std::vector<Profile>& profiles();
+
+/// Errc::not_found for a name that isn't one.
+Result<void> apply_profile(boost::json::value& config, std::string_view name);
+
+/// The value at a dotted key such as "Swarm.ConnMgr.HighWater". Errc::not_found.
+Result<boost::json::value> config_get(const boost::json::value& config, std::string_view key);
+
+/// Sets it, making objects on the way. Errc::invalid_argument if something on the way is no object,
+/// or for Identity, which isn't changed by hand.
+Result<void> config_set(boost::json::value& config, std::string_view key, boost::json::value value);
+
+Result<boost::json::value> parse_config(std::string_view text);
+/// Indented as Kubo's, with a newline at the end.
+std::string format_json(const boost::json::value& value);
+
+struct NodeSettings {
+  std::vector<multiformats::Multiaddr> swarm_addresses;
+  std::vector<multiformats::Multiaddr> api_addresses;
+  std::vector<multiformats::Multiaddr> gateway_addresses;
+  std::vector<multiformats::Multiaddr> bootstrap;
+  bool mdns = true;
+  bool gateway_no_fetch = false;
+  std::size_t low_water = 32;
+  std::size_t high_water = 96;
+  Duration grace_period = 20s;
+  std::uint64_t memory_bytes_max = std::uint64_t{512} << 20;
+  std::size_t connections_max = 1024;
+  bool verify_reads = false;
+  bool serve_perf = false;
+  std::string import_profile = "unixfs-v1-2025";
+  std::vector<std::string> api_origins;  ///< that may use the RPC from a browser
+};
+
+/// Errc::invalid_argument names the key that makes no sense, and what it may be.
+Result<NodeSettings> read_settings(const boost::json::value& config);
+
+/// The bootstrap peers of the public IPFS network.
+const std::vector<std::string_view>& default_bootstrap();
+
+}  // namespace kith::node

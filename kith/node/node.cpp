@@ -1,0 +1,196 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <kith/exchange/stored_blocks.hpp>
+#include <kith/exchange/swarm_network.hpp>
+#include <kith/node/bootstrap.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::node {
+namespace {
+
+constexpr Duration save_peers_interval = 5min;
+constexpr std::size_t peers_file_bytes_max = 64 * 1024 * 1024;
+
+/// The store alone, as something that can be owned.
+class StoreSource final : public ipld::BlockSource {
+ public:
+  explicit StoreSource(store::BlockStore& store) : store_(store) {}
+  Task<ipld::Block> get(multiformats::Cid cid, Instant deadline) override {
+    return store_.get(cid, deadline);
+  }
+  void prefetch(std::span<const multiformats::Cid> cids) override { store_.prefetch(cids); }
+  Task<bool> has(multiformats::Cid cid) override { return store_.has(cid); }
+
+ private:
+  store::BlockStore& store_;
+};
+
+net::SwarmLimits swarm_limits(const NodeSettings& settings) {
+  net::SwarmLimits limits;
+  limits.low_water = settings.low_water;
+  limits.high_water = settings.high_water;
+  limits.grace_period = settings.grace_period;
+  limits.connections_max = settings.connections_max;
+  limits.memory_bytes_max = settings.memory_bytes_max;
+  return limits;
+}
+
+}  // namespace
+
+/// What only an online node has, in the order in which it is built.
+struct Node::Network {
+  Network(port::Env& env, const Home& home, const NodeSettings& settings, net::PeerStore& peers,
+          store::BlockStore& store)
+      : swarm(env, home.identity(), peers, swarm_limits(settings)),
+        identify(env, swarm, std::string(agent_version), std::string(identify_protocol_version)),
+        ping(env, swarm),
+        swarm_network(swarm),
+        stored_blocks(store),
+        bitswap(env, swarm_network, stored_blocks),
+        tasks(env.executor, env.clock) {}
+
+  net::Swarm swarm;
+  net::Identify identify;
+  net::Ping ping;
+  exchange::SwarmNetwork swarm_network;
+  exchange::StoredBlocks stored_blocks;
+  exchange::Bitswap bitswap;
+  port::TaskGroup tasks;
+};
+
+Node::Node(port::Env& env, Home home, NodeSettings settings)
+    : env_(env),
+      log_(env.log, "node"),
+      home_(std::move(home)),
+      settings_(std::move(settings)),
+      peer_(multiformats::PeerId::from_public_key(home_.identity().public_key())),
+      started_at_(env.clock.now()),
+      shutdown_(env.clock) {}
+
+Node::~Node() = default;
+
+Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions options) {
+  KITH_CO_TRY(NodeSettings settings, read_settings(home.config()));
+  std::unique_ptr<Node> node(new Node(env, std::move(home), std::move(settings)));
+  store::StoreOptions store_options;
+  store_options.path = node->home_.file("blocks");
+  store_options.verify_reads = node->settings_.verify_reads;
+  KITH_CO_TRY(node->store_, co_await store::BlockStore::open(env, std::move(store_options)));
+  if (options.online) {
+    auto started = co_await node->start_network();
+    if (!started) {
+      co_await node->stop_shielded();
+      co_return std::unexpected(started.error());
+    }
+  }
+  co_return node;
+}
+
+Task<void> Node::start_network() {
+  load_peers();
+  network_ = std::make_unique<Network>(env_, home_, settings_, peers_, *store_);
+  network_->bitswap.start();
+  if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
+  std::size_t listening = 0;
+  std::optional<Error> last_failure;
+  for (const multiformats::Multiaddr& address : settings_.swarm_addresses) {
+    auto outcome = network_->swarm.listen(address);
+    if (outcome) {
+      ++listening;
+    } else {
+      last_failure = outcome.error().with_context("listen on " + address.to_string());
+      KITH_LOG_WARN(log_, "{}", last_failure->message());
+    }
+  }
+  // A machine without IPv6 still has IPv4; but a node that listens nowhere was not meant.
+  if (listening == 0 && last_failure) co_return std::unexpected(*last_failure);
+  network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
+  network_->tasks.spawn(save_peers_loop());
+  co_return Result<void>{};
+}
+
+Task<void> Node::stop_shielded() {
+  Result<void> outcome;
+  if (network_) {
+    network_->tasks.cancel();
+    co_await network_->tasks.join_shielded();
+    co_await network_->bitswap.close_shielded();
+    co_await network_->swarm.close_shielded();
+    co_await network_->identify.close_shielded();
+    outcome = save_peers();
+    network_.reset();
+  }
+  if (store_) {
+    auto closed = co_await store_->close();
+    if (outcome) outcome = closed;
+    store_.reset();
+  }
+  co_return outcome;
+}
+
+void Node::load_peers() {
+  auto content = port::read_file(env_.files, home_.file("peers"), peers_file_bytes_max);
+  if (!content) return;
+  std::size_t count = peers_.decode(*content, env_.wall.now());
+  KITH_LOG_DEBUG(log_, "{} peers remembered", count);
+}
+
+Result<void> Node::save_peers() {
+  return port::replace_file(env_.files, home_.file("peers"), peers_.encode(env_.wall.now()), 0600);
+}
+
+Task<void> Node::save_peers_loop() {
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, save_peers_interval));
+    Bytes content = peers_.encode(env_.wall.now());
+    auto work = [this, &content] {
+      return port::replace_file(env_.files, home_.file("peers"), content, 0600);
+    };
+    auto saved = co_await port::run_on(env_.pool, work);
+    if (!saved) KITH_LOG_WARN(log_, "the peers could not be saved: {}", saved.error().message());
+  }
+}
+
+std::unique_ptr<ipld::BlockSource> Node::open_source(bool fetch) {
+  if (network_ && fetch) return network_->bitswap.new_session();
+  return std::make_unique<StoreSource>(*store_);
+}
+
+void Node::announce_blocks(std::span<const ipld::Block> blocks) {
+  if (network_) network_->bitswap.notify_new_blocks(blocks);
+}
+
+net::Swarm& Node::swarm() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->swarm;
+}
+
+net::Identify& Node::identify() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->identify;
+}
+
+net::Ping& Node::ping() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->ping;
+}
+
+exchange::Bitswap& Node::bitswap() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->bitswap;
+}
+
+void Node::request_shutdown() noexcept {
+  shutdown_requested_ = true;
+  shutdown_.notify_all();
+}
+
+Task<void> Node::wait_shutdown_request() {
+  while (!shutdown_requested_)
+    KITH_CO_CHECK(co_await shutdown_.wait());
+  co_return Result<void>{};
+}
+
+}  // namespace kith::node

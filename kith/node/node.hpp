@@ -1,0 +1,91 @@
+// Node: one running kith, wired by hand: home, store, swarm, identify, exchange. Everything above
+// (commands, gateway) gets what it needs from here.
+//
+// A node is online (it listens, dials and exchanges blocks) or offline (the store alone). It is
+// made by start() and must be ended by stop_shielded() before it is destroyed. Ownership is the
+// order of the members. Loop thread only.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <kith/exchange/bitswap.hpp>
+#include <kith/net/identify.hpp>
+#include <kith/net/peer_store.hpp>
+#include <kith/net/perf.hpp>
+#include <kith/net/ping.hpp>
+#include <kith/net/swarm.hpp>
+#include <kith/node/config.hpp>
+#include <kith/node/home.hpp>
+#include <kith/port/env.hpp>
+#include <kith/port/task_group.hpp>
+#include <kith/store/block_store.hpp>
+
+namespace kith::node {
+
+inline constexpr std::string_view program_version = "0.1.0";
+inline constexpr std::string_view agent_version = "kith/0.1.0";
+inline constexpr std::string_view identify_protocol_version = "ipfs/0.1.0";
+
+struct NodeOptions {
+  bool online = true;
+};
+
+class Node {
+ public:
+  /// Errors of the settings, the store and of listening, each saying what to try.
+  static Task<std::unique_ptr<Node>> start(port::Env& env, Home home, NodeOptions options);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Closes connections, saves what is remembered of peers, syncs the store.
+  Task<void> stop_shielded();
+
+  port::Env& env() noexcept { return env_; }
+  const Home& home() const noexcept { return home_; }
+  const NodeSettings& settings() const noexcept { return settings_; }
+  const multiformats::PeerId& peer() const noexcept { return peer_; }
+  bool online() const noexcept { return network_ != nullptr; }
+
+  store::BlockStore& store() noexcept { return *store_; }
+  /// What one command reads through: the store, and peers behind it if the node is online. It dies
+  /// before the node. Without `fetch` it is the store alone.
+  std::unique_ptr<ipld::BlockSource> open_source(bool fetch = true);
+  /// Tells peers that wait for these blocks that they are here: after they came into the store by
+  /// an import.
+  void announce_blocks(std::span<const ipld::Block> blocks);
+
+  /// Only of an online node (asserted).
+  net::Swarm& swarm() noexcept;
+  net::Identify& identify() noexcept;
+  net::Ping& ping() noexcept;
+  exchange::Bitswap& bitswap() noexcept;
+
+  Instant started_at() const noexcept { return started_at_; }
+  /// Ends the daemon as SIGTERM would.
+  void request_shutdown() noexcept;
+  Task<void> wait_shutdown_request();
+
+ private:
+  struct Network;
+  Node(port::Env& env, Home home, NodeSettings settings);
+  Task<void> start_network();
+  Task<void> save_peers_loop();
+  void load_peers();
+  Result<void> save_peers();
+
+  port::Env& env_;
+  port::Logger log_;
+  Home home_;
+  NodeSettings settings_;
+  multiformats::PeerId peer_;
+  Instant started_at_;
+  std::unique_ptr<store::BlockStore> store_;
+  net::PeerStore peers_;
+  std::unique_ptr<Network> network_;
+  bool shutdown_requested_ = false;
+  port::Event shutdown_;
+};
+
+}  // namespace kith::node

@@ -1,0 +1,62 @@
+#include <errno.h>
+#include <gtest/gtest.h>
+
+#include <kith/port/file_system.hpp>
+#include <kith/sim/disk.hpp>
+
+namespace kith::port {
+namespace {
+
+TEST(FileHelpers, ReadAWholeFileWithinALimit) {
+  sim::Disk disk(Prng(1));
+  sim::SimFileSystem files(disk);
+  ASSERT_TRUE(replace_file(files, "/data/f", as_bytes("12345"), 0600).has_value());
+  EXPECT_EQ(as_text(read_file(files, "/data/f", 5).value()), "12345");
+  EXPECT_TRUE(read_file(files, "/data/f", 4).error().is(Errc::limit_exceeded));
+  EXPECT_TRUE(read_file(files, "/data/g", 4).error().is_errno(ENOENT));
+  EXPECT_EQ(files.info("/data/f").value().mode, 0600u);
+  EXPECT_TRUE(read_file(files, "/data", 4).error().is_errno(EISDIR));
+}
+
+TEST(FileHelpers, ReplaceAFileAlsoWhenAnEarlierAttemptWasLeftBehind) {
+  sim::Disk disk(Prng(1));
+  sim::SimFileSystem files(disk);
+  ASSERT_TRUE(files.open("/data/f.new", OpenMode::create_new).has_value());
+  ASSERT_TRUE(replace_file(files, "/data/f", as_bytes("x")).has_value());
+  EXPECT_EQ(files.list("/data").value().size(), 1u);
+}
+
+TEST(FileHelpers, LeaveTheOldFileWhenTheNewOneDoesNotFit) {
+  sim::Disk disk(Prng(1), {.capacity_bytes = 100, .directories = {"/data"}});
+  sim::SimFileSystem files(disk);
+  ASSERT_TRUE(replace_file(files, "/data/f", Bytes(60)).has_value());
+  EXPECT_TRUE(replace_file(files, "/data/f", Bytes(70)).error().is_errno(ENOSPC));
+  EXPECT_EQ(read_file(files, "/data/f", 100).value().size(), 60u);
+}
+
+TEST(FileHelpers, ReportEachOperationThatFails) {
+  for (std::uint64_t n = 0;; ++n) {
+    sim::Disk disk{Prng(n)};
+    sim::SimFileSystem files(disk);
+    ASSERT_TRUE(replace_file(files, "/data/f", as_bytes("old")).has_value());
+    disk.faults().fail_at(disk.faults().operations() + n, EIO);
+    auto replaced = replace_file(files, "/data/f", as_bytes("new"));
+    std::string left(as_text(read_file(files, "/data/f", 10).value()));
+    EXPECT_TRUE(left == "old" || left == "new");
+    if (replaced) {
+      EXPECT_EQ(n, 5u) << "create, write, sync, rename and sync directory can fail";
+      break;
+    }
+    EXPECT_TRUE(replaced.error().is_errno(EIO));
+  }
+}
+
+TEST(FileHelpers, KnowTheFolderOfAPath) {
+  EXPECT_EQ(parent_path("/a/b"), "/a");
+  EXPECT_EQ(parent_path("/a"), "/");
+  EXPECT_EQ(parent_path("a/b"), "a");
+  EXPECT_EQ(parent_path("a"), ".");
+}
+
+}  // namespace
+}  // namespace kith::port
