@@ -79,6 +79,14 @@ class CommandLine {
   std::optional<std::string> passphrase_;
 };
 
+/// What a person did wrong is told in full by the error's text; its code's meaning would only
+/// repeat it.
+std::string sentence_of(const Error& error) {
+  bool told =
+      error.is(Errc::invalid_argument) || error.is(Errc::refused) || error.is(Errc::unsupported);
+  return told && !error.context().empty() ? std::string(error.context()) : error.message();
+}
+
 std::string option_of(const Invocation& invocation, const std::string& name) {
   auto found = invocation.options.find(name);
   return found == invocation.options.end() ? "" : found->second;
@@ -162,7 +170,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   } else if (outcome.error().is(Errc::cancelled)) {
     status = 130;
   } else if (!outcome.error().is_errno(EPIPE)) {
-    static_cast<void>(terminal_.err("Error: " + outcome.error().message() + "\n"));
+    static_cast<void>(terminal_.err("Error: " + sentence_of(outcome.error()) + "\n"));
   }
   co_return Result<void>{};
 }

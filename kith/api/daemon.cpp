@@ -85,8 +85,8 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
           {node.settings().api_origins});
-  http::Handler api_handler = [&rpc, page = context.page](
-                                  http::Request& request, http::ResponseWriter& response) {
+  http::Handler api_handler = [&rpc, page = context.page](http::Request& request,
+                                                          http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
     return serve_page(page, request, response);
   };

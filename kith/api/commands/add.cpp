@@ -202,8 +202,24 @@ class EntrySource final : public unixfs::ByteSource {
   Report& report_;
 };
 
-Task<void> import_entries(const Request& request, unixfs::TreeImporter& importer, Report& report,
-                          NoCopySink* no_copy) {
+/// A file without a name, as from standard input: it is nobody's entry, and is called by its CID as
+/// Kubo does.
+Task<void> import_nameless(Context& context, const Request& request, ipld::BlockSink* sink,
+                           const ImportOptions& options, unixfs::ByteSource& source, Report& report,
+                           unixfs::Metadata metadata) {
+  if (request.flag("wrap-with-directory")) {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, "--wrap-with-directory needs names: use --stdin-name"));
+  }
+  unixfs::ImportProgress progress = [&report](std::uint64_t bytes) { report.progress("", bytes); };
+  KITH_CO_TRY(unixfs::ImportedFile file,
+              co_await unixfs::import_file(context.env, sink, options, source, metadata, progress));
+  report.added({file.cid.to_string(), unixfs::Kind::file, file.cid, file.cumulative_size});
+  co_return Result<void>{};
+}
+
+Task<void> import_entries(Context& context, const Request& request, ipld::BlockSink* sink,
+                          unixfs::TreeImporter& importer, Report& report, NoCopySink* no_copy) {
   EntrySource source(*request.files, report);
   std::size_t nameless = 0;
   for (;;) {
@@ -232,6 +248,11 @@ Task<void> import_entries(const Request& request, unixfs::TreeImporter& importer
                       "where it is)"));
           }
           KITH_CO_CHECK(co_await no_copy->begin_file(entry->absolute_path));
+        }
+        if (path.empty()) {
+          KITH_CO_CHECK(co_await import_nameless(context, request, sink, importer.options(), source,
+                                                 report, metadata));
+          continue;
         }
         auto added = co_await importer.add_file(path, source, metadata);
         if (no_copy != nullptr) no_copy->end_file();
@@ -262,7 +283,8 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
               unixfs::TreeImporter::create(context.env, only_hash ? nullptr : &sink,
                                            std::move(options), on_added, on_progress));
   NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
-  KITH_CO_CHECK(co_await import_entries(request, *importer, report, in_place));
+  KITH_CO_CHECK(co_await import_entries(context, request, only_hash ? nullptr : &sink, *importer,
+                                        report, in_place));
   KITH_CO_CHECK(co_await importer->finish(request.flag("wrap-with-directory")));
   // What is shown as added survives a crash.
   if (!only_hash) KITH_CO_CHECK(co_await sink.flush());
