@@ -103,7 +103,7 @@ class Yamux {
   /// Takes no new streams from now on, and tells the peer.
   void go_away(YamuxGoAway code) noexcept;
   /// The peer has said goodbye: no new streams, and the end may come at any time.
-  bool remote_going_away() const noexcept { return remote_away_; }
+  bool remote_going_away() const noexcept { return remote_away_ && !failed_; }
   /// Inside of a frame the peer can't have ended the connection on purpose.
   bool inside_frame() const noexcept { return header_size_ != 0 || payload_left_ != 0; }
 

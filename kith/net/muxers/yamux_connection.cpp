@@ -54,6 +54,7 @@ Task<void> YamuxConnection::run() {
   tasks.spawn(write_loop());
   auto watched = co_await watch();
   if (!watched) ended(watched.error());
+  if (!outcome_) outcome_ = core_.remote_going_away() ? Error(Errc::closed) : *write_failure_;
   phase_ = Phase::ended;
   secure_->reset();
   tasks.cancel();
@@ -90,8 +91,8 @@ void YamuxConnection::ended(Error why) noexcept {
   changed_.notify_all();
 }
 
-void YamuxConnection::leave(Phase phase, Error why) noexcept {
-  if (!outcome_) outcome_ = why;
+void YamuxConnection::leave(Phase phase, std::optional<Error> why) noexcept {
+  if (!outcome_) outcome_ = std::move(why);
   if (phase_ != Phase::open) return;
   phase_ = phase;
   give_up_at_ = env_.clock.now() + yamux_close_time;
@@ -122,7 +123,8 @@ Task<void> YamuxConnection::read_loop() {
   while (phase_ != Phase::ended) {
     auto chunk = co_await secure_->read_buffer(SIZE_MAX);
     if (!chunk) {
-      ended(chunk.error());
+      // After a goodbye the peer may leave as it likes.
+      ended(core_.remote_going_away() ? Error(Errc::closed) : chunk.error());
       break;
     }
     if (chunk->empty()) {
@@ -145,6 +147,16 @@ Task<void> YamuxConnection::read_loop() {
   co_return Result<void>{};
 }
 
+void YamuxConnection::on_peer_end() noexcept {
+  peer_ended_ = true;
+  const bool idle = core_.streams_inbound() + core_.streams_outbound() == 0;
+  if (phase_ == Phase::open || !outcome_) {
+    const bool clean = core_.remote_going_away() || (idle && !core_.inside_frame());
+    ended(clean ? Error(Errc::closed) : write_failure_.value_or(Errc::end_of_stream));
+  }
+  changed_.notify_all();
+}
+
 Task<void> YamuxConnection::write_loop() {
   QueueSink sink(*secure_);
   while (phase_ != Phase::ended) {
@@ -158,7 +170,10 @@ Task<void> YamuxConnection::write_loop() {
       }
       auto written = co_await secure_->flush(now + yamux_write_timeout);
       if (!written) {
-        ended(written.error());
+        // What the peer sent before it left may still be there to be read.
+        write_failure_ = written.error();
+        leave(Phase::closing, std::nullopt);
+        goodbye_sent_ = true;
         break;
       }
     } else if (phase_ == Phase::open) {

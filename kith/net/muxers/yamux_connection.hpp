@@ -76,7 +76,8 @@ class YamuxConnection final : public Connection {
   Task<void> read_loop();
   Task<void> write_loop();
   Task<void> watch();
-  void leave(Phase phase, Error why) noexcept;
+  void leave(Phase phase, std::optional<Error> why) noexcept;
+  void on_peer_end() noexcept;
   void ended(Error why) noexcept;
   void detach_streams() noexcept;
   /// Wakes whom the core's last step concerns.
@@ -92,6 +93,7 @@ class YamuxConnection final : public Connection {
   bool peer_ended_ = false;
   Instant give_up_at_ = never;
   std::optional<Error> outcome_;
+  std::optional<Error> write_failure_;
   std::size_t callers_ = 0;  ///< inside open_stream and accept_stream
 
   port::Event output_;   ///< the writer has something to do

@@ -564,10 +564,9 @@ class Simulation {
       case 3:
         return write(core, id, app);
       case 4:
-        if (!core.writing(id)) {
-          core.close_write(id);
-          app.closed = true;
-        }
+        // Also while a write goes on: the end comes after it.
+        core.close_write(id);
+        app.closed = true;
         return;
       case 5:
         if (prng_.chance(0.1)) {
