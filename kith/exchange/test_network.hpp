@@ -174,8 +174,9 @@ class TestHost final : public Network {
     auto link = net_.links.find(TestNet::pair(peer_, peer));
     if (link == net_.links.end()) co_return std::unexpected(Errc::closed);
     TestHost& other = *net_.hosts.at(peer);
-    auto protocol = std::ranges::find_if(
-        protocols, [&](const auto& id) { return other.handlers_.contains(id); });
+    auto protocol = std::ranges::find_if(protocols, [&](const auto& id) {
+      return other.handlers_.contains(id) && (only.empty() || only.contains(id));
+    });
     if (protocol == protocols.end()) co_return std::unexpected(Errc::unsupported);
     auto [near, far] = net_.world().connect(node_, other.node_);
     std::shared_ptr<port::Stream> near_shared = std::move(near);

@@ -35,6 +35,9 @@ inline constexpr Duration patience_min = 1s;
 inline constexpr Duration patience_max = 20s;
 /// What is assumed for an unmeasured source when completion times are compared.
 inline constexpr Duration latency_guess = 1s;
+/// What a source that was beaten to a unit is believed to take at most, and how the belief fades.
+inline constexpr Duration beaten_latency_max = 60s;
+inline constexpr Duration beaten_half_life = 10s;
 /// A silent source that is still connected is tried again after this.
 inline constexpr Duration second_chance_after = 30s;
 

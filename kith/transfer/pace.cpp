@@ -24,7 +24,8 @@ std::uint64_t Pace::product_bytes() const noexcept {
 }
 
 std::uint64_t Pace::window_bytes(std::uint64_t unit_bytes) const noexcept {
-  const std::uint64_t least = window_units_min * unit_bytes;
+  // Our own least window must not stand in the queue while the latency is measured.
+  const std::uint64_t least = (draining_ ? 1 : window_units_min) * unit_bytes;
   std::uint64_t window = start_window_;
   if (starting_) {
     // The rate trails the window by a round, so this bounds only what overshoots.
@@ -45,7 +46,7 @@ Pace::Sent Pace::sent(std::uint64_t in_flight_bytes, std::uint64_t unit_bytes, I
   sent.delivered = delivered_;
   const std::uint64_t window = window_bytes(unit_bytes);
   sent.limited = in_flight_bytes + 2 * unit_bytes > window;
-  sent.draining = draining_ && in_flight_bytes <= product_bytes();
+  sent.draining = draining_;
   return sent;
 }
 
@@ -53,6 +54,7 @@ void Pace::received(const Sent& sent, std::uint64_t bytes, Instant now) {
   delivered_ += bytes;
   delivered_at_ = now;
   backoff_ = 0;
+  beaten_latency_ = Duration(0);
   measure_latency(sent, now);
   round_limited_ = round_limited_ || sent.limited;
   if (sent.delivered >= next_round_at_) end_round();
@@ -133,10 +135,24 @@ Duration Pace::patience() const noexcept {
   return std::min(own * (1 << backoff_), patience_max);
 }
 
+void Pace::beaten(const Sent& sent, Instant now) {
+  beaten_latency_ = std::min(std::max(2 * beaten_latency_, now - sent.at), beaten_latency_max);
+  beaten_at_ = now;
+}
+
+void Pace::relax(Instant now) {
+  if (beaten_latency_ == Duration(0) || now - beaten_at_ < beaten_half_life) return;
+  beaten_latency_ /= 2;
+  beaten_at_ = now;
+}
+
 Duration Pace::expected(std::uint64_t bytes_ahead) const noexcept {
-  if (!measured() || rate_ <= 0) return std::max(latency_smoothed(), latency_guess);
+  if (!measured() || rate_ <= 0) {
+    return std::max({latency_smoothed(), latency_guess, beaten_latency_});
+  }
   double queue = std::min(static_cast<double>(bytes_ahead) / rate_, 3600.0);
-  return latency_min_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(queue));
+  return std::max(beaten_latency_, latency_min_ + std::chrono::duration_cast<Duration>(
+                                                      std::chrono::duration<double>(queue)));
 }
 
 }  // namespace kith::transfer

@@ -38,6 +38,13 @@ class Pace {
   void received(const Sent& sent, std::uint64_t bytes, Instant now);
   /// The source was silent for longer than patience().
   void stalled();
+  /// Another source brought the unit, while this one was late with it. What it would have taken
+  /// stays unknown; each time it is believed to be twice as slow, until it delivers. The belief
+  /// fades.
+  void beaten(const Sent& sent, Instant now);
+  void relax(Instant now);
+  /// Whether expected() rests on anything.
+  bool known() const noexcept { return measured() || beaten_latency_ > Duration(0); }
   /// It works again; what it delivers now says nothing about its latency.
   void revived() noexcept { backoff_ = 0; }
 
@@ -77,6 +84,8 @@ class Pace {
   Duration smoothed_{0};
   Duration deviation_{0};
   int backoff_ = 0;
+  Duration beaten_latency_{0};
+  Instant beaten_at_{};
 
   bool draining_ = false;
   std::uint64_t drain_end_round_ = 0;

@@ -395,6 +395,15 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
     const double difference = static_cast<double>(cost) - job.unit_bytes;
     job.unit_bytes += difference * (difference > 0 ? size_rise : size_fall);
   }
+  for (const Link& link : unit.links) {
+    if (link.source == source_id) continue;
+    Source& other = sources_.at(link.source);
+    auto flight = other.flights.find(id);
+    if (flight == other.flights.end() || flight->second.blind) continue;
+    if (flight->second.guessed || flight->second.expected_at < now) {
+      other.pace.beaten(flight->second.sent, now);
+    }
+  }
   end_unit(id, source_id);
   return true;
 }
@@ -465,6 +474,7 @@ void Scheduler::tick(Instant now) {
 }
 
 void Scheduler::tick_source(SourceId id, Source& source, Instant now) {
+  source.pace.relax(now);
   while (!source.probes.empty() && source.probes.front().first <= now) {
     const UnitId unit_id = source.probes.front().second;
     source.probes.pop_front();
@@ -528,6 +538,7 @@ void Scheduler::tick_job(Job& job, Instant now) {
     for (SourceId source : again)
       unlink(unit, id, source);
     unit.search_from = SourceId{};
+    unit.blind_from = SourceId{};
   }
 }
 

@@ -162,7 +162,9 @@ class Scheduler {
     std::size_t live = 0;   ///< fetches that count
     std::size_t asked = 0;  ///< links that are asked
     std::size_t blind = 0;
-    SourceId search_from{};  ///< sources before this have been asked
+    /// Sources before these have been asked: those that answer, and those that don't.
+    SourceId search_from{};
+    SourceId blind_from{};
     Link* find(SourceId source) noexcept;
     const Link* find(SourceId source) const noexcept;
   };
@@ -267,7 +269,8 @@ class Scheduler {
   void search(Job& job, Instant now);
   bool has_prospect(const Job& job, const Unit& unit) const;
   void probe(Job& job, UnitId id, Unit& unit, SourceId source_id, Source& source, Instant now);
-  std::size_t probe_next(Job& job, UnitId id, SourceId& from, std::size_t count, Instant now);
+  void probe_next(Job& job, UnitId id, SourceId& from, std::size_t count, Instant now);
+  void fetch_blindly(const Job& job, UnitId id, Instant now);
 
   std::unordered_map<UnitId, Unit> units_;
   std::map<SourceId, Source> sources_;

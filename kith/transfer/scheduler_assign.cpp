@@ -73,12 +73,14 @@ std::optional<Scheduler::Choice> Scheduler::choose(SourceId id, const Source& so
 
 /// How many units from the front the faster sources will have fetched before this one could.
 std::size_t Scheduler::units_to_skip(const Job& job, SourceId id, const Source& source) const {
-  if (!source.pace.measured()) return 0;
+  if (!source.pace.known()) return 0;
   const Duration own = source.pace.expected(source.in_flight_bytes);
   double others_bytes = 0;
   for (const auto& [other_id, _] : job.members) {
     const Source& other = sources_.at(other_id);
     if (other_id == id || other.stalled || !other.pace.measured()) continue;
+    // One with room has been asked before and didn't want any of these.
+    if (has_room(other, static_cast<std::uint64_t>(job.unit_bytes))) continue;
     const Duration theirs = other.pace.expected(other.in_flight_bytes);
     if (theirs >= own) continue;
     others_bytes +=
@@ -154,29 +156,32 @@ void Scheduler::probe(Job& job, UnitId id, Unit& unit, SourceId source_id, Sourc
 }
 
 /// Asks up to `count` sources from `from` on about the unit, and moves `from` past them.
-std::size_t Scheduler::probe_next(Job& job, UnitId id, SourceId& from, std::size_t count,
-                                  Instant now) {
+void Scheduler::probe_next(Job& job, UnitId id, SourceId& from, std::size_t count, Instant now) {
   Unit& unit = units_.at(id);
-  std::size_t asked = 0;
-  auto at = sources_.lower_bound(from);
-  for (; at != sources_.end() && asked < count; ++at) {
+  for (auto at = sources_.lower_bound(from); at != sources_.end() && count > 0; ++at) {
     auto& [source_id, source] = *at;
+    const bool could = source.answers && !source.stalled && unit.find(source_id) == nullptr;
+    // One that is full of questions is waited for: it answers some soon, or they expire.
+    if (could && source.probes_open >= probes_per_source_max) return;
     from = SourceId{static_cast<std::uint64_t>(source_id) + 1};
-    if (source.stalled || unit.find(source_id) != nullptr) continue;
-    if (source.answers) {
-      if (source.probes_open >= probes_per_source_max) continue;
-      probe(job, id, unit, source_id, source, now);
-    } else {
-      if (unit.blind >= blind_fetches_per_unit_max ||
-          !has_room(source, static_cast<std::uint64_t>(job.unit_bytes))) {
-        continue;
-      }
-      const JobId job_id = unit.claims.front().job;
-      start_flight(source_id, id, job_id, true, now);
-    }
-    ++asked;
+    if (!could) continue;
+    probe(job, id, unit, source_id, source, now);
+    --count;
   }
-  return asked;
+}
+
+/// Fetches the unit from sources that can't say whether they have it.
+void Scheduler::fetch_blindly(const Job& job, UnitId id, Instant now) {
+  Unit& unit = units_.at(id);
+  const auto unit_bytes = static_cast<std::uint64_t>(job.unit_bytes);
+  for (auto at = sources_.lower_bound(unit.blind_from); at != sources_.end(); ++at) {
+    const auto& [source_id, source] = *at;
+    const bool could = !source.answers && unit.find(source_id) == nullptr;
+    if (could && (unit.blind >= blind_fetches_per_unit_max || !has_room(source, unit_bytes)))
+      return;
+    unit.blind_from = SourceId{static_cast<std::uint64_t>(source_id) + 1};
+    if (could) start_flight(source_id, id, unit.claims.front().job, true, now);
+  }
 }
 
 /// Whether some source is left that may bring the unit, when its turn comes.
@@ -198,9 +203,11 @@ void Scheduler::search(Job& job, Instant now) {
   for (const auto& [_, id] : job.pending) {
     if (++looked_at > searched_units_max) break;
     Unit& unit = units_.at(id);
-    if (unit.asked >= probes_per_unit_max || has_prospect(job, unit)) continue;
-    if (sources_.lower_bound(unit.search_from) == sources_.end()) continue;
-    probe_next(job, id, unit.search_from, probes_per_unit_max - unit.asked, now);
+    if (has_prospect(job, unit)) continue;
+    if (unit.asked < probes_per_unit_max) {
+      probe_next(job, id, unit.search_from, probes_per_unit_max - unit.asked, now);
+    }
+    fetch_blindly(job, id, now);
   }
 }
 
@@ -227,6 +234,8 @@ void Scheduler::greet(SourceId source_id, Instant now) {
   auto found = sources_.find(source_id);
   if (found == sources_.end() || !found->second.answers) return;
   for (auto& [_, job] : jobs_) {
+    // Without members, search() asks whom it can.
+    if (job.members.empty()) continue;
     std::size_t asked = 0;
     for (const auto& [rank, id] : job.open) {
       if (asked++ == greeted_units_max) break;
