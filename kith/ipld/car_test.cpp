@@ -167,7 +167,11 @@ TEST(Car, Version2DataStaysInsideItsRange) {
   EXPECT_EQ(changed(27, 50).error(), IpldError::malformed) << "data inside of the header";
   EXPECT_EQ(changed(27, UINT64_MAX - 5).error(), IpldError::malformed) << "a sum that overflows";
   EXPECT_EQ(changed(35, 100).error(), IpldError::malformed) << "the range ends inside of a section";
-  EXPECT_EQ(changed(35, 1'000'000).error(), IpldError::truncated);
+  std::uint64_t size = load_le<std::uint64_t>(archive.data() + 35);
+  EXPECT_EQ(changed(35, size + 1).error(), IpldError::malformed) << "the index as a section";
+  archive.resize(51 + size);
+  EXPECT_TRUE(changed(35, size));
+  EXPECT_EQ(changed(35, size + 1).error(), IpldError::truncated);
   EXPECT_EQ(changed(43, 60).error(), IpldError::malformed) << "an index before the data's end";
   // Bytes after the data, such as an index, don't matter.
   Bytes longer = archive;
