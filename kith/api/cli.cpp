@@ -52,8 +52,12 @@ class PlainRenderer final : public Renderer {
 
 class CommandLine {
  public:
-  CommandLine(io::Runtime& runtime, Terminal& terminal)
-      : runtime_(runtime), env_(runtime.env()), terminal_(terminal), table_(make_command_table()) {}
+  CommandLine(io::Runtime& runtime, Terminal& terminal, std::span<const WebAsset> page)
+      : runtime_(runtime),
+        env_(runtime.env()),
+        terminal_(terminal),
+        table_(make_command_table()),
+        page_(page) {}
 
   Task<void> run(std::vector<std::string> words, int& status);
 
@@ -69,10 +73,19 @@ class CommandLine {
   port::Env& env_;
   Terminal& terminal_;
   CommandTable table_;
+  std::span<const WebAsset> page_;
   std::string program_ = "kith";
   std::string home_;
   std::optional<std::string> passphrase_;
 };
+
+/// What a person did wrong is told in full by the error's text; its code's meaning would only
+/// repeat it.
+std::string sentence_of(const Error& error) {
+  bool told =
+      error.is(Errc::invalid_argument) || error.is(Errc::refused) || error.is(Errc::unsupported);
+  return told && !error.context().empty() ? std::string(error.context()) : error.message();
+}
 
 std::string option_of(const Invocation& invocation, const std::string& name) {
   auto found = invocation.options.find(name);
@@ -157,7 +170,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   } else if (outcome.error().is(Errc::cancelled)) {
     status = 130;
   } else if (!outcome.error().is_errno(EPIPE)) {
-    static_cast<void>(terminal_.err("Error: " + outcome.error().message() + "\n"));
+    static_cast<void>(terminal_.err("Error: " + sentence_of(outcome.error()) + "\n"));
   }
   co_return Result<void>{};
 }
@@ -180,10 +193,14 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
+  if (command.option("progress") != nullptr && !invocation.options.contains("progress") &&
+      terminal_.err_is_terminal()) {
+    invocation.options.emplace("progress", "true");
+  }
   KITH_CO_TRY(Request request,
               Request::make(command, std::move(invocation.arguments), invocation.options));
   if (command.where == Where::client) {
-    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_};
+    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_, page_};
     co_return co_await command.run_client(context, request);
   }
   if (takes_files) {
@@ -194,7 +211,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     options.keep_mode = request.flag("preserve-mode");
     options.keep_modified = request.flag("preserve-mtime");
     options.stdin_name = request.text("stdin-name");
-    KITH_CO_TRY(request.files, disk_input(env_, std::move(paths), options));
+    KITH_CO_TRY(request.files, co_await disk_input(env_, std::move(paths), options));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
   bool as_json = encoding == "json" || request.flag("json");
@@ -207,7 +224,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   }
   std::optional<std::string> api = find_api(invocation);
   bool given = !option_of(invocation, "api").empty();
-  if (api) {
+  if (api && command.where != Where::anywhere) {
     auto outcome = co_await run_remote(env_, command, request, *api, *renderer);
     bool nobody = !outcome && outcome.error().is_errno(ECONNREFUSED);
     // A file left by a daemon that was killed says nothing.
@@ -228,13 +245,17 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
               fmt::format("this command must be run in online mode. Try running '{} daemon' first",
                           program_)));
   }
+  LocalOutput output(renderer);
+  if (command.where == Where::anywhere || command.where == Where::files) {
+    Context none{env_, nullptr, home_, program_};
+    co_return co_await command.run(none, request, output);
+  }
   KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, passphrase_));
   node::NodeOptions options;
   options.online = false;
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(env_, std::move(home), options));
   Context context{env_, node.get(), home_, program_};
-  LocalOutput output(renderer);
   auto outcome = co_await command.run(context, request, output);
   auto stopped = co_await node->stop_shielded();
   if (!outcome) co_return outcome;
@@ -263,8 +284,9 @@ Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector
 
 }  // namespace
 
-int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments) {
-  CommandLine line(runtime, terminal);
+int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
+                     std::span<const WebAsset> page) {
+  CommandLine line(runtime, terminal, page);
   int status = 1;
   // The daemon waits for signals itself.
   bool own_signals = std::ranges::find(arguments, "daemon") != arguments.end();

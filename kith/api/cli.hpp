@@ -11,11 +11,13 @@
 #include <vector>
 
 #include <kith/api/command.hpp>
+#include <kith/api/page.hpp>
 #include <kith/io/runtime.hpp>
 
 namespace kith::api {
 
-/// Runs one call; returns the exit status.
-int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments);
+/// Runs one call; returns the exit status. `page` is what a daemon shows to browsers.
+int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
+                     std::span<const WebAsset> page = {});
 
 }  // namespace kith::api

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ class Runtime;
 namespace kith::api {
 
 class CommandTable;
+struct WebAsset;
 namespace json = boost::json;
 
 enum class OptionKind : std::uint8_t { flag, text, integer, texts };
@@ -51,10 +53,10 @@ struct OptionSpec {
 enum class ArgumentKind : std::uint8_t { text, file };
 
 struct ArgumentSpec {
-  std::string name;
+  std::string name{};
   bool required = true;
   bool variadic = false;
-  std::string help;
+  std::string help{};
   ArgumentKind kind = ArgumentKind::text;
   bool from_stdin = false;  ///< read, a line each, from standard input when there is none
   bool recursive = false;   ///< a file argument may be a folder (with -r)
@@ -148,6 +150,7 @@ struct ClientContext {
   std::string home;
   std::string program;
   std::optional<std::string> passphrase;
+  std::span<const WebAsset> page;
 };
 
 /// What a renderer may know.
@@ -159,22 +162,24 @@ struct RenderContext {
 };
 
 enum class Where : std::uint8_t {
-  client,   ///< in the program that was started, without a node: init, version --all
-  store,    ///< in the daemon, or on the store if none runs
-  network,  ///< in a daemon only
+  client,    ///< in the program that was started, with run_client: init, daemon
+  anywhere,  ///< without a node
+  files,     ///< on the home's files, in the daemon or not: no node is started
+  store,     ///< in the daemon, or on the store if none runs
+  network,   ///< in a daemon only
 };
 
 enum class OutputKind : std::uint8_t { values, bytes };
 
 struct Command {
-  std::string path;     ///< "block get"
-  std::string tagline;  ///< one line
-  std::string description;
-  std::vector<ArgumentSpec> arguments;
-  std::vector<OptionSpec> options;
+  std::string path{};     ///< "block get"
+  std::string tagline{};  ///< one line
+  std::string description{};
+  std::vector<ArgumentSpec> arguments{};
+  std::vector<OptionSpec> options{};
   Where where = Where::store;
   OutputKind output = OutputKind::values;
-  std::string content_type;  ///< of bytes; empty: text/plain
+  std::string content_type{};  ///< of bytes; empty: text/plain
   Task<void> (*run)(Context& context, const Request& request, Output& output) = nullptr;
   /// Instead of run, for Where::client.
   Task<void> (*run_client)(ClientContext& context, const Request& request) = nullptr;

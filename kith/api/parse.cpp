@@ -87,12 +87,13 @@ std::string names_of(const OptionSpec& option) {
 }
 
 void add_options(CLI::App& app, const std::vector<OptionSpec>& options,
+                 std::map<std::string, std::string>& flags,
                  std::map<std::string, std::vector<std::string>>& values) {
   for (const OptionSpec& option : options) {
-    std::vector<std::string>& into = values[option.name];
     if (option.kind == OptionKind::flag) {
-      app.add_flag(names_of(option), into)->expected(0, 1)->take_last();
+      app.add_flag(names_of(option), flags[option.name])->take_last();
     } else {
+      std::vector<std::string>& into = values[option.name];
       CLI::Option* added =
           app.add_option(names_of(option), into)->expected(1)->allow_extra_args(false);
       if (option.kind == OptionKind::texts) {
@@ -178,8 +179,9 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
 
   CLI::App app;
   app.set_help_flag();
+  std::map<std::string, std::string> flags;
   std::map<std::string, std::vector<std::string>> values;
-  add_options(app, named.command->options, values);
+  add_options(app, named.command->options, flags, values);
   std::vector<OptionSpec> globals;
   for (const OptionSpec& option : global_options()) {
     bool shadowed = std::ranges::any_of(named.command->options, [&option](const OptionSpec& own) {
@@ -192,7 +194,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
         [&option](const OptionSpec& own) { return own.letter == option.letter; });
     if (letter_taken) globals.back().letter = 0;
   }
-  add_options(app, globals, values);
+  add_options(app, globals, flags, values);
   app.add_option("arguments", invocation.arguments);
   try {
     std::ranges::reverse(words);
@@ -201,6 +203,9 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
     return std::unexpected(
         Error(Errc::invalid_argument,
               fmt::format("{} (see `{} --help`)", error.what(), named.command->path)));
+  }
+  for (auto& [name, given] : flags) {
+    if (!given.empty()) invocation.options.emplace(name, std::move(given));
   }
   for (auto& [name, given] : values) {
     for (std::string& value : given)

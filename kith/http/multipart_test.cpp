@@ -135,10 +135,9 @@ std::string one_part(std::string_view content) {
 
 TEST(Multipart, GivesBackWhatOnlyLooksLikeADelimiter) {
   for (std::string content :
-       {"\r", "\r\n", "\r\n-", "\r\n--", "\r\r\n--", "\r\n--Bx", "\r\n--B-x", "\r\n--\r\n--", "--B",
+       {"\r", "\r\n", "\r\n-", "\r\n--", "\r\r\n--", "\r\n--Bx", "\r\n--B-x", "\r\n--\r\n--",
         "a\r\n--B_\r\n--C\r\n\r\n", "\r\n\r\n--b", "-", "\r\n--B\n", "--Bx"}) {
     for (std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::string::npos}) {
-      if (content == "--B") continue;  // this one is a delimiter: see below
       auto parts = parse("B", one_part(content), piece);
       ASSERT_TRUE(parts.has_value()) << content;
       ASSERT_EQ(parts->size(), 1u) << content;
@@ -167,7 +166,7 @@ TEST(Multipart, SkipsABoundedPreamble) {
 
 TEST(Multipart, RefusesBrokenBodies) {
   for (std::string broken :
-       {std::string(""), std::string("--B"), std::string("--B\r\n"), one_part("x").substr(0, 60),
+       {std::string(""), std::string("--B"), std::string("--B\r\n"), one_part("x").substr(0, 50),
         std::string("--B x\r\n"), std::string("--B\r\nContent-Disposition: form-data\n\r\n"),
         std::string("--B\r\nContent-Disposition form-data\r\n\r\nx\r\n--B--"),
         std::string("--B\r\nContent-Type: text/plain\r\n\r\nx\r\n--B--")})

@@ -12,7 +12,8 @@
 // goes away, the other reads a head, awaits the handler, and again. A handler is cancelled (its
 // next wait returns Errc::cancelled) when its client resets the connection, when the client has
 // closed its side for ServerLimits::half_close_grace, or when a stop's grace is over. Requests that
-// come before the answer to an earlier one wait in the inbox.
+// come before the answer to an earlier one wait in the inbox. (While the inbox is full nothing is
+// read, so a client's leaving is seen only when the handler reads on.)
 //
 // Invariants: bytes of a request that could be read in two ways are refused with 400 and the
 // connection ends; memory of a connection is bounded by inbox_bytes_max and the head's limits;

@@ -310,6 +310,13 @@ Task<void> wait_for(World& world, std::function<bool()> done) {
   co_return Result<void>{};
 }
 
+/// Ready tasks run in any order.
+sim::WorldOptions shuffled() {
+  sim::WorldOptions options;
+  options.shuffle_ready = true;
+  return options;
+}
+
 TEST(HttpServer, CancelsAHandlerWhoseClientGoesAway) {
   for (bool flushes : {false, true}) {
     for (bool resets : {false, true}) {
@@ -317,29 +324,30 @@ TEST(HttpServer, CancelsAHandlerWhoseClientGoesAway) {
         bool flushes;
         bool resets;
       } plan{flushes, resets};
-      sim::run_test(
-          1,
-          +[](World& world, Plan& with) -> Task<void> {
-            Stuck stuck(world.clock());
-            stuck.flushes = with.flushes;
-            Site site(world, stuck.handler());
-            KITH_CO_TRY(auto stream, co_await site.dial());
-            KITH_CO_CHECK(co_await stream->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
-            std::function<bool()> begun = [&stuck] { return stuck.begun == 1; };
-            KITH_CO_CHECK(co_await wait_for(world, begun));
-            Instant left_at = world.now();
-            if (!with.resets) KITH_CO_CHECK(co_await stream->close_write());
-            stream.reset();
-            std::function<bool()> ended = [&stuck] { return stuck.ended_with.has_value(); };
-            KITH_CO_CHECK(co_await wait_for(world, ended));
-            EXPECT_TRUE(stuck.ended_with->is(Errc::cancelled));
-            EXPECT_LT(world.now() - left_at, 1s);
-            std::function<bool()> closed = [&site] { return site.server.connections() == 0; };
-            KITH_CO_CHECK(co_await wait_for(world, closed));
-            EXPECT_EQ(site.server.requests_in_flight(), 0u);
-            co_return co_await site.server.stop(1s);
-          },
-          plan);
+      for (std::uint64_t seed = 1; seed <= 20; ++seed)
+        sim::run_test_with(
+            seed, shuffled(),
+            +[](World& world, Plan& with) -> Task<void> {
+              Stuck stuck(world.clock());
+              stuck.flushes = with.flushes;
+              Site site(world, stuck.handler());
+              KITH_CO_TRY(auto stream, co_await site.dial());
+              KITH_CO_CHECK(co_await stream->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+              std::function<bool()> begun = [&stuck] { return stuck.begun == 1; };
+              KITH_CO_CHECK(co_await wait_for(world, begun));
+              Instant left_at = world.now();
+              if (!with.resets) KITH_CO_CHECK(co_await stream->close_write());
+              stream.reset();
+              std::function<bool()> ended = [&stuck] { return stuck.ended_with.has_value(); };
+              KITH_CO_CHECK(co_await wait_for(world, ended));
+              EXPECT_TRUE(stuck.ended_with->is(Errc::cancelled));
+              EXPECT_LT(world.now() - left_at, 1s);
+              std::function<bool()> closed = [&site] { return site.server.connections() == 0; };
+              KITH_CO_CHECK(co_await wait_for(world, closed));
+              EXPECT_EQ(site.server.requests_in_flight(), 0u);
+              co_return co_await site.server.stop(1s);
+            },
+            plan);
     }
   }
 }

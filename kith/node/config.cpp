@@ -318,6 +318,27 @@ std::string format_json(const json::value& value) {
   return text + "\n";
 }
 
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  double count = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (failure != std::errc{} || !(count >= 0)) return std::nullopt;
+  std::string unit;
+  for (char c : text.substr(static_cast<std::size_t>(end - text.data()))) {
+    if (c != ' ') unit += static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  }
+  if (unit.ends_with('B')) unit.pop_back();
+  bool binary = unit.ends_with('I');
+  if (binary) unit.pop_back();
+  constexpr std::string_view letters = "KMGTP";
+  std::size_t power = unit.empty() ? 0 : letters.find(unit) + 1;
+  if (unit.size() > 1 || (!unit.empty() && letters.find(unit) == std::string_view::npos))
+    return std::nullopt;
+  for (std::size_t i = 0; i < power; ++i)
+    count *= binary ? 1024 : 1000;
+  if (count > 9e18) return std::nullopt;
+  return static_cast<std::uint64_t>(count);
+}
+
 Result<NodeSettings> read_settings(const json::value& config) {
   NodeSettings settings;
   Reader reader(config);

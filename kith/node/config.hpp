@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,9 @@ struct NodeSettings {
 
 /// Errc::invalid_argument names the key that makes no sense, and what it may be.
 Result<NodeSettings> read_settings(const boost::json::value& config);
+
+/// "10GB", "500 MiB", "1024": decimal and binary units. Nothing if it isn't one.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 
 /// The bootstrap peers of the public IPFS network.
 const std::vector<std::string_view>& default_bootstrap();

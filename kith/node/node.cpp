@@ -11,6 +11,9 @@ namespace kith::node {
 namespace {
 
 constexpr Duration save_peers_interval = 5min;
+constexpr Duration bandwidth_interval = 1s;
+/// Of the newest second in the average.
+constexpr double bandwidth_weight = 0.3;
 constexpr std::size_t peers_file_bytes_max = 64 * 1024 * 1024;
 
 /// The store alone, as something that can be owned.
@@ -57,6 +60,7 @@ struct Node::Network {
   exchange::SwarmNetwork swarm_network;
   exchange::StoredBlocks stored_blocks;
   exchange::Bitswap bitswap;
+  BandwidthRates bandwidth;
   port::TaskGroup tasks;
 };
 
@@ -108,6 +112,7 @@ Task<void> Node::start_network() {
   if (listening == 0 && last_failure) co_return std::unexpected(*last_failure);
   network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
+  network_->tasks.spawn(measure_bandwidth());
   co_return Result<void>{};
 }
 
@@ -151,6 +156,26 @@ Task<void> Node::save_peers_loop() {
     auto saved = co_await port::run_on(env_.pool, work);
     if (!saved) KITH_LOG_WARN(log_, "the peers could not be saved: {}", saved.error().message());
   }
+}
+
+Task<void> Node::measure_bandwidth() {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, bandwidth_interval));
+    std::uint64_t in_now = network_->swarm.bytes_received();
+    std::uint64_t out_now = network_->swarm.bytes_sent();
+    BandwidthRates& rates = network_->bandwidth;
+    rates.in += bandwidth_weight * (static_cast<double>(in_now - in) - rates.in);
+    rates.out += bandwidth_weight * (static_cast<double>(out_now - out) - rates.out);
+    in = in_now;
+    out = out_now;
+  }
+}
+
+BandwidthRates Node::bandwidth() const noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->bandwidth;
 }
 
 std::unique_ptr<ipld::BlockSource> Node::open_source(bool fetch) {

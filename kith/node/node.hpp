@@ -31,6 +31,11 @@ struct NodeOptions {
   bool online = true;
 };
 
+struct BandwidthRates {
+  double in = 0;
+  double out = 0;
+};
+
 class Node {
  public:
   /// Errors of the settings, the store and of listening, each saying what to try.
@@ -62,6 +67,9 @@ class Node {
   net::Ping& ping() noexcept;
   exchange::Bitswap& bitswap() noexcept;
 
+  /// Bytes a second, averaged over the last few. Of an online node (asserted).
+  BandwidthRates bandwidth() const noexcept;
+
   Instant started_at() const noexcept { return started_at_; }
   /// Ends the daemon as SIGTERM would.
   void request_shutdown() noexcept;
@@ -72,6 +80,7 @@ class Node {
   Node(port::Env& env, Home home, NodeSettings settings);
   Task<void> start_network();
   Task<void> save_peers_loop();
+  Task<void> measure_bandwidth();
   void load_peers();
   Result<void> save_peers();
 

@@ -3,7 +3,7 @@
 #include <kith/crypto/hash.hpp>
 #include <kith/sim/testing.hpp>
 #include <kith/store/block_store.hpp>
-#include <kith/store/test_store.hpp>
+#include <kith/store/store_test.hpp>
 
 namespace kith::store {
 namespace {

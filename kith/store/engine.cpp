@@ -469,20 +469,27 @@ Result<std::vector<PackExtent>> Engine::write_records(std::span<const NewBlock> 
 
 Result<void> Engine::append_records(std::span<const NewBlock> blocks,
                                     const std::vector<PackExtent>& places) {
-  constexpr std::size_t blocks_a_write = 512;
-  for (std::size_t first = 0; first < blocks.size(); first += blocks_a_write) {
-    auto part = blocks.subspan(first, std::min(blocks_a_write, blocks.size() - first));
+  std::size_t first = 0;
+  while (first < blocks.size()) {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+    while (first + count < blocks.size() && count < write_step_blocks && bytes < write_step_bytes)
+      bytes += blocks[first + count++].data.size();
     Bytes headers;
-    headers.reserve(part.size() * (record_header_bytes + key_bytes_max));  // views stay valid
+    headers.reserve(count * (record_header_bytes + key_bytes_max));  // views stay valid
     std::vector<ByteView> pieces;
-    pieces.reserve(2 * part.size());
-    for (const NewBlock& block : part) {
+    pieces.reserve(2 * count);
+    for (const NewBlock& block : blocks.subspan(first, count)) {
       std::size_t start = headers.size();
       append_record_header(headers, block.hash, block.data);
       pieces.push_back(ByteView(headers).subspan(start));
       pieces.push_back(block.data);
     }
-    KITH_CHECK(current_->write_at(places[first].offset, pieces));
+    std::uint64_t at = places[first].offset;
+    KITH_CHECK(current_->write_at(at, pieces));
+    // The disk begins while we go on; the sync at the end then waits for less.
+    if (bytes >= write_step_bytes) current_->start_writeback(at, bytes + headers.size());
+    first += count;
   }
   return {};
 }

@@ -12,7 +12,8 @@
 // new), then one synced commit to the index. So the index never points at bytes that a crash can
 // take. put() syncs by itself when options.unsynced_bytes_max is reached. Callers of sync() that
 // come while another one runs wait for it and find their blocks done or do the next round for all
-// who wait: a group commit. What isn't synced is lost by a crash: at most unsynced_bytes_max.
+// who wait: a group commit. What isn't synced is lost by a crash, also of the program alone: at
+// most unsynced_bytes_max, twice that while a sync runs or after one failed, and one put.
 //
 // Failures. If writing, syncing or committing fails (no space, bad disk), the call says so, the
 // blocks stay in memory and readable, and the next sync writes all of them again: after a failed
@@ -69,7 +70,7 @@ struct EngineOptions {
   std::string path;
   /// A pack is closed when the next batch would make it larger.
   std::uint64_t pack_bytes_max = std::uint64_t{1} << 30;
-  /// What may wait in memory before put() syncs by itself, and so what a crash may take.
+  /// What may wait in memory before put() syncs by itself (see "Durability" above).
   std::uint64_t unsynced_bytes_max = std::uint64_t{32} << 20;
   std::size_t unsynced_blocks_max = 65536;
   /// How large the index may grow (address space, not memory).
@@ -312,8 +313,10 @@ class Engine {
   detail::BlockCache cache_;
   OpenReport report_;
 
-  // Taken in this order. commit_mutex_: one sync, removal or move at a time. write_mutex_: one put
-  // decides at a time. table_mutex_: the fields below it, for moments only.
+  // Taken in this order. compact_mutex_: one compaction at a time. commit_mutex_: one sync, removal
+  // or move at a time. write_mutex_: one put decides at a time. table_mutex_: the fields below it,
+  // for moments only.
+  std::mutex compact_mutex_;
   std::mutex commit_mutex_;
   std::mutex write_mutex_;
   mutable std::shared_mutex table_mutex_;

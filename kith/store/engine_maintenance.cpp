@@ -96,6 +96,7 @@ std::vector<PackId> Engine::packs_to_compact(double dead_share) const {
 }
 
 Result<CompactOutcome> Engine::compact(PackId pack) {
+  std::lock_guard compacting(compact_mutex_);
   std::uint64_t end = 0;
   {
     std::lock_guard committing(commit_mutex_);

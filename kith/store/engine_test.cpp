@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <kith/store/detail/namespaces.hpp>
-#include <kith/store/test_store.hpp>
+#include <kith/store/store_test.hpp>
 
 namespace kith::store {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <kith/store/detail/crc32c.hpp>
 #include <kith/store/format.hpp>
-#include <kith/store/test_store.hpp>
+#include <kith/store/store_test.hpp>
 
 namespace kith::store {
 namespace {

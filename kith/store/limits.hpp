@@ -22,6 +22,9 @@ inline constexpr std::size_t pack_header_bytes = 32;
 /// The path of one of the user's own files.
 inline constexpr std::size_t file_path_bytes_max = 4096;
 
+/// What one gather write takes at most (and the block that passes it).
+inline constexpr std::size_t write_step_blocks = 512;
+inline constexpr std::size_t write_step_bytes = 8 * 1024 * 1024;
 /// What scans read at a time; the largest record fits.
 inline constexpr std::size_t scan_window_bytes = 4 * 1024 * 1024;
 /// How much one step of a compaction moves while writers wait.

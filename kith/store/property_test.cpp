@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <kith/store/test_store.hpp>
+#include <kith/store/store_test.hpp>
 
 namespace kith::store {
 namespace {

@@ -12,7 +12,7 @@
 
 #include <kith/io/file_system.hpp>
 #include <kith/io/lmdb.hpp>
-#include <kith/store/test_store.hpp>
+#include <kith/store/store_test.hpp>
 
 namespace kith::store {
 namespace {

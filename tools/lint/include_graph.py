@@ -53,7 +53,7 @@ def faults_of(path: Path):
     if module not in LEVEL:
         yield f"module {module} has no place in the order (tools/lint/include_graph.py)"
         return
-    helper = re.search(r"_(test|fuzz|bench)\.[ch]pp$", path.name) is not None
+    helper = re.search(r"^(test_\w+|fixture)\.hpp$|_(test|fuzz|bench)\.[ch]pp$", path.name) is not None
     for included in INCLUDE.findall(path.read_text()):
         if included.startswith("boost/"):
             if module in PURE:

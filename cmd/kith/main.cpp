@@ -1,0 +1,16 @@
+// kith: command line and daemon.
+#include <cstdio>
+
+#include <kith/api/cli.hpp>
+#include <kith/api/terminal.hpp>
+#include <kith/io/runtime.hpp>
+
+int main(int argc, char** argv) {
+  auto runtime = kith::io::Runtime::create();
+  if (!runtime) {
+    std::fprintf(stderr, "Error: %s\n", runtime.error().message().c_str());
+    return 1;
+  }
+  kith::api::StandardTerminal terminal;
+  return kith::api::run_command_line(*runtime, terminal, {argv, argv + argc});
+}

@@ -1,0 +1,389 @@
+// add.
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/detail/progress.hpp>
+#include <kith/api/detail/values.hpp>
+#include <kith/multiformats/multicodec.hpp>
+#include <kith/node/node.hpp>
+#include <kith/unixfs/tree_importer.hpp>
+
+namespace kith::api {
+namespace {
+
+using unixfs::AddedNode;
+using unixfs::ImportOptions;
+
+constexpr std::uint64_t progress_step_bytes = 4 * 1024 * 1024;
+
+/// The options of Import.Profile, with what the flags say on top, by Kubo's rules: version 1 means
+/// raw leaves, another hash means version 1.
+Result<ImportOptions> import_options(const std::string& profile, const Request& request) {
+  ImportOptions options = profile == "unixfs-v0-2015" ? ImportOptions::unixfs_v0_2015()
+                                                      : ImportOptions::unixfs_v1_2025();
+  auto wrong = [](std::string text) {
+    return std::unexpected(Error(Errc::invalid_argument, std::move(text)));
+  };
+  if (auto version = request.integer("cid-version")) {
+    if (*version != 0 && *version != 1) return wrong("option --cid-version: use 0 or 1");
+    options.cid_version = static_cast<int>(*version);
+    options.raw_leaves = *version == 1;
+  }
+  if (std::string hash = request.text("hash"); !hash.empty()) {
+    auto code = multiformats::codec_from_name(hash);
+    if (!code)
+      return wrong(fmt::format("option --hash: \"{}\" isn't a hash function's name", hash));
+    options.hash_function = *code;
+    if (*code != multiformats::Codec::sha2_256) {
+      if (request.integer("cid-version") == 0) return wrong("CIDs of version 0 need sha2-256");
+      if (options.cid_version == 0) options.raw_leaves = true;
+      options.cid_version = 1;
+    }
+  }
+  if (request.given("raw-leaves")) options.raw_leaves = request.flag("raw-leaves");
+  if (std::string chunker = request.text("chunker"); !chunker.empty()) {
+    auto spec = unixfs::ChunkerSpec::parse(chunker);
+    if (!spec) {
+      return wrong(fmt::format(
+          "option --chunker: \"{}\" (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
+          chunker));
+    }
+    options.chunker = *spec;
+  }
+  if (request.flag("trickle")) options.layout = unixfs::Layout::trickle;
+  if (auto width = request.integer("max-file-links"))
+    options.file_width = static_cast<std::size_t>(*width);
+  if (auto links = request.integer("max-directory-links")) {
+    options.directory_links_max = static_cast<std::size_t>(*links);
+  }
+  if (auto fanout = request.integer("max-hamt-fanout"))
+    options.hamt_fanout = static_cast<std::uint64_t>(*fanout);
+  if (request.flag("inline")) {
+    options.inline_bytes_max =
+        static_cast<std::size_t>(request.integer("inline-limit").value_or(32));
+  }
+  if (request.flag("nocopy")) {
+    if (request.given("raw-leaves") && !options.raw_leaves) {
+      return wrong("--nocopy keeps the file as it is, which takes --raw-leaves");
+    }
+    options.raw_leaves = true;
+  }
+  KITH_CHECK(options.check());
+  return options;
+}
+
+unixfs::Metadata metadata_of(const InputEntry& entry, const Request& request) {
+  unixfs::Metadata metadata;
+  metadata.mode = entry.mode;
+  if (auto mode = request.integer("mode")) metadata.mode = static_cast<std::uint32_t>(*mode);
+  if (entry.modified) {
+    auto since = entry.modified->time_since_epoch();
+    auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    metadata.mtime = {seconds.count(), static_cast<std::uint32_t>((since - seconds).count())};
+  }
+  if (auto seconds = request.integer("mtime")) {
+    metadata.mtime = {*seconds,
+                      static_cast<std::uint32_t>(request.integer("mtime-nsecs").value_or(0))};
+  }
+  return metadata;
+}
+
+/// Leaves stay in the user's file; the nodes above them go to the store. Leaves come in the file's
+/// order.
+class NoCopySink final : public ipld::BlockSink {
+ public:
+  explicit NoCopySink(store::BlockStore& store) : store_(store) {}
+
+  Task<void> begin_file(std::string path) {
+    offset_ = 0;
+    KITH_CO_TRY(file_, co_await store_.reference_file(std::move(path)));
+    co_return Result<void>{};
+  }
+  void end_file() { file_.reset(); }
+
+  Task<void> put(std::vector<ipld::Block> blocks) override {
+    std::vector<store::BlockInFile> in_file;
+    std::vector<ipld::Block> nodes;
+    for (ipld::Block& block : blocks) {
+      if (file_ && block.cid.codec() == multiformats::Codec::raw) {
+        auto size = static_cast<std::uint32_t>(block.data.size());
+        in_file.push_back({block.cid, offset_, size});
+        offset_ += size;
+      } else {
+        nodes.push_back(std::move(block));
+      }
+    }
+    if (!in_file.empty()) {
+      store::FileReference file = *file_;
+      auto put = co_await store_.put_in_file(std::move(file), std::move(in_file));
+      if (!put) co_return std::unexpected(put.error());
+    }
+    if (!nodes.empty()) co_return co_await store_.put(std::move(nodes));
+    co_return Result<void>{};
+  }
+  Task<void> flush() override { return store_.flush(); }
+
+ private:
+  store::BlockStore& store_;
+  std::optional<store::FileReference> file_;
+  std::uint64_t offset_ = 0;
+};
+
+/// Tells peers that wait for a block that it is here now.
+class AnnouncingSink final : public ipld::BlockSink {
+ public:
+  AnnouncingSink(node::Node& node, ipld::BlockSink& below) : node_(node), below_(below) {}
+  Task<void> put(std::vector<ipld::Block> blocks) override {
+    std::vector<ipld::Block> told = blocks;
+    KITH_CO_CHECK(co_await below_.put(std::move(blocks)));
+    node_.announce_blocks(told);
+    co_return Result<void>{};
+  }
+  Task<void> flush() override { return below_.flush(); }
+
+ private:
+  node::Node& node_;
+  ipld::BlockSink& below_;
+};
+
+/// What the importer's callbacks said and the output hasn't got yet: they can't wait, so whoever
+/// reads or adds sends it.
+class Report {
+ public:
+  Report(const Request& request, CidText text, Output& output)
+      : progress_(request.flag("progress")), text_(std::move(text)), output_(output) {}
+
+  void added(const AddedNode& node) {
+    json::object value;
+    value["Name"] = node.path;
+    value["Hash"] = text_(node.cid);
+    value["Size"] = std::to_string(node.cumulative_size);
+    pending_.emplace_back(std::move(value));
+    said_bytes_ = 0;
+  }
+
+  void progress(std::string_view path, std::uint64_t bytes) {
+    if (!progress_ || bytes < said_bytes_ + progress_step_bytes) return;
+    said_bytes_ = bytes;
+    json::object value;
+    value["Name"] = path;
+    value["Bytes"] = bytes;
+    pending_.emplace_back(std::move(value));
+  }
+
+  Task<void> send() {
+    if (pending_.empty()) co_return Result<void>{};
+    std::vector<json::value> now;
+    now.swap(pending_);
+    for (json::value& value : now)
+      KITH_CO_CHECK(co_await output_.value(std::move(value)));
+    if (progress_) co_return co_await output_.flush();
+    co_return Result<void>{};
+  }
+
+ private:
+  bool progress_;
+  CidText text_;
+  Output& output_;
+  std::vector<json::value> pending_;
+  std::uint64_t said_bytes_ = 0;
+};
+
+class EntrySource final : public unixfs::ByteSource {
+ public:
+  EntrySource(InputTree& files, Report& report) : files_(files), report_(report) {}
+  Task<Buffer> read(std::size_t size_max) override {
+    KITH_CO_CHECK(co_await report_.send());
+    co_return co_await files_.read(size_max);
+  }
+
+ private:
+  InputTree& files_;
+  Report& report_;
+};
+
+/// A file without a name, as from standard input: it is nobody's entry, and is called by its CID as
+/// Kubo does.
+Task<void> import_nameless(Context& context, const Request& request, ipld::BlockSink* sink,
+                           const ImportOptions& options, unixfs::ByteSource& source, Report& report,
+                           unixfs::Metadata metadata) {
+  if (request.flag("wrap-with-directory")) {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, "--wrap-with-directory needs names: use --stdin-name"));
+  }
+  unixfs::ImportProgress progress = [&report](std::uint64_t bytes) { report.progress("", bytes); };
+  KITH_CO_TRY(unixfs::ImportedFile file,
+              co_await unixfs::import_file(context.env, sink, options, source, metadata, progress));
+  report.added({file.cid.to_string(), unixfs::Kind::file, file.cid, file.cumulative_size});
+  co_return Result<void>{};
+}
+
+Task<void> import_entries(Context& context, const Request& request, ipld::BlockSink* sink,
+                          unixfs::TreeImporter& importer, Report& report, NoCopySink* no_copy) {
+  EntrySource source(*request.files, report);
+  std::size_t nameless = 0;
+  for (;;) {
+    KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
+    if (!entry) co_return Result<void>{};
+    unixfs::Metadata metadata = metadata_of(*entry, request);
+    std::string path = entry->path;
+    if (path.empty()) path = request.text("stdin-name");
+    switch (entry->kind) {
+      case port::FileKind::directory:
+        KITH_CO_CHECK(importer.add_directory(path, metadata));
+        break;
+      case port::FileKind::symlink:
+        KITH_CO_CHECK(co_await importer.add_symlink(path, entry->target, metadata));
+        break;
+      default: {
+        if (path.empty() && nameless++ > 0) {
+          co_return std::unexpected(
+              Error(Errc::invalid_argument, "only one file may have no name"));
+        }
+        if (no_copy != nullptr) {
+          if (entry->absolute_path.empty()) {
+            co_return std::unexpected(
+                Error(Errc::invalid_argument,
+                      "--nocopy: where the file lies isn't known (standard input can't stay "
+                      "where it is)"));
+          }
+          KITH_CO_CHECK(co_await no_copy->begin_file(entry->absolute_path));
+        }
+        if (path.empty()) {
+          KITH_CO_CHECK(co_await import_nameless(context, request, sink, importer.options(), source,
+                                                 report, metadata));
+          continue;
+        }
+        auto added = co_await importer.add_file(path, source, metadata);
+        if (no_copy != nullptr) no_copy->end_file();
+        if (!added) co_return std::unexpected(added.error());
+      }
+    }
+    KITH_CO_CHECK(co_await report.send());
+  }
+}
+
+Task<void> run_add(Context& context, const Request& request, Output& output) {
+  if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "nothing to add"));
+  node::Node& node = *context.node;
+  std::string profile = node.settings().import_profile;
+  KITH_CO_TRY(ImportOptions options, import_options(profile, request));
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  Report report(request, std::move(text), output);
+  std::optional<NoCopySink> no_copy;
+  if (request.flag("nocopy")) no_copy.emplace(node.store());
+  ipld::BlockSink& below = no_copy ? static_cast<ipld::BlockSink&>(*no_copy) : node.store();
+  AnnouncingSink sink(node, below);
+  bool only_hash = request.flag("only-hash");
+  auto on_added = [&report](const AddedNode& added) { report.added(added); };
+  auto on_progress = [&report](std::string_view path, std::uint64_t bytes) {
+    report.progress(path, bytes);
+  };
+  KITH_CO_TRY(std::unique_ptr<unixfs::TreeImporter> importer,
+              unixfs::TreeImporter::create(context.env, only_hash ? nullptr : &sink,
+                                           std::move(options), on_added, on_progress));
+  NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
+  KITH_CO_CHECK(co_await import_entries(context, request, only_hash ? nullptr : &sink, *importer,
+                                        report, in_place));
+  KITH_CO_CHECK(co_await importer->finish(request.flag("wrap-with-directory")));
+  // What is shown as added survives a crash.
+  if (!only_hash) KITH_CO_CHECK(co_await sink.flush());
+  co_return co_await report.send();
+}
+
+class AddRenderer final : public Renderer {
+ public:
+  explicit AddRenderer(const RenderContext& context)
+      : context_(context),
+        quiet_(context.request.flag("quiet")),
+        quieter_(context.request.flag("quieter")),
+        silent_(context.request.flag("silent")),
+        bar_(context, context.request.flag("progress") && context.terminal.err_is_terminal()) {}
+
+  Result<void> value(const json::value& value) override {
+    std::string hash = text_of(value, "Hash");
+    std::string name = text_of(value, "Name");
+    if (hash.empty()) {
+      auto bytes = static_cast<std::uint64_t>(number_of(value, "Bytes"));
+      bar_.set_done(finished_bytes_ + bytes, name);
+      return {};
+    }
+    last_hash_ = hash;
+    if (silent_ || quieter_) return {};
+    bar_.clear();
+    if (quiet_) return context_.terminal.out(hash + "\n");
+    return context_.terminal.out(name.empty() ? fmt::format("added {}\n", hash)
+                                              : fmt::format("added {} {}\n", hash, name));
+  }
+  Result<void> bytes(ByteView) override { return {}; }
+  Result<void> finish(bool ok) override {
+    bar_.clear();
+    if (ok && quieter_ && !silent_ && !last_hash_.empty())
+      return context_.terminal.out(last_hash_ + "\n");
+    return {};
+  }
+
+ private:
+  RenderContext context_;
+  bool quiet_;
+  bool quieter_;
+  bool silent_;
+  ProgressBar bar_;
+  std::uint64_t finished_bytes_ = 0;
+  std::string last_hash_;
+};
+
+}  // namespace
+
+void add_add_command(CommandTable& table) {
+  using enum OptionKind;
+  table.add(
+      {.path = "add",
+       .tagline = "Add files and folders; prints their CIDs.",
+       .description =
+           "Cuts files into blocks, keeps them in the store, and prints the CID by which anyone "
+           "can fetch "
+           "them. By IPIP-499's profile unixfs-v1-2025 unless the configuration says otherwise.",
+       .arguments = {{.name = "path",
+                      .required = true,
+                      .variadic = true,
+                      .help = "Files, folders (with -r), or - for standard input.",
+                      .kind = ArgumentKind::file,
+                      .recursive = true}},
+       .options = {{"recursive", 'r', flag, "Add folders with all that is in them.", ""},
+                   {"dereference-args", 0, flag,
+                    "A symlink given as an argument stands for its target.", ""},
+                   {"stdin-name", 0, text, "A name for what comes from standard input.", ""},
+                   {"hidden", 'H', flag, "Also files whose names begin with a dot.", ""},
+                   {"quiet", 'q', flag, "Print only CIDs.", ""},
+                   {"quieter", 'Q', flag, "Print only the last CID.", ""},
+                   {"silent", 0, flag, "Print nothing.", ""},
+                   {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
+                   {"trickle", 't', flag, "Lay files out for reading from the start.", ""},
+                   {"only-hash", 'n', flag, "Compute CIDs, keep nothing.", ""},
+                   {"wrap-with-directory", 'w', flag, "Wrap it all in a folder.", ""},
+                   {"chunker", 's', text, "size-<bytes>, rabin-<min>-<avg>-<max> or buzhash.", ""},
+                   {"raw-leaves", 0, flag, "Leaves without a UnixFS frame.", ""},
+                   {"nocopy", 0, flag, "Leave the bytes in the files; they must not change.", ""},
+                   {"fscache", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"cid-version", 0, integer, "0 or 1.", ""},
+                   {"hash", 0, text, "Hash function, for example sha2-256 or blake3.", ""},
+                   {"inline", 0, flag, "Put small blocks into their CIDs.", ""},
+                   {"inline-limit", 0, integer, "How small.", "32"},
+                   {"pin", 0, flag, "Accepted for Kubo's sake: nothing is collected yet.", "true"},
+                   {"pin-name", 0, text, "Accepted for Kubo's sake.", ""},
+                   {"max-file-links", 0, integer, "Children of a file's node.", ""},
+                   {"max-directory-links", 0, integer, "Entries of an unsharded folder.", ""},
+                   {"max-hamt-fanout", 0, integer, "Width of a sharded folder's nodes.", ""},
+                   {"preserve-mode", 0, flag, "Keep permissions.", ""},
+                   {"preserve-mtime", 0, flag, "Keep modification times.", ""},
+                   {"mode", 0, integer, "Permissions for all (decimal).", ""},
+                   {"mtime", 0, integer, "Modification time for all, seconds since 1970.", ""},
+                   {"mtime-nsecs", 0, integer, "Its nanoseconds.", ""}},
+       .run = run_add,
+       .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+         return std::make_unique<AddRenderer>(context);
+       }});
+}
+
+}  // namespace kith::api

@@ -1,0 +1,366 @@
+// init, daemon, shutdown, id, version, commands, ping, perf.
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/daemon.hpp>
+#include <kith/api/detail/values.hpp>
+#include <kith/api/duration.hpp>
+#include <kith/multiformats/multibase.hpp>
+#include <kith/net/perf.hpp>
+#include <kith/node/home.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::api {
+namespace {
+
+using multiformats::Multiaddr;
+using multiformats::PeerId;
+
+constexpr Duration peer_dial_deadline = 30s;
+constexpr std::int64_t ping_count_max = 1'000'000;
+
+// init
+
+Task<void> run_init(ClientContext& context, const Request& request) {
+  node::InitOptions options;
+  auto type = crypto::key_type_from(request.text("algorithm"));
+  if (!type) {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, "option --algorithm: use ed25519, secp256k1, ecdsa or rsa"));
+  }
+  options.key_type = *type;
+  options.rsa_bits = static_cast<std::size_t>(request.integer("bits").value_or(2048));
+  options.passphrase = context.passphrase;
+  std::string profiles = request.text("profile");
+  while (!profiles.empty()) {
+    std::size_t comma = std::min(profiles.find(','), profiles.size());
+    options.profiles.push_back(profiles.substr(0, comma));
+    profiles.erase(0, comma + 1);
+  }
+  KITH_CO_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
+  std::string peer = PeerId::from_public_key(key.public_key()).to_string();
+  co_return context.terminal.out(
+      fmt::format("generating {} keypair...done\npeer identity: {}\ninitializing {} node at {}\n"
+                  "next: `{} daemon` starts it\n",
+                  crypto::to_string(*type), peer, context.program, context.home, context.program));
+}
+
+// shutdown
+
+Task<void> run_shutdown(Context& context, const Request&, Output&) {
+  context.node->request_shutdown();
+  co_return Result<void>{};
+}
+
+// version
+
+Task<void> run_version(Context&, const Request&, Output& output) {
+  json::object value;
+  value["Version"] = node::program_version;
+  value["Commit"] = "";
+  value["Repo"] = std::to_string(node::home_version);
+  value["System"] = "amd64/linux";
+  value["Golang"] = "";
+  co_return co_await output.value(std::move(value));
+}
+
+Result<void> show_version(const json::value& value, const RenderContext& context) {
+  std::string number = text_of(value, "Version");
+  if (context.request.flag("number")) return context.terminal.out(number + "\n");
+  if (context.request.flag("repo")) return context.terminal.out(text_of(value, "Repo") + "\n");
+  if (context.request.flag("all")) {
+    return context.terminal.out(
+        fmt::format("{} version: {}\nRepo version: {}\nSystem version: {}\n", context.program,
+                    number, text_of(value, "Repo"), text_of(value, "System")));
+  }
+  return context.terminal.out(fmt::format("{} version {}\n", context.program, number));
+}
+
+// id
+
+json::array sorted_protocols(std::vector<std::string> protocols) {
+  std::ranges::sort(protocols);
+  return json::array(protocols.begin(), protocols.end());
+}
+
+Result<std::string> peer_text(const PeerId& peer, const Request& request) {
+  std::string base = request.text("peerid-base");
+  if (base.empty() || base == "b58mh") return peer.to_string();
+  auto chosen = multiformats::base_from_name(base);
+  if (!chosen)
+    return std::unexpected(Error(Errc::invalid_argument, "option --peerid-base: " + base));
+  return peer.to_cid_string(*chosen);
+}
+
+Result<json::object> own_identity(node::Node& node, const Request& request) {
+  json::object value;
+  KITH_TRY(std::string id, peer_text(node.peer(), request));
+  value["ID"] = id;
+  crypto::PublicKey key = node.home().identity().public_key();
+  value["PublicKey"] =
+      multiformats::base_encode(multiformats::Base::base64pad, key.encoded()).value_or("");
+  json::array addresses;
+  std::vector<std::string> protocols;
+  if (node.online()) {
+    std::vector<std::string> texts;
+    for (const Multiaddr& address : node.swarm().reachable_addresses()) {
+      texts.push_back(address.to_string() + "/p2p/" + id);
+    }
+    std::ranges::sort(texts);
+    addresses = json::array(texts.begin(), texts.end());
+    protocols = node.swarm().protocols();
+  }
+  value["Addresses"] = std::move(addresses);
+  value["AgentVersion"] = node::agent_version;
+  value["Protocols"] = sorted_protocols(std::move(protocols));
+  return value;
+}
+
+Task<json::object> others_identity(Context& context, PeerId peer, const Request& request) {
+  node::Node& node = *context.node;
+  if (!node.online()) {
+    co_return std::unexpected(Error(
+        Errc::refused, "only this node's own identity can be shown offline: start the daemon"));
+  }
+  Instant deadline = context.env.clock.now() + peer_dial_deadline;
+  KITH_CO_TRY(net::ConnectionId connection, co_await node.swarm().connect(peer, {}, deadline));
+  KITH_CO_CHECK(co_await node.identify().wait(connection, deadline));
+  net::PeerStore& store = node.swarm().peer_store();
+  json::object value;
+  KITH_CO_TRY(std::string id, peer_text(peer, request));
+  value["ID"] = id;
+  if (auto key = store.public_key(peer)) {
+    value["PublicKey"] =
+        multiformats::base_encode(multiformats::Base::base64pad, key->encoded()).value_or("");
+  }
+  json::array addresses;
+  for (const Multiaddr& address : store.addresses(peer, context.env.wall.now())) {
+    addresses.emplace_back(address.to_string() + "/p2p/" + id);
+  }
+  value["Addresses"] = std::move(addresses);
+  value["AgentVersion"] = store.agent(peer);
+  value["Protocols"] = sorted_protocols(store.protocols(peer));
+  co_return value;
+}
+
+Task<void> run_id(Context& context, const Request& request, Output& output) {
+  std::string wanted = request.argument(0);
+  if (!wanted.empty()) {
+    KITH_CO_TRY(PeerId peer, parse_peer(wanted));
+    if (peer != context.node->peer()) {
+      KITH_CO_TRY(json::object value, co_await others_identity(context, peer, request));
+      co_return co_await output.value(std::move(value));
+    }
+  }
+  KITH_CO_TRY(json::object value, own_identity(*context.node, request));
+  co_return co_await output.value(std::move(value));
+}
+
+void replace_all(std::string& text, std::string_view what, const std::string& with) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+std::string joined(const json::value& value, std::string_view key) {
+  std::string all;
+  for (const json::value& one : value.at(key).as_array()) {
+    all += (all.empty() ? "" : "\n") + std::string(one.as_string());
+  }
+  return all;
+}
+
+Result<void> show_id(const json::value& value, const RenderContext& context) {
+  std::string format = context.request.text("format");
+  if (format.empty()) return context.terminal.out(node::format_json(value));
+  replace_all(format, "<id>", text_of(value, "ID"));
+  replace_all(format, "<aver>", text_of(value, "AgentVersion"));
+  replace_all(format, "<pubkey>", text_of(value, "PublicKey"));
+  replace_all(format, "<addrs>", joined(value, "Addresses"));
+  replace_all(format, "<protocols>", joined(value, "Protocols"));
+  replace_all(format, "\\n", "\n");
+  replace_all(format, "\\t", "\t");
+  return context.terminal.out(format);
+}
+
+// ping
+
+json::object ping_line(bool success, Duration time, std::string text) {
+  json::object value;
+  value["Success"] = success;
+  value["Time"] = time.count();
+  value["Text"] = std::move(text);
+  return value;
+}
+
+Task<void> run_ping(Context& context, const Request& request, Output& output) {
+  node::Node& node = *context.node;
+  std::int64_t count = request.integer("count").value_or(10);
+  if (count < 1 || count > ping_count_max) {
+    co_return std::unexpected(Error(Errc::invalid_argument, "option --count: use 1 to 1000000"));
+  }
+  std::string argument = request.argument(0);
+  std::vector<Multiaddr> addresses;
+  if (argument.starts_with('/') && !argument.starts_with("/p2p/") &&
+      !argument.starts_with("/ipfs/")) {
+    KITH_CO_TRY(Multiaddr address, parse_peer_address(argument));
+    addresses.push_back(std::move(address));
+  }
+  KITH_CO_TRY(PeerId peer, parse_peer(argument));
+  if (peer == node.peer())
+    co_return std::unexpected(Error(Errc::invalid_argument, "can't ping self"));
+  KITH_CO_CHECK(co_await output.value(
+      ping_line(true, Duration(0), fmt::format("PING {}.", peer.to_string()))));
+  KITH_CO_CHECK(co_await output.flush());
+  Instant deadline = context.env.clock.now() + peer_dial_deadline;
+  KITH_CO_CHECK(co_await node.swarm().connect(peer, std::move(addresses), deadline));
+  KITH_CO_TRY(std::unique_ptr<net::Stream> stream, co_await node.ping().open(peer, deadline));
+  Duration sum{0};
+  std::int64_t received = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i > 0) KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, 1s));
+    Instant until = context.env.clock.now() + net::ping_timeout;
+    auto round_trip = co_await node.ping().round_trip(*stream, until);
+    if (!round_trip) {
+      if (round_trip.error().is(Errc::cancelled)) co_return std::unexpected(round_trip.error());
+      KITH_CO_CHECK(co_await output.value(
+          ping_line(false, Duration(0), "Ping error: " + round_trip.error().message())));
+      break;
+    }
+    sum += *round_trip;
+    ++received;
+    KITH_CO_CHECK(co_await output.value(ping_line(true, *round_trip, "")));
+    KITH_CO_CHECK(co_await output.flush());
+  }
+  stream->reset();
+  if (received == 0) co_return std::unexpected(Error(Errc::timed_out, "ping failed"));
+  double average_ms =
+      std::chrono::duration<double, std::milli>(sum).count() / static_cast<double>(received);
+  std::string text = fmt::format("Average latency: {:.2f}ms", average_ms);
+  co_return co_await output.value(ping_line(true, Duration(0), std::move(text)));
+}
+
+Result<void> show_ping(const json::value& value, const RenderContext& context) {
+  std::string text = text_of(value, "Text");
+  if (!text.empty()) return context.terminal.out(text + "\n");
+  double ms = static_cast<double>(number_of(value, "Time")) / 1e6;
+  return context.terminal.out(fmt::format("Pong received: time={:.2f} ms\n", ms));
+}
+
+// perf
+
+Task<void> run_perf_command(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(PeerId peer, parse_peer(request.argument(0)));
+  auto up =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.integer("upload").value_or(0)));
+  auto down = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, request.integer("download").value_or(0)));
+  Instant deadline = context.env.clock.now() + 1h;
+  KITH_CO_TRY(net::PerfResult result,
+              co_await net::run_perf(context.env, context.node->swarm(), peer, up, down, deadline));
+  json::object value;
+  value["UploadBytes"] = result.uploaded_bytes;
+  value["UploadTime"] = result.upload_time.count();
+  value["DownloadBytes"] = result.downloaded_bytes;
+  value["DownloadTime"] = result.download_time.count();
+  co_return co_await output.value(std::move(value));
+}
+
+std::string rate_line(std::string_view what, std::int64_t bytes, std::int64_t time) {
+  double seconds = std::max(1e-9, static_cast<double>(time) / 1e9);
+  return fmt::format("{}: {} in {} ({}/s)\n", what, human_bytes(static_cast<double>(bytes)),
+                     format_duration(Duration(time)),
+                     human_bytes(static_cast<double>(bytes) / seconds));
+}
+
+Result<void> show_perf(const json::value& value, const RenderContext& context) {
+  return context.terminal.out(
+      rate_line("upload", number_of(value, "UploadBytes"), number_of(value, "UploadTime")) +
+      rate_line("download", number_of(value, "DownloadBytes"), number_of(value, "DownloadTime")));
+}
+
+// commands
+
+Task<void> run_commands(ClientContext& context, const Request&) {
+  std::string text;
+  for (const auto& [path, command] : context.table.all())
+    text += context.program + " " + path + "\n";
+  co_return context.terminal.out(text);
+}
+
+}  // namespace
+
+void add_basic_commands(CommandTable& table) {
+  table.add(
+      {.path = "init",
+       .tagline = "Make a node's home: identity, configuration, store.",
+       .options = {{"algorithm", 'a', OptionKind::text, "ed25519, secp256k1, ecdsa or rsa.",
+                    "ed25519"},
+                   {"bits", 'b', OptionKind::integer, "Bits of an RSA key.", "2048"},
+                   {"profile", 'p', OptionKind::text,
+                    "Profiles to apply, separated by commas (see `config profile --help`).", ""},
+                   {"empty-repo", 'e', OptionKind::flag,
+                    "Accepted for Kubo's sake: a new home is empty.", ""}},
+       .where = Where::client,
+       .run_client = run_init});
+  table.add(
+      {.path = "daemon",
+       .tagline = "Start a node and keep it running; makes its home on first use.",
+       .options = {{"init", 0, OptionKind::flag,
+                    "Accepted for Kubo's sake: a missing home is made.", ""},
+                   {"profile", 'p', OptionKind::text, "Profiles for a home that is made now.", ""},
+                   {"init-profile", 0, OptionKind::text, "The same, by Kubo's name.", ""},
+                   {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
+                   {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
+       .where = Where::client,
+       .run_client = run_daemon});
+  table.add({.path = "shutdown",
+             .tagline = "End the daemon.",
+             .where = Where::network,
+             .run = run_shutdown});
+  table.add(
+      {.path = "version",
+       .tagline = "Show the version.",
+       .options = {{"number", 'n', OptionKind::flag, "Only the number.", ""},
+                   {"commit", 0, OptionKind::flag, "With the commit.", ""},
+                   {"repo", 0, OptionKind::flag, "Only the version of the home's layout.", ""},
+                   {"all", 0, OptionKind::flag, "All there is to know.", ""}},
+       .where = Where::anywhere,
+       .run = run_version,
+       .renderer = [](const RenderContext& context) {
+         return text_renderer(context, show_version);
+       }});
+  table.add(
+      {.path = "id",
+       .tagline = "Show who this node is, or another peer.",
+       .arguments = {{"peerid", false, false, "The other peer."}},
+       .options = {{"format", 'f', OptionKind::text,
+                    "Print this, with <id> <aver> <pubkey> <addrs> <protocols> filled in.", ""},
+                   {"peerid-base", 0, OptionKind::text, "b58mh, or a multibase for a CID.",
+                    "b58mh"}},
+       .run = run_id,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_id); }});
+  table.add(
+      {.path = "ping",
+       .tagline = "Measure how far away a peer is.",
+       .arguments = {{"peer", true, true, "Peer id or address."}},
+       .options = {{"count", 'n', OptionKind::integer, "How many times.", "10"}},
+       .where = Where::network,
+       .run = run_ping,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_ping); }});
+  table.add(
+      {.path = "perf",
+       .tagline = "Measure throughput to a peer that serves /perf/1.0.0.",
+       .arguments = {{"peer", true, false, "Peer id."}},
+       .options = {{"upload", 0, OptionKind::integer, "Bytes to send.", "104857600"},
+                   {"download", 0, OptionKind::integer, "Bytes to receive.", "104857600"}},
+       .where = Where::network,
+       .run = run_perf_command,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_perf); }});
+  table.add({.path = "commands",
+             .tagline = "List every command.",
+             .where = Where::client,
+             .run_client = run_commands});
+}
+
+}  // namespace kith::api

@@ -1,0 +1,194 @@
+// block get, put, stat, rm.
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/detail/values.hpp>
+#include <kith/crypto/hash.hpp>
+#include <kith/ipld/content.hpp>
+#include <kith/multiformats/multicodec.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::api {
+namespace {
+
+using multiformats::Cid;
+using multiformats::Codec;
+
+Task<ipld::Block> get_block(Context& context, const Request& request, const std::string& argument) {
+  KITH_CO_TRY(Cid cid, parse_cid(argument));
+  bool offline = request.flag("offline") || request.flag("local");
+  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(!offline);
+  co_return co_await source->get(cid);
+}
+
+Task<void> run_get(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request, request.argument(0)));
+  output.announce_length(block.data.size());
+  co_return co_await output.bytes(block.data);
+}
+
+Task<void> run_stat(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request, request.argument(0)));
+  json::object value;
+  value["Key"] = text(block.cid);
+  value["Size"] = block.data.size();
+  co_return co_await output.value(std::move(value));
+}
+
+Result<void> show_stat(const json::value& value, const RenderContext& context) {
+  return context.terminal.out(
+      fmt::format("Key: {}\nSize: {}\n", text_of(value, "Key"), number_of(value, "Size")));
+}
+
+struct PutOptions {
+  Codec codec = Codec::raw;
+  Codec hash = Codec::sha2_256;
+  int version = 1;
+};
+
+Result<PutOptions> put_options(const Request& request) {
+  PutOptions options;
+  std::string format = request.text("format");
+  std::string name = request.text("cid-codec");
+  // Kubo's older --format: v0 and protobuf meant dag-pb.
+  if (!format.empty())
+    name = format == "v0" || format == "protobuf" ? "dag-pb"
+           : format == "cbor"                     ? "dag-cbor"
+                                                  : format;
+  auto codec = multiformats::codec_from_name(name);
+  if (!codec) {
+    return std::unexpected(
+        Error(Errc::invalid_argument, fmt::format("option --cid-codec: \"{}\"", name)));
+  }
+  options.codec = *codec;
+  auto hash = multiformats::codec_from_name(request.text("mhtype"));
+  if (!hash) {
+    return std::unexpected(Error(Errc::invalid_argument,
+                                 fmt::format("option --mhtype: \"{}\"", request.text("mhtype"))));
+  }
+  options.hash = *hash;
+  if (format == "v0") options.version = 0;
+  return options;
+}
+
+Task<void> run_put(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(PutOptions options, put_options(request));
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
+  std::vector<json::value> values;
+  for (;;) {
+    KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
+    if (!entry) break;
+    Bytes content;
+    for (;;) {
+      KITH_CO_TRY(Buffer part, co_await request.files->read(ipld::block_bytes_max + 1));
+      if (part.empty()) break;
+      append(content, part);
+      if (content.size() > ipld::block_bytes_max) {
+        co_return std::unexpected(Error(
+            Errc::limit_exceeded, fmt::format("a block has at most {} bytes, or peers refuse it",
+                                              ipld::block_bytes_max)));
+      }
+    }
+    multiformats::CidPrefix prefix;
+    prefix.version = options.version;
+    prefix.codec = options.codec;
+    prefix.hash_function = options.hash;
+    KITH_CO_TRY(crypto::Digest digest,
+                crypto::hash(static_cast<std::uint64_t>(options.hash), content));
+    prefix.digest_bytes = digest.view().size();
+    KITH_CO_TRY(Cid cid, prefix.complete(digest.view()));
+    json::object value;
+    value["Key"] = text(cid);
+    value["Size"] = content.size();
+    std::vector<ipld::Block> blocks;
+    blocks.push_back({cid, Buffer::adopt(std::move(content))});
+    std::vector<ipld::Block> told = blocks;
+    KITH_CO_CHECK(co_await context.node->store().put(std::move(blocks)));
+    context.node->announce_blocks(told);
+    values.emplace_back(std::move(value));
+  }
+  KITH_CO_CHECK(co_await context.node->store().flush());
+  for (json::value& value : values)
+    KITH_CO_CHECK(co_await output.value(std::move(value)));
+  co_return Result<void>{};
+}
+
+Result<void> show_key(const json::value& value, const RenderContext& context) {
+  return context.terminal.out(text_of(value, "Key") + "\n");
+}
+
+Task<void> run_rm(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  bool failed = false;
+  for (const std::string& argument : request.arguments()) {
+    KITH_CO_TRY(Cid cid, parse_cid(argument));
+    std::vector<Cid> one = {cid};
+    KITH_CO_TRY(std::size_t removed, co_await context.node->store().remove(std::move(one)));
+    json::object value;
+    value["Hash"] = text(cid);
+    if (removed == 0 && !request.flag("force")) {
+      value["Error"] = "ipld: could not find " + text(cid);
+      failed = true;
+    }
+    if (!request.flag("quiet") || value.contains("Error"))
+      KITH_CO_CHECK(co_await output.value(std::move(value)));
+  }
+  if (failed) co_return std::unexpected(Error(Errc::not_found, "some blocks not removed"));
+  co_return Result<void>{};
+}
+
+Result<void> show_rm(const json::value& value, const RenderContext& context) {
+  std::string failure = text_of(value, "Error");
+  if (!failure.empty())
+    return context.terminal.err(
+        fmt::format("cannot remove {}: {}\n", text_of(value, "Hash"), failure));
+  return context.terminal.out(fmt::format("removed {}\n", text_of(value, "Hash")));
+}
+
+}  // namespace
+
+void add_block_commands(CommandTable& table) {
+  using enum OptionKind;
+  table.describe_group("block", "Interact with raw blocks.");
+  table.add({.path = "block get",
+             .tagline = "Get a raw block.",
+             .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
+             .output = OutputKind::bytes,
+             .content_type = "application/vnd.ipld.raw",
+             .run = run_get});
+  table.add(
+      {.path = "block stat",
+       .tagline = "Show a block's CID and size.",
+       .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
+       .run = run_stat,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_stat); }});
+  table.add(
+      {.path = "block put",
+       .tagline = "Store bytes as a block.",
+       .arguments = {{.name = "data",
+                      .variadic = true,
+                      .help = "Files, or - for standard input.",
+                      .kind = ArgumentKind::file}},
+       .options = {{"cid-codec", 0, text, "Codec of the CID.", "raw"},
+                   {"mhtype", 0, text, "Hash function.", "sha2-256"},
+                   {"mhlen", 0, integer, "Accepted for Kubo's sake: the digest is whole.", "-1"},
+                   {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"allow-big-block", 0, flag,
+                    "Accepted for Kubo's sake: larger blocks can't be shared.", ""},
+                   {"format", 'f', text, "Codec, by older names; v0 makes a CID of version 0.",
+                    ""}},
+       .run = run_put,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_key); }});
+  table.add(
+      {.path = "block rm",
+       .tagline = "Remove blocks from the store.",
+       .arguments = {{.name = "cid", .variadic = true, .help = "The blocks' CIDs."}},
+       .options = {{"force", 'f', flag, "Don't mind blocks that aren't here.", ""},
+                   {"quiet", 'q', flag, "Write only failures.", ""}},
+       .run = run_rm,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_rm); }});
+}
+
+}  // namespace kith::api

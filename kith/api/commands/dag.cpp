@@ -1,0 +1,239 @@
+// dag get, put, stat, resolve.
+#include <unordered_set>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/detail/values.hpp>
+#include <kith/crypto/hash.hpp>
+#include <kith/ipld/codec.hpp>
+#include <kith/ipld/links.hpp>
+#include <kith/ipld/path.hpp>
+#include <kith/multiformats/multicodec.hpp>
+#include <kith/multiformats/seeded_hash.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::api {
+
+namespace {
+
+using multiformats::Cid;
+using multiformats::Codec;
+
+constexpr std::size_t dag_blocks_max = 50'000'000;
+
+std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request) {
+  bool offline = request.flag("offline") || request.flag("local");
+  return context.node->open_source(!offline);
+}
+
+Result<Codec> codec_option(const Request& request, std::string_view option) {
+  auto codec = multiformats::codec_from_name(request.text(option));
+  if (!codec || (*codec != Codec::raw && !ipld::codec_known(*codec))) {
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("option --{}: \"{}\" (use dag-json, dag-cbor, dag-pb or raw)", option,
+                          request.text(option))));
+  }
+  return *codec;
+}
+
+Task<void> run_get(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(Codec codec, codec_option(request, "output-codec"));
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve(*source, std::move(path)));
+  if (resolved.rest.empty() && resolved.block.cid.codec() == codec) {
+    co_return co_await output.bytes(resolved.block.data);
+  }
+  KITH_CO_TRY(ipld::Value value,
+              ipld::decode_value(resolved.block.cid.codec(), resolved.block.data));
+  const ipld::Value* shown = &value;
+  if (!resolved.rest.empty()) {
+    KITH_CO_TRY(ipld::PathEnd end, ipld::follow_path(value, resolved.rest));
+    if (end.value != nullptr) shown = end.value;
+  }
+  KITH_CO_TRY(Bytes encoded, ipld::encode_value(codec, *shown));
+  co_return co_await output.bytes(encoded);
+}
+
+class DagGetRenderer final : public Renderer {
+ public:
+  explicit DagGetRenderer(const RenderContext& context) : context_(context) {}
+  Result<void> value(const json::value&) override { return {}; }
+  Result<void> bytes(ByteView bytes) override { return context_.terminal.out(as_text(bytes)); }
+  Result<void> finish(bool ok) override {
+    // A line's end for people who read JSON.
+    if (ok && context_.terminal.out_is_terminal() &&
+        context_.request.text("output-codec") == "dag-json") {
+      return context_.terminal.out("\n");
+    }
+    return {};
+  }
+
+ private:
+  RenderContext context_;
+};
+
+Task<void> run_put(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(Codec store_codec, codec_option(request, "store-codec"));
+  KITH_CO_TRY(Codec input_codec, codec_option(request, "input-codec"));
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  auto hash = multiformats::codec_from_name(request.text("hash"));
+  if (!hash)
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, "option --hash: " + request.text("hash")));
+  if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
+  std::vector<Cid> cids;
+  for (;;) {
+    KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
+    if (!entry) break;
+    Bytes content;
+    for (;;) {
+      KITH_CO_TRY(Buffer part, co_await request.files->read(4 * ipld::block_bytes_max));
+      if (part.empty()) break;
+      append(content, part);
+      if (content.size() > 4 * ipld::block_bytes_max)
+        co_return std::unexpected(Errc::limit_exceeded);
+    }
+    if (input_codec != store_codec || store_codec != Codec::raw) {
+      KITH_CO_TRY(ipld::Value value, ipld::decode_value(input_codec, content));
+      KITH_CO_TRY(content, ipld::encode_value(store_codec, value));
+    }
+    if (content.size() > ipld::block_bytes_max) {
+      co_return std::unexpected(
+          Error(Errc::limit_exceeded,
+                fmt::format("a block has at most {} bytes", ipld::block_bytes_max)));
+    }
+    multiformats::CidPrefix prefix;
+    prefix.codec = store_codec;
+    prefix.hash_function = *hash;
+    KITH_CO_TRY(crypto::Digest digest, crypto::hash(static_cast<std::uint64_t>(*hash), content));
+    prefix.digest_bytes = digest.view().size();
+    KITH_CO_TRY(Cid cid, prefix.complete(digest.view()));
+    std::vector<ipld::Block> blocks;
+    blocks.push_back({cid, Buffer::adopt(std::move(content))});
+    std::vector<ipld::Block> told = blocks;
+    KITH_CO_CHECK(co_await context.node->store().put(std::move(blocks)));
+    context.node->announce_blocks(told);
+    cids.push_back(cid);
+  }
+  KITH_CO_CHECK(co_await context.node->store().flush());
+  for (const Cid& cid : cids) {
+    json::object link;
+    link["/"] = text(cid);
+    json::object value;
+    value["Cid"] = std::move(link);
+    KITH_CO_CHECK(co_await output.value(std::move(value)));
+  }
+  co_return Result<void>{};
+}
+
+Result<void> show_put(const json::value& value, const RenderContext& context) {
+  return context.terminal.out(text_of(value.at("Cid"), "/") + "\n");
+}
+
+Task<void> run_resolve(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve_link(*source, std::move(path)));
+  std::string rest;
+  for (const std::string& step : resolved.rest)
+    rest += (rest.empty() ? "" : "/") + step;
+  json::object link;
+  link["/"] = text(resolved.block.cid);
+  json::object value;
+  value["Cid"] = std::move(link);
+  value["RemPath"] = rest;
+  co_return co_await output.value(std::move(value));
+}
+
+Result<void> show_resolve(const json::value& value, const RenderContext& context) {
+  std::string rest = text_of(value, "RemPath");
+  std::string cid = text_of(value.at("Cid"), "/");
+  return context.terminal.out(rest.empty() ? cid + "\n" : cid + "/" + rest + "\n");
+}
+
+Task<void> run_stat(Context& context, const Request& request, Output& output) {
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve(*source, std::move(path)));
+  std::unordered_set<Cid, multiformats::SeededHash> seen;
+  std::vector<Cid> open = {resolved.block.cid};
+  std::uint64_t blocks = 0;
+  std::uint64_t size = 0;
+  // Each block once, however often it is linked to.
+  seen.insert(resolved.block.cid);
+  while (!open.empty()) {
+    Cid cid = open.back();
+    open.pop_back();
+    KITH_CO_TRY(ipld::Block block, co_await source->get(cid));
+    ++blocks;
+    size += block.data.size();
+    std::vector<Cid> links;
+    if (ipld::codec_known(cid.codec())) {
+      KITH_CO_TRY(links, ipld::links_of(cid.codec(), block.data));
+    }
+    std::erase_if(links, [&seen](const Cid& link) { return !seen.insert(link).second; });
+    if (seen.size() > dag_blocks_max) co_return std::unexpected(Errc::limit_exceeded);
+    source->prefetch(links);
+    open.insert(open.end(), links.rbegin(), links.rend());
+  }
+  json::object value;
+  value["Size"] = size;
+  value["NumBlocks"] = blocks;
+  co_return co_await output.value(std::move(value));
+}
+
+Result<void> show_stat(const json::value& value, const RenderContext& context) {
+  return context.terminal.out(fmt::format("Size: {}, NumBlocks: {}\n", number_of(value, "Size"),
+                                          number_of(value, "NumBlocks")));
+}
+
+}  // namespace
+
+void add_dag_commands(CommandTable& table) {
+  using enum OptionKind;
+  table.describe_group("dag", "Interact with IPLD DAGs.");
+  table.add(
+      {.path = "dag get",
+       .tagline = "Show a node, or a part of one.",
+       .arguments = {{.name = "ref", .help = "CID or path.", .from_stdin = true}},
+       .options = {{"output-codec", 0, text, "dag-json, dag-cbor, dag-pb or raw.", "dag-json"}},
+       .output = OutputKind::bytes,
+       .run = run_get,
+       .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+         return std::make_unique<DagGetRenderer>(context);
+       }});
+  table.add(
+      {.path = "dag put",
+       .tagline = "Store a node.",
+       .arguments = {{.name = "object data",
+                      .variadic = true,
+                      .help = "Files, or - for standard input.",
+                      .kind = ArgumentKind::file}},
+       .options = {{"store-codec", 0, text, "Codec of the block.", "dag-cbor"},
+                   {"input-codec", 0, text, "Codec of the input.", "dag-json"},
+                   {"hash", 0, text, "Hash function.", "sha2-256"},
+                   {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"allow-big-block", 0, flag, "Accepted for Kubo's sake.", ""}},
+       .run = run_put,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_put); }});
+  table.add({.path = "dag resolve",
+             .tagline = "Show which CID a path leads to.",
+             .arguments = {{.name = "ref", .help = "Path.", .from_stdin = true}},
+             .run = run_resolve,
+             .renderer = [](const RenderContext& context) {
+               return text_renderer(context, show_resolve);
+             }});
+  table.add(
+      {.path = "dag stat",
+       .tagline = "Count the blocks and bytes of a DAG.",
+       .arguments = {{.name = "root", .help = "CID or path.", .from_stdin = true}},
+       .options = {{"progress", 'p', flag, "Accepted for Kubo's sake.", ""}},
+       .run = run_stat,
+       .renderer = [](const RenderContext& context) { return text_renderer(context, show_stat); }});
+}
+
+}  // namespace kith::api

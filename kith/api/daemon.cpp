@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <kith/api/daemon.hpp>
+#include <kith/api/page.hpp>
+#include <kith/api/rpc.hpp>
+#include <kith/http/server.hpp>
+#include <kith/io/runtime.hpp>
+#include <kith/net/transports/tcp.hpp>
+#include <kith/node/node.hpp>
+
+namespace kith::api {
+namespace {
+
+using multiformats::Multiaddr;
+
+/// What is in flight when a stop is asked for may finish within this.
+constexpr Duration stop_grace = 500ms;
+
+Result<node::Home> open_or_make_home(ClientContext& context, const Request& request) {
+  if (!node::home_exists(context.env, context.home)) {
+    node::InitOptions options;
+    std::string profiles =
+        request.given("profile") ? request.text("profile") : request.text("init-profile");
+    while (!profiles.empty()) {
+      std::size_t comma = std::min(profiles.find(','), profiles.size());
+      options.profiles.push_back(profiles.substr(0, comma));
+      profiles.erase(0, comma + 1);
+    }
+    options.passphrase = context.passphrase;
+    KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
+    KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
+  }
+  return node::Home::open(context.env, context.home, context.passphrase);
+}
+
+/// Listens on every address; returns where, with the ports in use.
+Result<std::vector<Multiaddr>> listen_all(http::Server& server,
+                                          const std::vector<Multiaddr>& addresses,
+                                          std::string_view what) {
+  std::vector<Multiaddr> listening;
+  for (const Multiaddr& address : addresses) {
+    auto endpoint = net::tcp_endpoint(address);
+    if (!endpoint) {
+      return std::unexpected(
+          Error(Errc::unsupported,
+                fmt::format("{} address {}: use /ip4/.../tcp/...", what, address.to_string())));
+    }
+    auto chosen = server.listen(*endpoint);
+    if (!chosen) {
+      return std::unexpected(chosen.error().with_context(
+          fmt::format("{} address {} (another program may use the port: change Addresses.{} with "
+                      "`config`, or use the profile test)",
+                      what, address.to_string(), what)));
+    }
+    listening.push_back(net::tcp_address(*chosen));
+  }
+  return listening;
+}
+
+std::string url_of(const Multiaddr& address) {
+  auto endpoint = net::tcp_endpoint(address);
+  return endpoint ? "http://" + endpoint->to_string() : "";
+}
+
+Result<void> write_address_file(port::Env& env, const std::string& path,
+                                const std::vector<Multiaddr>& addresses, bool as_url) {
+  if (addresses.empty()) return {};
+  std::string text = as_url ? url_of(addresses.front()) : addresses.front().to_string();
+  return port::replace_file(env.files, path, as_bytes(text), 0644);
+}
+
+Task<void> wait_signal(io::Runtime& runtime, port::Event& ended) {
+  auto signal = co_await runtime.wait_signal();
+  if (signal) ended.notify_all();
+  co_return Result<void>{};
+}
+
+Task<void> wait_request(node::Node& node, port::Event& ended) {
+  KITH_CO_CHECK(co_await node.wait_shutdown_request());
+  ended.notify_all();
+  co_return Result<void>{};
+}
+
+Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
+  port::Env& env = context.env;
+  Rpc rpc(context.table, Context{env, &node, context.home, context.program},
+          {node.settings().api_origins});
+  http::Handler api_handler = [&rpc, page = context.page](http::Request& request,
+                                                          http::ResponseWriter& response) {
+    if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
+    return serve_page(page, request, response);
+  };
+  http::Server api_server(env, {}, std::move(api_handler));
+  auto api = listen_all(api_server, node.settings().api_addresses, "API");
+  Result<void> outcome;
+  if (!api) outcome = std::unexpected(api.error());
+  std::string api_file = node.home().file("api");
+  if (outcome) outcome = write_address_file(env, api_file, *api, false);
+  if (outcome) {
+    std::string text;
+    for (const Multiaddr& address : node.swarm().reachable_addresses()) {
+      text += fmt::format("Swarm listening on {}/p2p/{}\n", address.to_string(),
+                          node.peer().to_string());
+    }
+    for (const Multiaddr& address : *api) {
+      text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(),
+                          url_of(address));
+    }
+    text += "Daemon is ready\n";
+    outcome = context.terminal.out(text);
+  }
+  if (outcome) {
+    port::Event ended(env.clock);
+    port::TaskGroup waiting(env.executor, env.clock);
+    waiting.spawn(wait_signal(context.runtime, ended));
+    waiting.spawn(wait_request(node, ended));
+    outcome = co_await ended.wait();
+    waiting.cancel();
+    co_await waiting.join_shielded();
+    static_cast<void>(context.terminal.out("stopping...\n"));
+  }
+  static_cast<void>(env.files.remove(api_file));
+  co_await api_server.stop(stop_grace);
+  co_return outcome;
+}
+
+}  // namespace
+
+Task<void> run_daemon(ClientContext& context, const Request& request) {
+  KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
+  KITH_CO_CHECK(context.terminal.out(
+      fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
+  node::NodeOptions options;
+  KITH_CO_TRY(std::unique_ptr<node::Node> node,
+              co_await node::Node::start(context.env, std::move(home), options));
+  KITH_CO_CHECK(context.terminal.out(fmt::format("PeerID: {}\n", node->peer().to_string())));
+  auto served = co_await serve_until_ended(context, *node);
+  auto stopped = co_await node->stop_shielded();
+  if (!served && !served.error().is(Errc::cancelled)) co_return served;
+  co_return stopped;
+}
+
+}  // namespace kith::api

@@ -1,0 +1,43 @@
+// A progress bar on a terminal: bytes, rate, time left. Drawn at most ten times a second, on one
+// line that it overwrites.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <kith/api/command.hpp>
+
+namespace kith::api {
+
+class ProgressBar {
+ public:
+  ProgressBar(const RenderContext& context, bool shown)
+      : clock_(context.env.clock),
+        terminal_(context.terminal),
+        shown_(shown),
+        begun_(clock_.now()) {}
+
+  void set_total(std::uint64_t bytes) { total_ = bytes; }
+  void set_done(std::uint64_t bytes, std::string_view what = {});
+  void add(std::uint64_t bytes) { set_done(done_ + bytes, what_); }
+  /// Takes the bar away, for a line of text; it comes back with the next change.
+  void clear();
+  /// Leaves the last state on the screen.
+  void finish();
+
+ private:
+  void draw();
+
+  port::Clock& clock_;
+  Terminal& terminal_;
+  bool shown_;
+  Instant begun_;
+  Instant drawn_{};
+  std::optional<std::uint64_t> total_;
+  std::uint64_t done_ = 0;
+  std::string what_;
+  bool on_screen_ = false;
+};
+
+}  // namespace kith::api

@@ -1,0 +1,328 @@
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <kith/api/detail/tar.hpp>
+
+namespace kith::api {
+namespace {
+
+constexpr std::size_t pax_bytes_max = 64 * 1024;
+constexpr std::size_t name_field = 100;
+constexpr std::uint64_t octal_size_max = 077777777777;
+
+struct Field {
+  std::size_t offset;
+  std::size_t size;
+};
+constexpr Field name_at{0, 100}, mode_at{100, 8}, uid_at{108, 8}, gid_at{116, 8}, size_at{124, 12},
+    time_at{136, 12}, sum_at{148, 8}, type_at{156, 1}, link_at{157, 100}, magic_at{257, 8};
+
+void put_octal(Bytes& block, Field field, std::uint64_t value) {
+  std::string digits = fmt::format("{:0{}o}", value, field.size - 1);
+  std::memcpy(block.data() + field.offset, digits.data(), std::min(digits.size(), field.size - 1));
+}
+
+void put_text(Bytes& block, Field field, std::string_view text) {
+  std::memcpy(block.data() + field.offset, text.data(), std::min(text.size(), field.size));
+}
+
+std::uint32_t checksum(ByteView block) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    bool in_sum = i >= sum_at.offset && i < sum_at.offset + sum_at.size;
+    sum += in_sum ? ' ' : block[i];
+  }
+  return sum;
+}
+
+Bytes block_of(const TarEntry& entry, char type, std::uint64_t size) {
+  Bytes block(tar_block_bytes);
+  put_text(block, name_at, entry.path);
+  put_octal(block, mode_at, entry.mode & 07777);
+  put_octal(block, uid_at, 0);
+  put_octal(block, gid_at, 0);
+  put_octal(block, size_at, std::min(size, octal_size_max));
+  std::int64_t seconds = 0;
+  if (entry.modified) {
+    seconds = std::chrono::floor<std::chrono::seconds>(entry.modified->time_since_epoch()).count();
+  }
+  put_octal(block, time_at, seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds));
+  block[type_at.offset] = static_cast<std::uint8_t>(type);
+  put_text(block, link_at, entry.target);
+  std::memcpy(block.data() + magic_at.offset,
+              "ustar\0"
+              "00",
+              8);
+  std::string sum = fmt::format("{:06o}", checksum(block));
+  std::memcpy(block.data() + sum_at.offset, sum.data(), 6);
+  block[sum_at.offset + 7] = ' ';
+  return block;
+}
+
+std::string pax_record(std::string_view key, std::string_view value) {
+  // The length counts itself.
+  std::size_t body = key.size() + value.size() + 3;
+  std::size_t total = body + 1;
+  while (total != body + std::to_string(total).size())
+    total = body + std::to_string(total).size();
+  return fmt::format("{} {}={}\n", total, key, value);
+}
+
+std::string pax_of(const TarEntry& entry) {
+  std::string pax;
+  if (entry.path.size() > name_field) pax += pax_record("path", entry.path);
+  if (entry.target.size() > name_field) pax += pax_record("linkpath", entry.target);
+  if (entry.size_bytes > octal_size_max)
+    pax += pax_record("size", std::to_string(entry.size_bytes));
+  if (entry.modified) {
+    auto since = entry.modified->time_since_epoch();
+    auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    std::int64_t nanoseconds = (since - seconds).count();
+    if (nanoseconds != 0 || seconds.count() < 0) {
+      pax += pax_record("mtime", fmt::format("{}.{:09}", seconds.count(), nanoseconds));
+    }
+  }
+  return pax;
+}
+
+std::string text_at(ByteView block, Field field) {
+  std::string_view whole = as_text(block.subspan(field.offset, field.size));
+  return std::string(whole.substr(0, whole.find('\0')));
+}
+
+std::optional<std::uint64_t> octal_at(ByteView block, Field field) {
+  std::string text = text_at(block, field);
+  std::uint64_t value = 0;
+  for (char c : text) {
+    if (c == ' ') continue;
+    if (c < '0' || c > '7' || value > (UINT64_MAX >> 3)) return std::nullopt;
+    value = value << 3 | static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+Error no_tar(std::string_view why) {
+  return Error(Errc::corrupt, fmt::format("tar: {}", why));
+}
+
+}  // namespace
+
+Bytes tar_head(const TarEntry& entry) {
+  Bytes head;
+  std::string pax = pax_of(entry);
+  if (!pax.empty()) {
+    TarEntry of_pax;
+    of_pax.path = "PaxHeaders/" + entry.path.substr(0, 80);
+    append(head, block_of(of_pax, 'x', pax.size()));
+    append(head, as_bytes(pax));
+    append(head, tar_padding(pax.size()));
+  }
+  char type = entry.kind == port::FileKind::directory ? '5'
+              : entry.kind == port::FileKind::symlink ? '2'
+                                                      : '0';
+  std::uint64_t size = entry.kind == port::FileKind::regular ? entry.size_bytes : 0;
+  append(head, block_of(entry, type, size));
+  return head;
+}
+
+Bytes tar_padding(std::uint64_t size_bytes) {
+  return Bytes((tar_block_bytes - size_bytes % tar_block_bytes) % tar_block_bytes);
+}
+
+Bytes tar_end() {
+  return Bytes(2 * tar_block_bytes);
+}
+
+Result<void> TarReader::feed(ByteView bytes) {
+  while (!bytes.empty() && !ended_) {
+    if (content_left_ > 0) {
+      std::size_t size = std::min<std::uint64_t>(content_left_, bytes.size());
+      if (in_pax_) {
+        append(pax_, bytes.first(size));
+      } else {
+        KITH_CHECK(sink_.content(bytes.first(size)));
+      }
+      content_left_ -= size;
+      bytes = bytes.subspan(size);
+      if (content_left_ == 0) KITH_CHECK(entry_complete());
+    } else if (padding_left_ > 0) {
+      std::size_t size = std::min<std::uint64_t>(padding_left_, bytes.size());
+      padding_left_ -= size;
+      bytes = bytes.subspan(size);
+    } else {
+      std::size_t size = std::min(tar_block_bytes - head_.size(), bytes.size());
+      append(head_, bytes.first(size));
+      bytes = bytes.subspan(size);
+      if (head_.size() == tar_block_bytes) {
+        KITH_CHECK(head_complete());
+        head_.clear();
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> TarReader::head_complete() {
+  if (std::ranges::all_of(head_, [](std::uint8_t byte) { return byte == 0; })) {
+    ended_ = true;
+    return {};
+  }
+  auto size = octal_at(head_, size_at);
+  auto mode = octal_at(head_, mode_at);
+  auto time = octal_at(head_, time_at);
+  auto sum = octal_at(head_, sum_at);
+  if (!size || !mode || !time || !sum || *sum != checksum(head_)) {
+    return std::unexpected(no_tar("a head that makes no sense"));
+  }
+  char type = static_cast<char>(head_[type_at.offset]);
+  padding_left_ = tar_padding(*size).size();
+  if (type == 'x' || type == 'g') {
+    if (*size > pax_bytes_max) return std::unexpected(Errc::limit_exceeded);
+    in_pax_ = true;
+    pax_.clear();
+    content_left_ = *size;
+    return {};
+  }
+  TarEntry entry;
+  std::string prefix = text_at(head_, {345, 155});
+  std::string name = text_at(head_, name_at);
+  entry.path = pax_path_.value_or(prefix.empty() ? name : prefix + "/" + name);
+  entry.target = pax_target_.value_or(text_at(head_, link_at));
+  entry.size_bytes = pax_size_.value_or(*size);
+  entry.mode = static_cast<std::uint32_t>(*mode & 07777);
+  if (pax_modified_) {
+    entry.modified = pax_modified_;
+  } else if (*time != 0 && *time < 9'000'000'000) {
+    entry.modified = WallTime(std::chrono::seconds(*time));
+  }
+  switch (type) {
+    case '0':
+    case '\0':
+      entry.kind = port::FileKind::regular;
+      break;
+    case '5':
+      entry.kind = port::FileKind::directory;
+      break;
+    case '2':
+      entry.kind = port::FileKind::symlink;
+      break;
+    default:
+      return std::unexpected(no_tar("an entry of a kind that isn't known"));
+  }
+  pax_path_.reset();
+  pax_target_.reset();
+  pax_size_.reset();
+  pax_modified_.reset();
+  content_left_ = entry.kind == port::FileKind::regular ? entry.size_bytes : 0;
+  padding_left_ = tar_padding(content_left_).size();
+  in_entry_ = true;
+  KITH_CHECK(sink_.begin(entry));
+  if (content_left_ == 0) return entry_complete();
+  return {};
+}
+
+Result<void> TarReader::entry_complete() {
+  if (!in_pax_) {
+    in_entry_ = false;
+    return sink_.end();
+  }
+  in_pax_ = false;
+  std::string_view rest = as_text(pax_);
+  while (!rest.empty()) {
+    std::size_t length = 0;
+    auto [end, failure] = std::from_chars(rest.data(), rest.data() + rest.size(), length);
+    std::size_t digits = static_cast<std::size_t>(end - rest.data());
+    if (failure != std::errc{} || length > rest.size() || length < digits + 3) {
+      return std::unexpected(no_tar("a pax header that makes no sense"));
+    }
+    std::string_view record = rest.substr(digits + 1, length - digits - 2);
+    rest.remove_prefix(length);
+    std::size_t equals = record.find('=');
+    if (equals == std::string_view::npos) return std::unexpected(no_tar("a pax record without ="));
+    std::string_view key = record.substr(0, equals);
+    std::string value(record.substr(equals + 1));
+    if (key == "path") pax_path_ = value;
+    if (key == "linkpath") pax_target_ = value;
+    if (key == "size") pax_size_ = std::strtoull(value.c_str(), nullptr, 10);
+    if (key == "mtime") {
+      char* point = nullptr;
+      std::int64_t seconds = std::strtoll(value.c_str(), &point, 10);
+      std::string fraction = *point == '.' ? std::string(point + 1).substr(0, 9) : "";
+      fraction.resize(9, '0');
+      if (seconds > -9'000'000'000 && seconds < 9'000'000'000) {
+        pax_modified_ =
+            WallTime(std::chrono::seconds(seconds) +
+                     std::chrono::nanoseconds(std::strtoll(fraction.c_str(), nullptr, 10)));
+      }
+    }
+  }
+  return {};
+}
+
+Result<std::string> TarExtractor::place(const std::string& path) {
+  std::string trimmed = path;
+  while (trimmed.ends_with('/'))
+    trimmed.pop_back();
+  std::size_t slash = trimmed.find('/');
+  std::string first = trimmed.substr(0, slash);
+  if (!root_) root_ = first;
+  bool inside = first == *root_ && !trimmed.empty() && trimmed[0] != '/';
+  std::string relative = slash == std::string::npos ? "" : trimmed.substr(slash + 1);
+  std::string walked;
+  std::string rest = relative;
+  while (inside && !rest.empty()) {
+    std::size_t end = std::min(rest.find('/'), rest.size());
+    std::string step = rest.substr(0, end);
+    if (step.empty() || step == "." || step == ".." || symlinks_.contains(walked)) inside = false;
+    walked += "/" + step;
+    rest.erase(0, end + 1);
+  }
+  if (!inside || (!relative.empty() && symlinks_.contains(""))) {
+    return std::unexpected(Error(
+        Errc::refused, fmt::format("\"{}\" would be written outside of {}", path, destination_)));
+  }
+  if (relative.empty()) return destination_;
+  return destination_ + "/" + relative;
+}
+
+Result<void> TarExtractor::begin(const TarEntry& entry) {
+  entry_ = entry;
+  offset_ = 0;
+  KITH_TRY(path_, place(entry.path));
+  auto there = files_.info(path_);
+  if (entry.kind == port::FileKind::directory) {
+    if (there && there->kind == port::FileKind::symlink) KITH_CHECK(files_.remove(path_));
+    return files_.make_directories(path_);
+  }
+  if (there) KITH_CHECK(files_.remove(path_));
+  if (entry.kind == port::FileKind::symlink) {
+    symlinks_.insert(path_.substr(destination_.size()));
+    return files_.make_symlink(entry.target, path_);
+  }
+  KITH_TRY(file_, files_.open(path_, port::OpenMode::create_new, 0644));
+  return {};
+}
+
+Result<void> TarExtractor::content(ByteView bytes) {
+  KITH_CHECK(file_->write_at(offset_, bytes));
+  offset_ += bytes.size();
+  return {};
+}
+
+Result<void> TarExtractor::end() {
+  file_.reset();
+  if (entry_.kind != port::FileKind::symlink && entry_.mode != 0) {
+    KITH_CHECK(files_.set_mode(path_, entry_.mode));
+  }
+  // A folder's time changes again with what is put into it, so only files keep theirs.
+  if (entry_.modified && entry_.kind != port::FileKind::directory) {
+    KITH_CHECK(files_.set_modified(path_, *entry_.modified));
+  }
+  return {};
+}
+
+}  // namespace kith::api

@@ -1,0 +1,208 @@
+#include <gtest/gtest.h>
+
+#include <kith/exchange/bitswap_client.hpp>
+#include <kith/exchange/test_network.hpp>
+
+namespace kith::exchange {
+namespace {
+
+using namespace testing;
+
+const PeerId alice = peer_id(1);
+const PeerId bob = peer_id(2);
+
+Cid cid_number(std::uint64_t number) {
+  std::uint8_t bytes[8];
+  store_be(bytes, number);
+  return cid_of(bytes);
+}
+
+struct BitswapClientTest : ::testing::Test {
+  BitswapClient client{7};
+  Instant now = Instant(1000s);
+  JobId job = client.add_job(now);
+
+  void want(std::uint64_t number) { client.want(job, cid_number(number), now); }
+  std::vector<Want> take(const PeerId& peer) {
+    client.poll(now);
+    auto message = client.take_wantlist(peer);
+    return message ? message->wants : std::vector<Want>();
+  }
+  void say(const PeerId& peer, std::uint64_t number, Presence presence) {
+    client.presences(peer, {{cid_number(number), presence}}, now);
+  }
+  Arrival receive(const PeerId& peer, std::uint64_t number) {
+    return client.received(peer, cid_number(number), 1000, now);
+  }
+};
+
+TEST_F(BitswapClientTest, AsksAllForOneBlockAndOneForTheBlockItself) {
+  client.connected(alice, now);
+  client.connected(bob, now);
+  want(1);
+  EXPECT_EQ(client.poll(now).size(), 2U);
+  for (const PeerId& peer : {alice, bob}) {
+    auto wants = take(peer);
+    ASSERT_EQ(wants.size(), 1U);
+    EXPECT_EQ(wants[0].type, WantType::have);
+    EXPECT_TRUE(wants[0].send_dont_have);
+  }
+  say(alice, 1, Presence::dont_have);
+  say(bob, 1, Presence::have);
+  auto wants = take(bob);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(wants[0].type, WantType::block);
+  EXPECT_EQ(receive(bob, 1), Arrival::wanted);
+  // Alice remembers the want until it is cancelled; Bob has answered it.
+  wants = take(alice);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_TRUE(wants[0].cancel);
+  EXPECT_TRUE(take(bob).empty());
+  EXPECT_TRUE(client.wantlist().empty());
+}
+
+TEST_F(BitswapClientTest, NeverSaysWhatWasGivenUpBeforeItLeft) {
+  client.connected(alice, now);
+  want(1);
+  client.poll(now);
+  client.forget(job, cid_number(1));
+  EXPECT_TRUE(take(alice).empty());
+}
+
+TEST_F(BitswapClientTest, WantsAgainWhatItHasJustCancelled) {
+  client.connected(alice, now);
+  want(1);
+  EXPECT_EQ(take(alice).size(), 1U);
+  client.forget(job, cid_number(1));
+  want(1);
+  auto wants = take(alice);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_FALSE(wants[0].cancel);
+}
+
+TEST_F(BitswapClientTest, SplitsAndOrdersLongWantlists) {
+  client.connected(alice, now);
+  want(0);
+  take(alice);
+  say(alice, 0, Presence::have);
+  take(alice);
+  receive(alice, 0);
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    want(i);
+  auto wants = take(alice);
+  ASSERT_EQ(wants.size(), 4U);
+  for (std::uint64_t i = 0; i < 4; ++i)
+    EXPECT_EQ(wants[i].cid, cid_number(i + 1));
+  EXPECT_GT(wants[0].priority, wants[3].priority);
+}
+
+TEST_F(BitswapClientTest, ABlockThatCrossesACancelIsADuplicateOnce) {
+  client.connected(alice, now);
+  client.connected(bob, now);
+  want(1);
+  take(alice);
+  take(bob);
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+  EXPECT_EQ(take(bob).size(), 1U);
+  EXPECT_EQ(receive(bob, 1), Arrival::duplicate);
+  EXPECT_EQ(receive(bob, 1), Arrival::unasked);
+  EXPECT_EQ(client.stats().duplicate_blocks, 1U);
+  EXPECT_EQ(client.stats().blocks_received, 2U);
+  EXPECT_EQ(client.stats().unasked_blocks, 1U);
+}
+
+TEST_F(BitswapClientTest, BlocksNobodyAskedForEndInADisconnect) {
+  client.connected(alice, now);
+  EXPECT_FALSE(client.expects(alice));
+  for (std::uint64_t i = 0; i < unasked_blocks_max; ++i) {
+    EXPECT_EQ(receive(alice, i), Arrival::unasked);
+    EXPECT_EQ(client.verdict(alice), Verdict::penalise);
+  }
+  receive(alice, 99);
+  EXPECT_EQ(client.verdict(alice), Verdict::disconnect);
+  EXPECT_EQ(client.verdict(bob), Verdict::ok);
+}
+
+TEST_F(BitswapClientTest, ABlockAskedOfAnotherPeerIsUnasked) {
+  client.connected(alice, now);
+  want(1);
+  take(alice);
+  client.connected(bob, now);
+  EXPECT_EQ(receive(bob, 1), Arrival::unasked);
+  EXPECT_TRUE(client.wanted(cid_number(1)));
+}
+
+TEST_F(BitswapClientTest, IgnoresAnswersToWhatItDidNotAsk) {
+  client.connected(alice, now);
+  say(alice, 1, Presence::have);
+  want(2);
+  say(alice, 2, Presence::have);
+  client.poll(now);
+  auto wants = client.take_wantlist(alice)->wants;
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(wants[0].type, WantType::have);
+}
+
+TEST_F(BitswapClientTest, AsksOldPeersForBlocksOutright) {
+  client.connected(alice, now);
+  client.set_version(alice, BitswapVersion::v1_1_0);
+  want(1);
+  auto wants = take(alice);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(wants[0].type, WantType::block);
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+}
+
+TEST_F(BitswapClientTest, AQuestionBecomesAWantWhenThePeerTurnsOutToBeOld) {
+  client.connected(alice, now);
+  want(1);
+  client.poll(now);
+  client.set_version(alice, BitswapVersion::v1_0_0);
+  auto message = client.take_wantlist(alice);
+  ASSERT_TRUE(message.has_value());
+  auto again = encode_message(*message, BitswapVersion::v1_0_0);
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+}
+
+TEST_F(BitswapClientTest, SaysItsOpenWishesAgainAfterABrokenStream) {
+  client.connected(alice, now);
+  want(1);
+  EXPECT_EQ(take(alice).size(), 1U);
+  EXPECT_TRUE(take(alice).empty());
+  client.resend(alice);
+  EXPECT_EQ(take(alice).size(), 1U);
+}
+
+TEST_F(BitswapClientTest, TakesABlockFromAPeerThatHasLeft) {
+  client.connected(alice, now);
+  want(1);
+  take(alice);
+  client.disconnected(alice);
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+  EXPECT_FALSE(client.wanted(cid_number(1)));
+}
+
+TEST_F(BitswapClientTest, SaysFromWhomItWaits) {
+  want(1);
+  client.poll(now);
+  const std::string cid = cid_number(1).to_string();
+  EXPECT_EQ(describe(client.status(job, now)), "waiting for " + cid + ": no peer is connected");
+  client.connected(alice, now);
+  take(alice);
+  EXPECT_EQ(describe(client.status(job, now)),
+            "waiting for " + cid + ": asked 1 peer, no answer yet");
+  say(alice, 1, Presence::dont_have);
+  client.poll(now);
+  EXPECT_EQ(describe(client.status(job, now)), "waiting for " + cid + ": no connected peer has it");
+  say(alice, 1, Presence::have);
+  take(alice);
+  EXPECT_EQ(describe(client.status(job, now)),
+            "waiting for " + cid + ": coming from " + alice.to_short_string());
+  now = client.next_deadline();
+  client.poll(now);
+  EXPECT_EQ(describe(client.status(job, now)),
+            "waiting for " + cid + ": " + alice.to_short_string() + " stopped sending");
+}
+
+}  // namespace
+}  // namespace kith::exchange

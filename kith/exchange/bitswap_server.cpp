@@ -1,0 +1,254 @@
+#include <algorithm>
+#include <limits>
+
+#include <kith/base/assert.hpp>
+#include <kith/exchange/bitswap_server.hpp>
+
+namespace kith::exchange {
+
+BitswapServer::BitswapServer(std::uint64_t seed)
+    : hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
+
+std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
+  std::vector<Cid> to_look_up;
+  if (message.wants.empty() && !message.full) return to_look_up;
+  Peer& peer = peers_.try_emplace(id, hash_).first->second;
+  if (message.full) clear(id, peer);
+  std::size_t taken = 0;
+  for (const Want& want : message.wants) {
+    // An identity CID holds its bytes; who asks for it isn't hostile, only naive.
+    if (want.cid.is_identity()) continue;
+    if (want.cancel) {
+      erase(id, peer, want.cid);
+      continue;
+    }
+    if (taken < wants_per_peer_max && take_want(id, peer, want)) {
+      ++taken;
+      to_look_up.push_back(want.cid);
+    } else if (taken >= wants_per_peer_max) {
+      ++refused_wants_;
+      if (want.send_dont_have) say(peer, want.cid, Presence::dont_have);
+    }
+  }
+  update_ready(id, peer);
+  drop_if_idle(id);
+  return to_look_up;
+}
+
+/// True if the want has to be looked up.
+bool BitswapServer::take_want(const PeerId& id, Peer& peer, const Want& want) {
+  auto found = peer.wants.find(want.cid);
+  if (found == peer.wants.end()) {
+    if (peer.wants.size() >= wants_per_peer_max && !make_room(id, peer, want.priority)) {
+      ++refused_wants_;
+      if (want.send_dont_have) say(peer, want.cid, Presence::dont_have);
+      return false;
+    }
+    found = peer.wants.try_emplace(want.cid).first;
+    wanted_by_.try_emplace(want.cid).first->second.push_back(id);
+  } else {
+    set_state(peer, want.cid, found->second, State::looking_up);
+  }
+  Entry& entry = found->second;
+  entry.type = want.type;
+  entry.send_dont_have = want.send_dont_have;
+  entry.place = {-static_cast<std::int64_t>(want.priority), next_want_++};
+  return true;
+}
+
+/// Gives up the least urgent want that matters less than one of this priority.
+bool BitswapServer::make_room(const PeerId& id, Peer& peer, std::int32_t priority) {
+  if (!peer.absent.empty()) {
+    const Cid victim = peer.absent.rbegin()->second;
+    erase(id, peer, victim);
+    return true;
+  }
+  if (peer.queue.empty() || peer.queue.rbegin()->first.first <= -std::int64_t{priority}) {
+    return false;
+  }
+  const Cid victim = peer.queue.rbegin()->second;
+  const bool tell = peer.wants.at(victim).send_dont_have;
+  erase(id, peer, victim);
+  if (tell) say(peer, victim, Presence::dont_have);
+  return true;
+}
+
+void BitswapServer::set_state(Peer& peer, const Cid& cid, Entry& entry, State state) {
+  if (entry.state == State::queued) {
+    peer.queue.erase(entry.place);
+    peer.queued_bytes -= entry.size;
+  } else if (entry.state == State::absent) {
+    peer.absent.erase(entry.place);
+  }
+  if (state == State::queued) {
+    peer.queue.emplace(entry.place, cid);
+    peer.queued_bytes += entry.size;
+  } else if (state == State::absent) {
+    peer.absent.emplace(entry.place, cid);
+  }
+  entry.state = state;
+}
+
+void BitswapServer::erase(const PeerId& id, Peer& peer, const Cid& cid) {
+  auto found = peer.wants.find(cid);
+  if (found == peer.wants.end()) return;
+  auto by = wanted_by_.find(cid);
+  std::erase(by->second, id);
+  if (by->second.empty()) wanted_by_.erase(by);
+  set_state(peer, cid, found->second, State::looking_up);
+  peer.wants.erase(found);
+}
+
+void BitswapServer::clear(const PeerId& id, Peer& peer) {
+  while (!peer.wants.empty()) {
+    const Cid cid = peer.wants.begin()->first;
+    erase(id, peer, cid);
+  }
+}
+
+void BitswapServer::say(Peer& peer, const Cid& cid, Presence presence) {
+  if (peer.presences.size() < presences_per_peer_max) peer.presences.push_back({cid, presence});
+}
+
+void BitswapServer::found(const PeerId& id, const Cid& cid, std::optional<std::uint64_t> size) {
+  auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  auto entry = peer->second.wants.find(cid);
+  if (entry == peer->second.wants.end() || entry->second.state != State::looking_up) return;
+  if (size && *size <= ipld::block_bytes_max) {
+    answer(id, peer->second, cid, *size);
+  } else {
+    set_state(peer->second, cid, entry->second, State::absent);
+    if (entry->second.send_dont_have) say(peer->second, cid, Presence::dont_have);
+  }
+  update_ready(id, peer->second);
+  drop_if_idle(id);
+}
+
+void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
+  auto by = wanted_by_.find(cid);
+  if (by == wanted_by_.end() || size > ipld::block_bytes_max) return;
+  const std::vector<PeerId> ids = by->second;
+  for (const PeerId& id : ids) {
+    Peer& peer = peers_.at(id);
+    if (peer.wants.at(cid).state == State::queued) continue;
+    answer(id, peer, cid, size);
+    update_ready(id, peer);
+    drop_if_idle(id);
+  }
+}
+
+void BitswapServer::answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size) {
+  Entry& entry = peer.wants.at(cid);
+  if (entry.type == WantType::have && size > have_replace_bytes_max) {
+    say(peer, cid, Presence::have);
+    erase(id, peer, cid);
+    return;
+  }
+  entry.size = size;
+  set_state(peer, cid, entry, State::queued);
+}
+
+void BitswapServer::disconnected(const PeerId& id) {
+  auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  clear(id, peer->second);
+  peer->second.presences.clear();
+  update_ready(id, peer->second);
+  drop_if_idle(id);
+}
+
+bool BitswapServer::may_take(const Peer& peer) {
+  if (!peer.presences.empty()) return peer.unsent_bytes < unsent_bytes_per_peer_max;
+  if (peer.queue.empty()) return false;
+  const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
+  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= unsent_bytes_per_peer_max;
+}
+
+void BitswapServer::update_ready(const PeerId& id, Peer& peer) {
+  const bool ready = may_take(peer);
+  if (ready == peer.ready) return;
+  if (ready) {
+    peer.served = std::max(peer.served, virtual_time_);
+    ready_.emplace(peer.served, id);
+  } else {
+    ready_.erase({peer.served, id});
+  }
+  peer.ready = ready;
+}
+
+/// A peer of which nothing is left is forgotten.
+void BitswapServer::drop_if_idle(const PeerId& id) {
+  auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  const Peer& peer = found->second;
+  if (peer.wants.empty() && peer.presences.empty() && peer.unsent_bytes == 0) {
+    ASSERT(!peer.ready);
+    peers_.erase(found);
+  }
+}
+
+std::optional<Reply> BitswapServer::next_reply() {
+  if (ready_.empty() || unsent_bytes_ >= unsent_bytes_max) return std::nullopt;
+  const auto [served, id] = *ready_.begin();
+  ready_.erase(ready_.begin());
+  Peer& peer = peers_.at(id);
+  peer.ready = false;
+  virtual_time_ = std::max(virtual_time_, served);
+
+  Reply reply;
+  reply.peer = id;
+  while (!peer.presences.empty() && reply.bytes < reply_target_bytes) {
+    reply.bytes += presence_bytes(peer.presences.front().cid);
+    reply.presences.push_back(std::move(peer.presences.front()));
+    peer.presences.pop_front();
+  }
+  while (!peer.queue.empty()) {
+    const Cid cid = peer.queue.begin()->second;
+    const Entry& entry = peer.wants.at(cid);
+    if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
+    const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;
+    if (unsent > 0 && unsent + entry.size > unsent_bytes_per_peer_max) break;
+    reply.bytes += entry.size;
+    reply.blocks.push_back({cid, entry.send_dont_have});
+    erase(id, peer, cid);
+  }
+  reply.pending_bytes = static_cast<std::int32_t>(
+      std::min<std::uint64_t>(peer.queued_bytes, std::numeric_limits<std::int32_t>::max()));
+  // An empty block costs something, too, and a reply without cost would never be waited for.
+  reply.bytes = std::max<std::uint64_t>(reply.bytes, 1);
+  peer.unsent_bytes += reply.bytes;
+  unsent_bytes_ += reply.bytes;
+  peer.served += reply.bytes;
+  update_ready(id, peer);
+  return reply;
+}
+
+void BitswapServer::sent(const PeerId& id, std::uint64_t bytes) {
+  auto peer = peers_.find(id);
+  ASSERT(peer != peers_.end() && peer->second.unsent_bytes >= bytes);
+  peer->second.unsent_bytes -= bytes;
+  unsent_bytes_ -= bytes;
+  update_ready(id, peer->second);
+  drop_if_idle(id);
+}
+
+std::vector<Cid> BitswapServer::wants_of(const PeerId& id) const {
+  std::vector<Cid> cids;
+  if (auto peer = peers_.find(id); peer != peers_.end()) {
+    for (const auto& [cid, _] : peer->second.wants)
+      cids.push_back(cid);
+  }
+  std::ranges::sort(cids);
+  return cids;
+}
+
+std::vector<PeerId> BitswapServer::peers() const {
+  std::vector<PeerId> ids;
+  for (const auto& [id, _] : peers_)
+    ids.push_back(id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+}  // namespace kith::exchange

@@ -1,0 +1,120 @@
+// BitswapServer: the serving half of Bitswap (ipfs/specs src/bitswap-protocol.md 1.2.0, interaction
+// pattern), without stream, clock or store.
+//
+//   receive(peer, message)     -> CIDs to look up        found(peer, cid, size or nothing)
+//   next_reply()               -> what to read and send  sent(peer, bytes)
+//   obtained(cid, size)        a new block is in the store: whoever still wants it gets it
+//
+//   a want:   looking up -> queued -> (taken by a reply, forgotten)
+//                 |            ^
+//                 v            | obtained
+//               absent --------+     (DONT_HAVE said, if asked for)
+//
+// A want-have for a block of at most have_replace_bytes_max is answered with the block, as boxo
+// does; for a larger one with HAVE. Cancels remove a want in any state.
+//
+// Fairness: replies go to the peer that was given the fewest bytes so far among those that wait; a
+// peer that comes back from idleness starts level with them. What was taken and isn't sent is
+// bounded for each peer and in all, so a peer that doesn't read holds up nobody else. Within a peer
+// the higher priority goes first, then the earlier want.
+//
+// Overflow: a peer's wants_per_peer_max wants give way to more urgent ones: absent blocks first,
+// then queued ones of lower priority; what finds no place is answered DONT_HAVE if that was asked
+// for. Pure; one thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include <kith/exchange/bitswap_message.hpp>
+#include <kith/multiformats/peer_id.hpp>
+#include <kith/multiformats/seeded_hash.hpp>
+
+namespace kith::exchange {
+
+using multiformats::PeerId;
+
+/// What to send to one peer. Whoever takes it calls sent() when that is done or has failed.
+struct Reply {
+  struct Wanted {
+    Cid cid;
+    bool send_dont_have = false;  ///< if the block has gone meanwhile
+  };
+  PeerId peer;
+  std::vector<Wanted> blocks;
+  std::vector<BlockPresence> presences;
+  std::uint64_t bytes = 0;  ///< of blocks and presences, as they count against limits
+  std::int32_t pending_bytes = 0;
+};
+
+class BitswapServer {
+ public:
+  explicit BitswapServer(std::uint64_t seed);
+
+  /// Takes a message's wants and cancels; returns what has to be looked up in the store.
+  std::vector<Cid> receive(const PeerId& peer, const BitswapMessage& message);
+  /// The answer to a look-up: the block's size if the store has it and the peer may have it.
+  void found(const PeerId& peer, const Cid& cid, std::optional<std::uint64_t> size);
+  /// A block has come into the store.
+  void obtained(const Cid& cid, std::uint64_t size);
+  bool anybody_wants(const Cid& cid) const { return wanted_by_.contains(cid); }
+  void disconnected(const PeerId& peer);
+
+  std::optional<Reply> next_reply();
+  void sent(const PeerId& peer, std::uint64_t bytes);
+
+  std::vector<Cid> wants_of(const PeerId& peer) const;
+  std::vector<PeerId> peers() const;
+  std::uint64_t unsent_bytes() const noexcept { return unsent_bytes_; }
+  std::uint64_t refused_wants() const noexcept { return refused_wants_; }
+
+ private:
+  enum class State : std::uint8_t { looking_up, absent, queued };
+  /// Urgent first: by falling priority, then by coming.
+  using Place = std::pair<std::int64_t, std::uint64_t>;
+  struct Entry {
+    WantType type = WantType::block;
+    bool send_dont_have = false;
+    State state = State::looking_up;
+    Place place;
+    std::uint64_t size = 0;
+  };
+  struct Peer {
+    explicit Peer(multiformats::SeededHash hash) : wants(0, hash) {}
+    std::unordered_map<Cid, Entry, multiformats::SeededHash> wants;
+    std::map<Place, Cid> queue;
+    std::map<Place, Cid> absent;
+    std::deque<BlockPresence> presences;
+    std::uint64_t queued_bytes = 0;
+    std::uint64_t unsent_bytes = 0;
+    std::uint64_t served = 0;  ///< bytes, as virtual time
+    bool ready = false;        ///< in ready_ with `served`
+  };
+  using Peers = std::unordered_map<PeerId, Peer, multiformats::SeededHash>;
+
+  bool take_want(const PeerId& id, Peer& peer, const Want& want);
+  bool make_room(const PeerId& id, Peer& peer, std::int32_t priority);
+  void set_state(Peer& peer, const Cid& cid, Entry& entry, State state);
+  void erase(const PeerId& id, Peer& peer, const Cid& cid);
+  void clear(const PeerId& id, Peer& peer);
+  void say(Peer& peer, const Cid& cid, Presence presence);
+  void answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size);
+  void update_ready(const PeerId& id, Peer& peer);
+  void drop_if_idle(const PeerId& id);
+  static bool may_take(const Peer& peer);
+
+  multiformats::SeededHash hash_;
+  Peers peers_;
+  std::unordered_map<Cid, std::vector<PeerId>, multiformats::SeededHash> wanted_by_;
+  std::set<std::pair<std::uint64_t, PeerId>> ready_;
+  std::uint64_t virtual_time_ = 0;
+  std::uint64_t next_want_ = 0;
+  std::uint64_t unsent_bytes_ = 0;
+  std::uint64_t refused_wants_ = 0;
+};
+
+}  // namespace kith::exchange

@@ -1,0 +1,621 @@
+#include <gtest/gtest.h>
+
+#include <kith/exchange/test_network.hpp>
+#include <kith/sim/testing.hpp>
+
+namespace kith::exchange {
+namespace {
+
+using namespace testing;
+
+TEST(Bitswap, FetchesABlockFromAPeer) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    Peer far(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, 100'000);
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    EXPECT_TRUE(near.blocks.holds(blocks));
+    EXPECT_EQ(near.bitswap->stats().client.blocks_received, 1U);
+    EXPECT_EQ(near.bitswap->stats().client.data_received, 100'000U);
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 1U);
+    EXPECT_EQ(far.bitswap->stats().data_sent, 100'000U);
+    EXPECT_TRUE(near.bitswap->stats().wantlist.empty());
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+constexpr std::size_t block_bytes = 256 * 1024;
+
+/// 250 Mbit/s and 60 ms there and back.
+constexpr sim::LinkOptions fat_long_link{.latency = 30ms,
+                                         .jitter = Duration(0),
+                                         .bytes_per_second = 31'250'000,
+                                         .window_bytes = 16 * 1024 * 1024};
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+TEST(Bitswap, FillsAFatLongLinkFromOnePeer) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer far(net);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 64));
+    const double rate = 64.0 * 1024 * 1024 / seconds(world.now() - begun);
+    EXPECT_GE(rate, 0.8 * 31'250'000) << "took " << seconds(world.now() - begun) << " s";
+    EXPECT_EQ(near.bitswap->stats().client.duplicate_blocks, 0U);
+    EXPECT_EQ(near.bitswap->stats().client.blocks_received, 256U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, FetchesFromFourPeersAtOnce) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer a(net), b(net), c(net), d(net);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    for (Peer* peer : {&a, &b, &c, &d}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 128));
+    const double rate = 64.0 * 1024 * 1024 / seconds(world.now() - begun);
+    EXPECT_GE(rate, 2 * 31'250'000) << "took " << seconds(world.now() - begun) << " s";
+    EXPECT_LE(near.bitswap->stats().client.duplicate_blocks, 4U);
+    for (const PeerStatus& peer : session->status().peers)
+      EXPECT_GE(peer.source.units, 32U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, a, b, c, d));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, DoesNotWaitForASlowPeer) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer fast(net), slow(net);
+    sim::LinkOptions slow_link = fat_long_link;
+    slow_link.bytes_per_second = 100'000;
+    world.net().set_link(near.host.node().id(), slow.host.node().id(), slow_link);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    for (Peer* peer : {&fast, &slow}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 64));
+    EXPECT_LE(seconds(world.now() - begun), 4.5);
+    EXPECT_LE(near.bitswap->stats().client.duplicate_blocks, 8U);
+    EXPECT_LE(near.bitswap->client().scheduler().stats().second_fetches, 8U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, fast, slow));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, GoesOnWithoutAPeerThatStalls) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer good(net), stalling(net);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    for (Peer* peer : {&good, &stalling}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    std::vector<ipld::Block> head(blocks.begin(), blocks.begin() + 64);
+    KITH_CO_CHECK(co_await read_all(*session, head, 32));
+    world.net().stall(near.host.node().id(), stalling.host.node().id());
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 64));
+    EXPECT_LE(seconds(world.now() - begun), 6);
+    EXPECT_TRUE(near.blocks.holds(blocks));
+    EXPECT_GE(near.bitswap->client().scheduler().stats().stalls, 1U);
+    world.net().heal();
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, good, stalling));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, DropsWhatALiarSends) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer good(net), liar(net);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    std::vector<ipld::Block> wrong = random_blocks(256, block_bytes, 99);
+    for (Peer* peer : {&good, &liar}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    // It begins honestly.
+    for (std::size_t i = 10; i < blocks.size(); ++i)
+      liar.blocks.lies.emplace(blocks[i].cid, wrong[i].data);
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 64));
+    EXPECT_TRUE(near.blocks.holds(blocks));
+    EXPECT_EQ(near.blocks.size(), 256U);
+    EXPECT_GE(near.bitswap->stats().client.unasked_blocks, 1U);
+    EXPECT_LE(near.bitswap->stats().client.unasked_blocks, unasked_blocks_max + 1);
+    EXPECT_LE(seconds(world.now() - begun), 4);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, good, liar));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, WaitsOutALiarUntilAnHonestPeerComes) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    Peer good(net), liar(net);
+    std::vector<ipld::Block> blocks = random_blocks(20, 50'000);
+    std::vector<ipld::Block> wrong = random_blocks(20, 50'000, 99);
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      liar.blocks.lies.emplace(blocks[i].cid, wrong[i].data);
+    good.blocks.add(blocks);
+    liar.blocks.add(blocks);
+    net.connect(near.host, liar.host);
+    auto session = near.bitswap->new_session();
+    session->prefetch(cids_of(blocks));
+    const Instant deadline = world.now() + 3min;
+    Result<ipld::Block> none = co_await session->get(blocks[0].cid, deadline);
+    EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+    // Tried again and again, it lied once too often.
+    EXPECT_EQ(near.host.disconnects, 1U);
+    EXPECT_EQ(near.blocks.size(), 0U);
+    net.connect(near.host, good.host);
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 20));
+    EXPECT_TRUE(near.blocks.holds(blocks));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, good, liar));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, GoesOnWithThoseWhoStayWhenAPeerLeaves) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.net().set_links(fat_long_link);
+    TestNet net(world);
+    Peer near(net);
+    Peer stays(net), leaves(net);
+    std::vector<ipld::Block> blocks = random_blocks(256, block_bytes);
+    for (Peer* peer : {&stays, &leaves}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    std::vector<ipld::Block> head(blocks.begin(), blocks.begin() + 64);
+    KITH_CO_CHECK(co_await read_all(*session, head, 32));
+    net.disconnect(near.id(), leaves.id());
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 64));
+    EXPECT_LE(seconds(world.now() - begun), 4);
+    EXPECT_LE(near.bitswap->stats().client.duplicate_blocks, 2U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, stays, leaves));
+    co_return Result<void>{};
+  });
+}
+
+/// A host that speaks by hand.
+Task<std::unique_ptr<net::Stream>> open_to(TestHost& from, Peer& to, std::string protocol) {
+  std::vector<net::ProtocolId> protocols;
+  protocols.push_back(std::move(protocol));
+  co_return co_await from.open_stream(to.id(), std::move(protocols), never);
+}
+
+Task<void> say(net::Stream& stream, BitswapMessage message) {
+  const std::vector<Buffer> pieces = encode_message(message, BitswapVersion::v1_2_0);
+  const std::vector<ByteView> views(pieces.begin(), pieces.end());
+  co_return co_await stream.write_all(views, never);
+}
+
+TEST(Bitswap, DisconnectsAPeerThatPushesBlocksNobodyAskedFor) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    TestHost pusher(net);
+    net.connect(near.host, pusher);
+    KITH_CO_TRY(auto stream, co_await open_to(pusher, near, "/ipfs/bitswap/1.2.0"));
+    const std::vector<ipld::Block> blocks = random_blocks(50, 1000);
+    Result<void> said;
+    for (std::size_t i = 0; said && i < blocks.size(); ++i) {
+      BitswapMessage message;
+      message.blocks.push_back({multiformats::CidPrefix::of(blocks[i].cid), blocks[i].data});
+      said = co_await say(*stream, std::move(message));
+      KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    }
+    EXPECT_FALSE(said.has_value());
+    EXPECT_EQ(near.host.disconnects, 1U);
+    EXPECT_EQ(near.bitswap->stats().client.unasked_blocks, unasked_blocks_max + 1);
+    EXPECT_EQ(near.blocks.size(), 0U);
+    KITH_CO_CHECK(co_await close_all(near));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, ResetsAStreamThatSpeaksNonsense) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    TestHost fool(net);
+    net.connect(near.host, fool);
+    for (const char* nonsense : {"ffffffff7f00", "0308ffff", "030a01ff"}) {
+      KITH_CO_TRY(auto stream, co_await open_to(fool, near, "/ipfs/bitswap/1.2.0"));
+      const Bytes bytes = *from_hex(nonsense);
+      KITH_CO_CHECK(co_await stream->write(bytes));
+      std::uint8_t byte[1];
+      Result<std::size_t> read = co_await stream->read_some(byte, world.now() + 10s);
+      EXPECT_TRUE(!read && !read.error().is(Errc::timed_out)) << nonsense;
+    }
+    KITH_CO_CHECK(co_await close_all(near));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, SurvivesAFloodOfWantsAndServesOthersMeanwhile) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer server(net), modest(net);
+    TestHost flooder(net);
+    std::vector<ipld::Block> blocks = random_blocks(20, 100'000);
+    server.blocks.add(blocks);
+    net.connect(server.host, flooder);
+    net.connect(server.host, modest.host);
+    KITH_CO_TRY(auto stream, co_await open_to(flooder, server, "/ipfs/bitswap/1.2.0"));
+    std::uint64_t number = 0;
+    for (int round = 0; round < 5; ++round) {
+      BitswapMessage flood;
+      for (int i = 0; i < 20'000; ++i) {
+        std::uint8_t bytes[8];
+        store_be(bytes, number++);
+        flood.wants.push_back({cid_of(bytes), 1'000'000, WantType::block, false, true});
+      }
+      KITH_CO_CHECK(co_await say(*stream, std::move(flood)));
+    }
+    auto session = modest.bitswap->new_session();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 10));
+    EXPECT_LE(server.bitswap->wants_of(flooder.peer()).size(), wants_per_peer_max);
+    EXPECT_GE(server.bitswap->server().refused_wants(), 80'000U);
+    session.reset();
+    net.disconnect(server.id(), flooder.peer());
+    EXPECT_TRUE(server.bitswap->wants_of(flooder.peer()).empty());
+    stream.reset();
+    KITH_CO_CHECK(co_await close_all(server, modest));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, SendsABlockThatComesLaterToWhoStillWantsIt) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), middle(net), origin(net);
+    std::vector<ipld::Block> blocks = random_blocks(2, 100'000);
+    net.connect(near.host, middle.host);
+    auto session = near.bitswap->new_session();
+    const Instant deadline = world.now() + 1s;
+    Result<ipld::Block> none = co_await session->get(blocks[0].cid, deadline);
+    EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+
+    // `middle` gets the blocks for itself while `near` waits: one from a peer, one by an import.
+    session->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(middle.bitswap->wants_of(near.id()).size(), 2U);
+    origin.blocks.add({blocks[0]});
+    net.connect(middle.host, origin.host);
+    auto other = middle.bitswap->new_session();
+    KITH_CO_CHECK(co_await other->get(blocks[0].cid));
+    KITH_CO_TRY(ipld::Block first, co_await session->get(blocks[0].cid));
+    EXPECT_TRUE(equal(first.data, blocks[0].data));
+
+    middle.blocks.add({blocks[1]});
+    const std::vector<ipld::Block> imported = {blocks[1]};
+    middle.bitswap->notify_new_blocks(imported);
+    KITH_CO_TRY(ipld::Block second, co_await session->get(blocks[1].cid, world.now() + 5s));
+    EXPECT_TRUE(equal(second.data, blocks[1].data));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_TRUE(middle.bitswap->wants_of(near.id()).empty());
+    session.reset();
+    other.reset();
+    KITH_CO_CHECK(co_await close_all(near, middle, origin));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, AnImportAnswersWhoWaitsForTheBlockHere) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    auto session = near.bitswap->new_session();
+    near.host.node().spawn([](Peer& peer, std::vector<ipld::Block> new_blocks) -> Task<void> {
+      KITH_CO_CHECK(co_await port::sleep_for(peer.host.node().env().clock, 3s));
+      peer.blocks.add(new_blocks);
+      peer.bitswap->notify_new_blocks(new_blocks);
+      co_return Result<void>{};
+    }(near, blocks));
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_TRUE(far.bitswap->wants_of(near.id()).empty());
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, CancelsItsWantsWhenASessionEnds) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(10, 1000);
+    auto session = near.bitswap->new_session();
+    session->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->wants_of(near.id()).size(), 10U);
+    EXPECT_EQ(near.bitswap->stats().wantlist.size(), 10U);
+    session.reset();
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->wants_of(near.id()).size(), 0U);
+    EXPECT_TRUE(near.bitswap->stats().wantlist.empty());
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, FetchesABlockOnceForTwoSessions) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(30, 100'000);
+    far.blocks.add(blocks);
+    auto one = near.bitswap->new_session();
+    auto two = near.bitswap->new_session();
+    two->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await read_all(*one, blocks, 30));
+    KITH_CO_CHECK(co_await read_all(*two, blocks, 30));
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 30U);
+    one.reset();
+    two.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, GoesOnAfterARestartWithoutFetchingAgain) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(100, 50'000);
+    far.blocks.add(blocks);
+    std::vector<ipld::Block> head(blocks.begin(), blocks.begin() + 40);
+    auto session = near.bitswap->new_session();
+    KITH_CO_CHECK(co_await read_all(*session, head, 10));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near));
+    net.disconnect(near.id(), far.id());
+    near.bitswap = std::make_unique<Bitswap>(near.host.node().env(), near.host, near.blocks);
+    near.bitswap->start();
+    const std::uint64_t before = far.bitswap->stats().blocks_sent;
+    net.connect(near.host, far.host);
+    session = near.bitswap->new_session();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 10));
+    EXPECT_EQ(far.bitswap->stats().blocks_sent - before, 100 - near.blocks.size() + 60);
+    EXPECT_EQ(near.bitswap->stats().client.blocks_received, 60U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, SpeaksEveryOldVersion) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    for (std::string_view protocol : bitswap_protocols) {
+      Peer near(net);
+      std::set<net::ProtocolId> only;
+      only.emplace(protocol);
+      Peer old_peer(net, {}, only);
+      // 1.0.0 knows CIDs of version 0 alone.
+      std::vector<ipld::Block> blocks;
+      for (const ipld::Block& block : random_blocks(20, 30'000))
+        blocks.push_back({*cid_of(block.data, Codec::dag_pb).to_v0(), block.data});
+      old_peer.blocks.add({blocks.begin(), blocks.end() - 1});
+      net.connect(near.host, old_peer.host);
+      auto session = near.bitswap->new_session();
+      const std::vector<ipld::Block> there(blocks.begin(), blocks.end() - 1);
+      KITH_CO_CHECK(co_await read_all(*session, there, 8));
+      EXPECT_TRUE(near.blocks.holds(there));
+      // Silence is all that such a peer says about what it lacks.
+      const Instant deadline = world.now() + 10s;
+      Result<ipld::Block> none = co_await session->get(blocks.back().cid, deadline);
+      EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+      session.reset();
+      // The old one can fetch, too.
+      auto other = old_peer.bitswap->new_session();
+      near.blocks.add(blocks);
+      KITH_CO_TRY(ipld::Block back, co_await other->get(blocks.back().cid));
+      EXPECT_TRUE(equal(back.data, blocks.back().data));
+      other.reset();
+      KITH_CO_CHECK(co_await close_all(near, old_peer));
+      net.disconnect(near.id(), old_peer.id());
+    }
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, TellsWhoWaitsThatTheStoreFailed) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    far.blocks.add(blocks);
+    near.blocks.fault = Error::from_errno(28, "write");
+    auto session = near.bitswap->new_session();
+    Result<ipld::Block> block = co_await session->get(blocks[0].cid);
+    EXPECT_TRUE(!block && block.error().is_errno(28));
+    // With room again, so is the block.
+    near.blocks.fault.reset();
+    KITH_CO_CHECK(co_await session->get(blocks[0].cid));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, LeavesPeersAloneThatDontSpeakIt) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    std::set<net::ProtocolId> only;
+    only.emplace("/none");
+    Peer mute(net, {}, only);
+    net.connect(near.host, mute.host);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    auto session = near.bitswap->new_session();
+    const Instant deadline = world.now() + 5s;
+    Result<ipld::Block> none = co_await session->get(blocks[0].cid, deadline);
+    EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+    session->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(session->status().waiting, Waiting::no_sources);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, mute));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, AsksTheOperatorWhoMayHaveWhat) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    std::vector<ipld::Block> blocks = random_blocks(2, 1000);
+    BitswapOptions options;
+    const Cid denied = blocks[0].cid;
+    options.may_have = [denied](const PeerId&, const Cid& cid) { return cid != denied; };
+    Peer far(net, std::move(options));
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    KITH_CO_CHECK(co_await session->get(blocks[1].cid));
+    const Instant deadline = world.now() + 5s;
+    Result<ipld::Block> none = co_await session->get(denied, deadline);
+    EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, AnswersIdentityCidsItselfAndRefusesDigestsThatProveLittle) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    auto session = near.bitswap->new_session();
+    const Bytes data = to_bytes("inline");
+    const Cid inline_cid = Cid::v1(Codec::raw, *Multihash::wrap(Codec::identity, data));
+    KITH_CO_TRY(ipld::Block block, co_await session->get(inline_cid));
+    EXPECT_EQ(as_text(block.data), "inline");
+    const Cid weak = Cid::v1(Codec::raw, *Multihash::wrap(Codec::sha2_256, Bytes(4, 1)));
+    Result<ipld::Block> refused = co_await session->get(weak);
+    EXPECT_TRUE(!refused && refused.error().is(Errc::refused));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near));
+    co_return Result<void>{};
+  });
+}
+
+/// Links of any kind, peers that come, go, stall and lie; one has everything and stays.
+TEST(Bitswap, GetsEverythingInAnyWorldWithOneGoodPeer) {
+  sim::run_seeds(1, 25, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Prng& prng = world.prng();
+    Peer near(net), good(net), flaky(net), liar(net), poor(net);
+    std::vector<ipld::Block> blocks =
+        random_blocks(prng.between(1, 120), prng.between(1, 40'000), world.seed());
+    std::vector<ipld::Block> wrong = random_blocks(blocks.size(), 20'000, world.seed() + 1000);
+    for (Peer* peer : {&good, &flaky, &liar})
+      peer->blocks.add(blocks);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (prng.chance(0.5)) poor.blocks.add({blocks[i]});
+      if (prng.chance(0.7)) liar.blocks.lies.emplace(blocks[i].cid, wrong[i].data);
+    }
+    for (Peer* peer : {&good, &flaky, &liar, &poor})
+      net.connect(near.host, peer->host);
+    near.host.node().spawn([](TestNet& a_net, Peer& here, Peer& there) -> Task<void> {
+      sim::World& its_world = a_net.world();
+      for (int i = 0; i < 20; ++i) {
+        const Duration pause = std::chrono::milliseconds(its_world.prng().between(1, 500));
+        KITH_CO_CHECK(co_await port::sleep_for(its_world.clock(), pause));
+        if (its_world.prng().chance(0.5)) {
+          a_net.disconnect(here.id(), there.id());
+        } else {
+          a_net.connect(here.host, there.host);
+        }
+      }
+      co_return Result<void>{};
+    }(net, near, flaky));
+    auto session = near.bitswap->new_session();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, prng.between(1, 64)));
+    EXPECT_TRUE(near.blocks.holds(blocks));
+    session.reset();
+    // The churn ends before its nodes do.
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 15s));
+    KITH_CO_CHECK(co_await close_all(near, good, flaky, liar, poor));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, RepeatsARunFromItsSeed) {
+  sim::expect_repeatable(3, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), a(net), b(net);
+    std::vector<ipld::Block> blocks = random_blocks(60, 20'000);
+    for (Peer* peer : {&a, &b}) {
+      peer->blocks.add(blocks);
+      net.connect(near.host, peer->host);
+    }
+    auto session = near.bitswap->new_session();
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 16));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, a, b));
+    co_return Result<void>{};
+  });
+}
+
+}  // namespace
+}  // namespace kith::exchange

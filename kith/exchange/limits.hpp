@@ -1,0 +1,80 @@
+// The limits of Bitswap, and why they are what they are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <kith/base/time.hpp>
+#include <kith/ipld/block.hpp>
+
+namespace kith::exchange {
+
+/// A message without its length prefix (ipfs/specs src/bitswap-protocol.md, 1.0.0 protocol format).
+inline constexpr std::size_t message_bytes_max = 4 * 1024 * 1024;
+
+/// What a decoded message may hold. On the wire an entry can take 8 bytes and in memory about 64,
+/// so a message without these limits could grow eightfold.
+inline constexpr std::size_t message_wants_max = 65'536;
+inline constexpr std::size_t message_presences_max = 65'536;
+inline constexpr std::size_t message_blocks_max = 16'384;
+
+/// Memory for a message starts with this and doubles as it fills, so that a length alone costs us
+/// nothing.
+inline constexpr std::size_t message_first_bytes = 256 * 1024;
+
+// Server.
+
+/// Wants that are remembered for one peer (boxo: MaxQueuedWantlistEntiresPerPeer).
+inline constexpr std::size_t wants_per_peer_max = 1024;
+/// HAVE and DONT_HAVE answers that wait for one peer; later ones are dropped.
+inline constexpr std::size_t presences_per_peer_max = 4096;
+/// A want-have for a block of at most this size is answered with the block (boxo:
+/// DefaultWantHaveReplaceSize).
+inline constexpr std::size_t have_replace_bytes_max = 1024;
+/// Small blocks are packed into a reply up to this size; a larger block goes alone.
+inline constexpr std::size_t reply_target_bytes = 64 * 1024;
+/// Blocks taken from the store and not yet taken by a peer's stream: for one peer (one block is
+/// always allowed) and for all.
+inline constexpr std::uint64_t unsent_bytes_per_peer_max = 2 * 1024 * 1024;
+inline constexpr std::uint64_t unsent_bytes_max = 64 * 1024 * 1024;
+
+// Client.
+
+/// Entries of one wantlist message of ours. Far below what others accept (boxo looks at 1024).
+inline constexpr std::size_t wants_per_message_max = 512;
+/// Cancelled wants that are remembered for one peer: a block that crosses our cancel is a
+/// duplicate, not a fault.
+inline constexpr std::size_t cancelled_remembered_max = 4096;
+/// Blocks that we never asked this peer for: more than this many, or more bytes, and we disconnect.
+/// A few are forgiven, since a peer may have kept a want of ours over a lost cancel.
+inline constexpr std::size_t unasked_blocks_max = 8;
+inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
+
+// Session.
+
+/// Inbound streams of one peer: Kubo opens one for each message.
+inline constexpr std::size_t streams_per_peer_max = 128;
+/// Bytes of messages that are being hashed and stored, of all peers.
+inline constexpr std::uint64_t processing_bytes_max = 64 * 1024 * 1024;
+/// Blocks fetched ahead that are kept in memory until they are asked for; others are read from the
+/// store.
+inline constexpr std::uint64_t ahead_bytes_max = 32 * 1024 * 1024;
+/// A shorter digest proves too little for bytes from strangers (as in boxo's verifcid).
+inline constexpr std::size_t digest_bytes_min = 20;
+inline constexpr Duration stream_open_timeout = 10s;
+/// A message must be taken by the peer's stream within this time.
+inline constexpr Duration send_timeout = 60s;
+/// A stream of ours that has carried nothing for so long is closed.
+inline constexpr Duration stream_idle_timeout = 60s;
+/// A message that has begun may pause for so long.
+inline constexpr Duration message_timeout = 30s;
+/// After a failure to open a stream to a connected peer.
+inline constexpr Duration reopen_delay = 2s;
+inline constexpr int open_failures_max = 3;
+
+static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
+              "a block must fit a message, with others before it");
+static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
+static_assert(processing_bytes_max >= message_bytes_max);
+
+}  // namespace kith::exchange

@@ -1,0 +1,10 @@
+// Verdict: what a peer's behaviour deserves. A value: only the session acts on it.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::exchange {
+
+enum class Verdict : std::uint8_t { ok, ignore, penalise, disconnect };
+
+}  // namespace kith::exchange

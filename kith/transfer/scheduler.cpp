@@ -1,0 +1,556 @@
+#include <algorithm>
+#include <utility>
+
+#include <kith/base/assert.hpp>
+#include <kith/transfer/scheduler.hpp>
+
+namespace kith::transfer {
+namespace {
+
+/// How fast a job's idea of its units' size follows what comes. It rises faster than it falls: a
+/// few small nodes before large leaves must not open the window for all of them.
+constexpr double size_rise = 1.0 / 2;
+constexpr double size_fall = 1.0 / 8;
+
+std::int64_t second_of(Instant now) noexcept {
+  return std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Scheduler::Link* Scheduler::Unit::find(SourceId source) noexcept {
+  auto found = std::ranges::find(links, source, &Link::source);
+  return found == links.end() ? nullptr : &*found;
+}
+
+const Scheduler::Link* Scheduler::Unit::find(SourceId source) const noexcept {
+  auto found = std::ranges::find(links, source, &Link::source);
+  return found == links.end() ? nullptr : &*found;
+}
+
+void Scheduler::Meter::add(std::uint64_t size, Instant now) noexcept {
+  const std::int64_t present = second_of(now);
+  for (std::int64_t i = std::max(second + 1, present - static_cast<std::int64_t>(slots) + 1);
+       i <= present; ++i)
+    bytes[static_cast<std::size_t>(i) % slots] = 0;
+  second = std::max(second, present);
+  bytes[static_cast<std::size_t>(present) % slots] += size;
+}
+
+double Scheduler::Meter::rate(Instant now, Instant since) const noexcept {
+  const std::int64_t present = second_of(now);
+  const std::int64_t first = present - static_cast<std::int64_t>(slots) + 1;
+  std::uint64_t sum = 0;
+  for (std::int64_t i = first; i <= std::min(second, present); ++i)
+    sum += i > second - static_cast<std::int64_t>(slots)
+               ? bytes[static_cast<std::size_t>(i) % slots]
+               : 0;
+  const Instant from = std::max(since, Instant(std::chrono::seconds(first)));
+  const double span = std::chrono::duration<double>(now - from).count();
+  return span > 0 ? static_cast<double>(sum) / std::max(span, 0.1) : 0;
+}
+
+// Jobs and units.
+
+JobId Scheduler::add_job(Instant now) {
+  const JobId id{next_job_++};
+  Job job;
+  job.begun = now;
+  job.sample_at = now + sample_interval;
+  job.search_again_at = now + search_again_after;
+  // A newcomer is not owed what others were given before it came.
+  std::optional<std::uint64_t> least;
+  for (const auto& [_, other] : jobs_) {
+    if (!other.open.empty()) least = std::min(least.value_or(other.charge), other.charge);
+  }
+  job.charge = least.value_or(0);
+  jobs_.emplace(id, std::move(job));
+  return id;
+}
+
+void Scheduler::remove_job(JobId id) {
+  auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  std::vector<UnitId> units;
+  for (const auto& [_, unit] : found->second.open)
+    units.push_back(unit);
+  for (UnitId unit : units)
+    drop_claim(id, unit);
+  for (const auto& [source, _] : found->second.members)
+    --sources_.at(source).member_of;
+  jobs_.erase(found);
+}
+
+void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
+  Job& job = jobs_.at(job_id);
+  auto known = job.ranks.find(id);
+  if (known != job.ranks.end() && (!first || known->second < 0)) return;
+  const std::int64_t rank = first ? job.next_first_rank++ : job.next_rank++;
+  Unit& unit = units_[id];
+  if (known != job.ranks.end()) {
+    job.open.erase(known->second);
+    job.pending.erase(known->second);
+    std::ranges::find(unit.claims, job_id, &Claim::job)->rank = rank;
+    known->second = rank;
+  } else {
+    if (job.open.empty()) {
+      job.sample_at = now + sample_interval;
+      job.search_again_at = now + search_again_after;
+    }
+    job.ranks.emplace(id, rank);
+    unit.claims.push_back({job_id, rank});
+    ++job.units_wanted;
+    for (const Link& link : unit.links) {
+      if (link.state == State::has || link.state == State::fetching) join(job, link.source);
+    }
+  }
+  job.open.emplace(rank, id);
+  if (unit.live == 0) job.pending.emplace(rank, id);
+}
+
+void Scheduler::forget(JobId job, UnitId unit) {
+  if (jobs_.at(job).ranks.contains(unit)) drop_claim(job, unit);
+}
+
+void Scheduler::drop_claim(JobId job_id, UnitId id) {
+  Job& job = jobs_.at(job_id);
+  auto rank = job.ranks.find(id);
+  job.open.erase(rank->second);
+  job.pending.erase(rank->second);
+  job.ranks.erase(rank);
+  Unit& unit = units_.at(id);
+  std::erase_if(unit.claims, [&](const Claim& claim) { return claim.job == job_id; });
+  if (unit.claims.empty()) end_unit(id, std::nullopt);
+}
+
+/// The unit is over: takes back what others were asked, and leaves every table.
+void Scheduler::end_unit(UnitId id, std::optional<SourceId> except) {
+  Unit& unit = units_.at(id);
+  for (const Claim& claim : unit.claims) {
+    Job& job = jobs_.at(claim.job);
+    job.ranks.erase(id);
+    job.open.erase(claim.rank);
+    job.pending.erase(claim.rank);
+  }
+  unit.claims.clear();
+  close_links(unit, id, except);
+  units_.erase(id);
+}
+
+void Scheduler::close_links(Unit& unit, UnitId id, std::optional<SourceId> except) {
+  while (!unit.links.empty()) {
+    const Link link = unit.links.back();
+    if (link.open && link.source != except) act(Action::Kind::drop, link.source, id);
+    unlink(unit, id, link.source);
+  }
+}
+
+// Sources.
+
+SourceId Scheduler::add_source(bool answers, Instant now) {
+  const SourceId id{next_source_++};
+  Source source;
+  source.answers = answers;
+  source.active_at = now;
+  sources_.emplace(id, std::move(source));
+  newcomers_.push_back(id);
+  return id;
+}
+
+void Scheduler::remove_source(SourceId id) {
+  auto found = sources_.find(id);
+  if (found == sources_.end()) return;
+  const std::vector<UnitId> linked(found->second.links.begin(), found->second.links.end());
+  for (UnitId unit : linked)
+    unlink(units_.at(unit), unit, id);
+  ASSERT(found->second.flights.empty() && found->second.in_flight_bytes == 0);
+  for (auto& [_, job] : jobs_)
+    job.members.erase(id);
+  std::erase(newcomers_, id);
+  std::erase_if(actions_, [&](const Action& action) { return action.source == id; });
+  sources_.erase(found);
+}
+
+void Scheduler::set_answers(SourceId source, bool answers) {
+  sources_.at(source).answers = answers;
+}
+
+Scheduler::Member& Scheduler::join(Job& job, SourceId source) {
+  auto [member, added] = job.members.try_emplace(source);
+  if (added) ++sources_.at(source).member_of;
+  return member->second;
+}
+
+Scheduler::Link& Scheduler::link(Unit& unit, UnitId id, SourceId source) {
+  if (Link* known = unit.find(source)) return *known;
+  sources_.at(source).links.insert(id);
+  return unit.links.emplace_back(source, State::lacks, false);
+}
+
+void Scheduler::set_state(Unit& unit, Link& link, State state) {
+  if (link.state == state) return;
+  if (link.state == State::asked) {
+    --unit.asked;
+    Source& source = sources_.at(link.source);
+    if (--source.probes_open == 0) source.probes.clear();
+  }
+  if (state == State::asked) {
+    ++unit.asked;
+    ++sources_.at(link.source).probes_open;
+  }
+  link.state = state;
+}
+
+void Scheduler::unlink(Unit& unit, UnitId id, SourceId source_id) {
+  Source& source = sources_.at(source_id);
+  end_flight(source, unit, id);
+  Link* link = unit.find(source_id);
+  set_state(unit, *link, State::lacks);
+  std::swap(*link, unit.links.back());
+  unit.links.pop_back();
+  source.links.erase(id);
+}
+
+// Flights.
+
+/// Makes a flight count as fetching its unit, or not.
+void Scheduler::count(Unit& unit, UnitId id, Flight& flight, bool counts) {
+  if (flight.counts == counts) return;
+  flight.counts = counts;
+  if (counts) {
+    if (unit.live++ > 0) return;
+    for (const Claim& claim : unit.claims)
+      jobs_.at(claim.job).pending.erase(claim.rank);
+  } else {
+    if (--unit.live > 0) return;
+    for (const Claim& claim : unit.claims)
+      jobs_.at(claim.job).pending.emplace(claim.rank, id);
+  }
+}
+
+void Scheduler::start_flight(SourceId source_id, UnitId id, JobId job_id, bool blind, Instant now) {
+  Source& source = sources_.at(source_id);
+  Unit& unit = units_.at(id);
+  Job& job = jobs_.at(job_id);
+  Link& link = this->link(unit, id, source_id);
+  Flight flight;
+  flight.unannounced = link.state != State::has;
+  flight.bytes = static_cast<std::uint64_t>(job.unit_bytes);
+  flight.sent = source.pace.sent(source.in_flight_bytes, flight.bytes, now);
+  flight.expected_at = now + source.pace.expected(source.in_flight_bytes);
+  flight.guessed = !source.pace.measured();
+  flight.deadline = flight.expected_at + source.pace.patience();
+  flight.number = source.next_flight++;
+  flight.counts = false;
+  flight.blind = blind;
+  set_state(unit, link, State::fetching);
+  link.open = true;
+  if (source.flights.empty()) source.active_at = now;
+  source.in_flight_bytes += flight.bytes;
+  source.flight_order.emplace(flight.number, id);
+  Flight& kept = source.flights.emplace(id, flight).first->second;
+  if (unit.live > 0) ++stats_.second_fetches;
+  if (blind) {
+    ++unit.blind;
+  } else {
+    count(unit, id, kept, true);
+  }
+  job.charge += flight.bytes;
+  ++stats_.fetches;
+  act(Action::Kind::fetch, source_id, id, job.ranks.at(id));
+}
+
+void Scheduler::end_flight(Source& source, Unit& unit, UnitId id) {
+  auto found = source.flights.find(id);
+  if (found == source.flights.end()) return;
+  count(unit, id, found->second, false);
+  if (found->second.blind) --unit.blind;
+  source.in_flight_bytes -= found->second.bytes;
+  source.flight_order.erase(found->second.number);
+  source.flights.erase(found);
+}
+
+/// The unit goes to others; should it still come from here, it is welcome.
+void Scheduler::lose(SourceId source_id, UnitId id) {
+  Source& source = sources_.at(source_id);
+  Unit& unit = units_.at(id);
+  count(unit, id, source.flights.at(id), false);
+  set_state(unit, *unit.find(source_id), State::lost);
+}
+
+void Scheduler::stall(SourceId id, Source& source, Instant now) {
+  std::vector<UnitId> units;
+  for (const auto& [unit, _] : source.flights)
+    units.push_back(unit);
+  source.pace.stalled();
+  ++stats_.stalls;
+  if (source.answers) {
+    source.stalled = true;
+    source.stalled_at = now;
+    for (UnitId unit : units)
+      lose(id, unit);
+    return;
+  }
+  // Silence is how an old peer says that it lacks something.
+  for (UnitId unit_id : units) {
+    Unit& unit = units_.at(unit_id);
+    end_flight(source, unit, unit_id);
+    set_state(unit, *unit.find(id), State::lacks);
+    for (const Claim& claim : unit.claims) {
+      Job& job = jobs_.at(claim.job);
+      if (auto member = job.members.find(id); member != job.members.end()) ++member->second.misses;
+    }
+  }
+}
+
+/// The source gives a sign of life.
+void Scheduler::revive(SourceId id, Source& source, Instant now) {
+  source.active_at = now;
+  if (!source.stalled) return;
+  source.stalled = false;
+  source.pace.revived();
+  for (auto& [unit_id, flight] : source.flights) {
+    Unit& unit = units_.at(unit_id);
+    flight.expected_at = now + source.pace.expected(source.in_flight_bytes);
+    flight.deadline = flight.expected_at + source.pace.patience();
+    if (unit.live > 0) continue;
+    set_state(unit, *unit.find(id), State::fetching);
+    count(unit, unit_id, flight, true);
+  }
+}
+
+void Scheduler::forget_flights(SourceId id, Source& source) {
+  while (!source.flights.empty()) {
+    const UnitId unit = source.flights.begin()->first;
+    unlink(units_.at(unit), unit, id);
+  }
+}
+
+// What sources say.
+
+void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
+  auto source = sources_.find(source_id);
+  if (source == sources_.end()) return;
+  revive(source_id, source->second, now);
+  auto found = units_.find(id);
+  if (found == units_.end()) return;
+  Unit& unit = found->second;
+  for (const Claim& claim : unit.claims)
+    join(jobs_.at(claim.job), source_id);
+  Link& link = this->link(unit, id, source_id);
+  if (link.state == State::fetching || link.state == State::lost) return;
+  set_state(unit, link, State::has);
+  // An answered question is closed on the other side, too.
+  link.open = false;
+}
+
+void Scheduler::lacks(SourceId source_id, UnitId id, Instant now) {
+  auto source = sources_.find(source_id);
+  if (source == sources_.end()) return;
+  revive(source_id, source->second, now);
+  auto found = units_.find(id);
+  if (found == units_.end()) return;
+  Unit& unit = found->second;
+  Link& link = this->link(unit, id, source_id);
+  if (link.state == State::fetching || link.state == State::lost) {
+    end_flight(source->second, unit, id);
+    for (const Claim& claim : unit.claims) {
+      Job& job = jobs_.at(claim.job);
+      if (auto member = job.members.find(source_id); member != job.members.end()) {
+        ++member->second.misses;
+      }
+    }
+  }
+  set_state(unit, link, State::lacks);
+}
+
+bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Instant now) {
+  auto source = sources_.find(source_id);
+  if (source != sources_.end()) revive(source_id, source->second, now);
+  auto found = units_.find(id);
+  if (found == units_.end()) return false;
+  Unit& unit = found->second;
+  const std::uint64_t cost = std::max(bytes, unit_cost_min);
+  if (source != sources_.end()) {
+    Source& from = source->second;
+    auto flight = from.flights.find(id);
+    if (flight != from.flights.end()) {
+      if (flight->second.counts || flight->second.blind) {
+        from.pace.received(flight->second.sent, cost, now);
+      }
+      from.newest_received = std::max(from.newest_received, flight->second.number + 1);
+    }
+  }
+  for (const Claim& claim : unit.claims) {
+    Job& job = jobs_.at(claim.job);
+    if (source != sources_.end()) {
+      Member& member = join(job, source_id);
+      ++member.units;
+      ++member.hits;
+      member.bytes += bytes;
+    }
+    ++job.units_received;
+    job.bytes_received += bytes;
+    job.meter.add(bytes, now);
+    const double difference = static_cast<double>(cost) - job.unit_bytes;
+    job.unit_bytes += difference * (difference > 0 ? size_rise : size_fall);
+  }
+  for (const Link& link : unit.links) {
+    if (link.source == source_id) continue;
+    Source& other = sources_.at(link.source);
+    auto flight = other.flights.find(id);
+    if (flight == other.flights.end() || flight->second.blind) continue;
+    if (flight->second.guessed || flight->second.expected_at < now) {
+      other.pace.beaten(flight->second.sent, now);
+    }
+  }
+  end_unit(id, source_id);
+  return true;
+}
+
+void Scheduler::progress(SourceId source_id, Instant now) {
+  auto source = sources_.find(source_id);
+  if (source != sources_.end()) revive(source_id, source->second, now);
+}
+
+void Scheduler::obtained(UnitId unit) {
+  if (units_.contains(unit)) end_unit(unit, std::nullopt);
+}
+
+void Scheduler::duplicate(SourceId source_id, Instant now) {
+  progress(source_id, now);
+  for (auto& [_, job] : jobs_) {
+    if (job.members.contains(source_id)) ++job.duplicates;
+  }
+}
+
+void Scheduler::act(Action::Kind kind, SourceId source, UnitId unit, std::int64_t rank) {
+  actions_.push_back({kind, source, unit, rank});
+}
+
+// Time.
+
+Instant Scheduler::stall_deadline(const Source& source) const {
+  for (const auto& [_, flight] : source.flights) {
+    if (flight.counts || flight.blind) return source.active_at + source.pace.patience();
+  }
+  return never;
+}
+
+/// When the oldest unit that others have overtaken has waited long enough.
+Instant Scheduler::overtaken_deadline(const Source& source) const {
+  for (const auto& [number, unit] : source.flight_order) {
+    if (number + 1 >= source.newest_received) break;
+    const Flight& flight = source.flights.at(unit);
+    if (flight.counts || flight.blind) return flight.deadline;
+  }
+  return never;
+}
+
+Instant Scheduler::next_deadline() const {
+  Instant next = late_at_;
+  for (const auto& [_, source] : sources_) {
+    if (!source.probes.empty()) next = std::min(next, source.probes.front().first);
+    if (source.stalled) {
+      next = std::min(next, source.stalled_at + second_chance_after);
+    } else if (!source.flights.empty()) {
+      next = std::min({next, stall_deadline(source), overtaken_deadline(source)});
+    }
+  }
+  if (sources_.empty()) return next;
+  for (const auto& [_, job] : jobs_) {
+    if (job.open.empty()) continue;
+    if (job.members.size() < holders_wanted) next = std::min(next, job.sample_at);
+    if (!job.pending.empty()) next = std::min(next, job.search_again_at);
+  }
+  return next;
+}
+
+void Scheduler::tick(Instant now) {
+  for (auto& [id, source] : sources_)
+    tick_source(id, source, now);
+  for (auto& [_, job] : jobs_)
+    tick_job(job, now);
+}
+
+void Scheduler::tick_source(SourceId id, Source& source, Instant now) {
+  source.pace.relax(now);
+  while (!source.probes.empty() && source.probes.front().first <= now) {
+    const UnitId unit_id = source.probes.front().second;
+    source.probes.pop_front();
+    auto unit = units_.find(unit_id);
+    if (unit == units_.end()) continue;
+    Link* link = unit->second.find(id);
+    if (link != nullptr && link->state == State::asked) {
+      set_state(unit->second, *link, State::lacks);
+    }
+  }
+  if (source.stalled) {
+    if (now < source.stalled_at + second_chance_after) return;
+    forget_flights(id, source);
+    source.stalled = false;
+    source.active_at = now;
+  } else if (stall_deadline(source) <= now) {
+    stall(id, source, now);
+  } else {
+    std::vector<UnitId> late;
+    for (const auto& [number, unit] : source.flight_order) {
+      if (number + 1 >= source.newest_received) break;
+      const Flight& flight = source.flights.at(unit);
+      if ((flight.counts || flight.blind) && flight.deadline <= now) late.push_back(unit);
+    }
+    for (UnitId unit_id : late) {
+      ++stats_.overtaken;
+      Unit& unit = units_.at(unit_id);
+      if (!source.answers) {
+        end_flight(source, unit, unit_id);
+        set_state(unit, *unit.find(id), State::lacks);
+      } else {
+        lose(id, unit_id);
+      }
+    }
+  }
+}
+
+void Scheduler::tick_job(Job& job, Instant now) {
+  if (job.open.empty() || sources_.empty()) return;
+  if (job.members.size() < holders_wanted && job.sample_at <= now) {
+    job.sample_at = now + sample_interval;
+    if (!job.pending.empty()) {
+      probe_next(job, job.pending.begin()->second, job.sample_from, samples_at_a_time, now);
+      if (sources_.lower_bound(job.sample_from) == sources_.end()) job.sample_from = SourceId{};
+    }
+  }
+  if (job.pending.empty() || job.search_again_at > now) return;
+  job.search_again_at = now + search_again_after;
+  std::size_t looked_at = 0;
+  for (const auto& [_, id] : job.pending) {
+    if (++looked_at > searched_units_max) break;
+    Unit& unit = units_.at(id);
+    if (has_prospect(job, unit)) continue;
+    std::vector<SourceId> again;
+    for (const Link& link : unit.links) {
+      if (link.state == State::lacks ||
+          (link.state == State::lost && !sources_.at(link.source).stalled)) {
+        again.push_back(link.source);
+      }
+    }
+    for (SourceId source : again)
+      unlink(unit, id, source);
+    unit.search_from = SourceId{};
+    unit.blind_from = SourceId{};
+  }
+}
+
+std::vector<Action> Scheduler::poll(Instant now) {
+  tick(now);
+  for (SourceId newcomer : std::exchange(newcomers_, {}))
+    greet(newcomer, now);
+  assign(now);
+  ask_untrusted(now);
+  for (auto& [_, job] : jobs_)
+    search(job, now);
+  return std::exchange(actions_, {});
+}
+
+}  // namespace kith::transfer
