@@ -57,7 +57,7 @@ std::string describe(const TransferStatus& status) {
 }
 
 BitswapClient::BitswapClient(std::uint64_t seed)
-    : hash_{seed}, units_(0, hash_), peers_(0, hash_) {}
+    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_) {}
 
 // Jobs.
 
@@ -145,6 +145,10 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
   for (const BlockPresence& said : presences) {
     auto unit = units_.find(said.cid);
     auto wish = peer->wishes.find(said.cid);
+    if (said.presence == Presence::have && wish == peer->wishes.end() &&
+        peer->recent.contains(said.cid)) {
+      holds_too(*peer, said.cid);
+    }
     // An answer to what was never asked, or is over.
     if (unit == units_.end() || wish == peer->wishes.end()) continue;
     if (said.presence == Presence::have) {
@@ -205,11 +209,30 @@ Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t 
     ++stats_.duplicate_blocks;
     stats_.duplicate_data += bytes;
     scheduler_.duplicate(peer->source, now);
+    holds_too(*peer, cid);
     return Arrival::duplicate;
   }
+  remember_done(cid, unit->second);
   scheduler_.received(peer->source, unit->second, bytes, now);
   ended_.push_back(unit->second);
   return Arrival::wanted;
+}
+
+void BitswapClient::remember_done(const Cid& cid, UnitId unit) {
+  done_.insert_or_assign(cid, scheduler_.jobs_of(unit));
+  done_order_.push_back(cid);
+  if (done_order_.size() > done_remembered_max) {
+    done_.erase(done_order_.front());
+    done_order_.pop_front();
+  }
+}
+
+/// A late answer shows that the peer has a block which others brought.
+void BitswapClient::holds_too(const Peer& peer, const Cid& cid) {
+  auto done = done_.find(cid);
+  if (done == done_.end()) return;
+  for (JobId job : done->second)
+    scheduler_.holds(peer.source, job);
 }
 
 Verdict BitswapClient::unasked(const PeerId& id, std::uint64_t bytes) {

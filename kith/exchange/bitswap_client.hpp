@@ -145,6 +145,8 @@ class BitswapClient {
   const Peer* find(const PeerId& peer) const;
   void carry_out(const transfer::Action& action);
   static void remember(Peer& peer, const Cid& cid);
+  void remember_done(const Cid& cid, UnitId unit);
+  void holds_too(const Peer& peer, const Cid& cid);
   void clean_up();
 
   multiformats::SeededHash hash_;
@@ -152,6 +154,9 @@ class BitswapClient {
   CidMap<UnitId> units_;
   std::unordered_map<UnitId, Cid> cids_;
   std::vector<UnitId> ended_;
+  /// The jobs of blocks that came lately.
+  CidMap<std::vector<JobId>> done_;
+  std::deque<Cid> done_order_;
   std::uint64_t next_unit_ = 1;
   std::unordered_map<PeerId, Peer, multiformats::SeededHash> peers_;
   std::unordered_map<SourceId, PeerId> sources_;

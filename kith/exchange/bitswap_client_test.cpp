@@ -111,6 +111,28 @@ TEST_F(BitswapClientTest, ABlockThatCrossesACancelIsADuplicateOnce) {
   EXPECT_EQ(client.stats().unasked_blocks, 1U);
 }
 
+TEST_F(BitswapClientTest, WhoAnswersTooLateIsAskedForTheNextBlock) {
+  const PeerId carol = peer_id(3);
+  for (const PeerId& peer : {alice, bob, carol})
+    client.connected(peer, now);
+  want(1);
+  for (const PeerId& peer : {alice, bob, carol})
+    take(peer);
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+  take(bob);
+  take(carol);
+  EXPECT_EQ(receive(bob, 1), Arrival::duplicate);
+  say(carol, 1, Presence::have);
+  for (std::uint64_t i = 10; i < 30; ++i)
+    want(i);
+  client.poll(now);
+  for (const PeerId& peer : {alice, bob, carol}) {
+    auto message = client.take_wantlist(peer);
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(message->wants.front().type, WantType::block);
+  }
+}
+
 TEST_F(BitswapClientTest, BlocksNobodyAskedForEndInADisconnect) {
   client.connected(alice, now);
   EXPECT_FALSE(client.expects(alice));

@@ -44,7 +44,9 @@ inline constexpr std::uint64_t unsent_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t wants_per_message_max = 512;
 /// Cancelled wants that are remembered for one peer: a block that crosses our cancel is a
 /// duplicate, not a fault.
-inline constexpr std::size_t cancelled_remembered_max = 4096;
+inline constexpr std::size_t cancelled_remembered_max = 1024;
+/// Blocks that came lately and whose late answers still tell who else holds a session's blocks.
+inline constexpr std::size_t done_remembered_max = 256;
 /// Blocks that we never asked this peer for: more than this many, or more bytes, and we disconnect.
 /// A few are forgiven, since a peer may have kept a want of ours over a lost cancel.
 inline constexpr std::size_t unasked_blocks_max = 8;

@@ -15,7 +15,7 @@ inline constexpr std::uint64_t window_bytes_max = 64 * 1024 * 1024;
 /// A source that works is never asked for fewer units than these at a time.
 inline constexpr std::size_t window_units_min = 4;
 /// Others remember 1,024 wants of ours (boxo), and want-haves are among them.
-inline constexpr std::size_t window_units_max = 512;
+inline constexpr std::size_t window_units_max = 768;
 
 /// A unit's size until some have come.
 inline constexpr std::uint64_t unit_bytes_guess = 256 * 1024;

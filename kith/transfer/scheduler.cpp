@@ -424,6 +424,20 @@ void Scheduler::duplicate(SourceId source_id, Instant now) {
   }
 }
 
+void Scheduler::holds(SourceId source, JobId job) {
+  auto found = jobs_.find(job);
+  if (found != jobs_.end() && sources_.contains(source)) join(found->second, source);
+}
+
+std::vector<JobId> Scheduler::jobs_of(UnitId unit) const {
+  std::vector<JobId> jobs;
+  if (auto found = units_.find(unit); found != units_.end()) {
+    for (const Claim& claim : found->second.claims)
+      jobs.push_back(claim.job);
+  }
+  return jobs;
+}
+
 void Scheduler::act(Action::Kind kind, SourceId source, UnitId unit, std::int64_t rank) {
   actions_.push_back({kind, source, unit, rank});
 }

@@ -133,6 +133,10 @@ class Scheduler {
   void obtained(UnitId unit);
   /// A unit came that was received already.
   void duplicate(SourceId source, Instant now);
+  /// The source turned out to have a unit that the job is done with: it may have the rest.
+  void holds(SourceId source, JobId job);
+  /// Who wants the unit.
+  std::vector<JobId> jobs_of(UnitId unit) const;
 
   Instant next_deadline() const;
   /// Does what is due, assigns what can be assigned, and returns what there is to do.

@@ -1,0 +1,126 @@
+// Bitswap on the real stack: swarm, Noise, yamux and the store, over simulated wires and disks.
+#include <gtest/gtest.h>
+
+#include <kith/exchange/stored_blocks.hpp>
+#include <kith/exchange/swarm_network.hpp>
+#include <kith/exchange/test_network.hpp>
+#include <kith/sim/testing.hpp>
+
+namespace kith::exchange {
+namespace {
+
+using namespace testing;
+using multiformats::Multiaddr;
+
+crypto::PrivateKey key_of(std::uint8_t number) {
+  std::array<std::uint8_t, 32> seed{};
+  seed[0] = number;
+  return crypto::PrivateKey::from_ed25519_seed(seed);
+}
+
+struct FullPeer {
+  FullPeer(sim::Node& at, std::uint8_t number)
+      : node(at), swarm(node.env(), key_of(number), peers), network(swarm) {
+    EXPECT_TRUE(swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001")).has_value());
+  }
+
+  Task<void> begin() {
+    store::StoreOptions options;
+    options.path = "/data/blocks";
+    KITH_CO_TRY(store, co_await store::BlockStore::open(node.env(), options));
+    blocks = std::make_unique<StoredBlocks>(*store);
+    bitswap = std::make_unique<Bitswap>(node.env(), network, *blocks);
+    bitswap->start();
+    co_return Result<void>{};
+  }
+
+  Task<void> connect(FullPeer& other) {
+    const Instant deadline = node.env().clock.now() + 20s;
+    auto connected = co_await swarm.connect(other.swarm.local_peer(),
+                                            other.swarm.reachable_addresses(), deadline);
+    if (!connected) co_return std::unexpected(connected.error());
+    co_return Result<void>{};
+  }
+
+  Task<void> close() {
+    KITH_CO_CHECK(co_await bitswap->close_shielded());
+    KITH_CO_CHECK(co_await swarm.close_shielded());
+    bitswap.reset();
+    KITH_CO_CHECK(co_await store->close());
+    co_return Result<void>{};
+  }
+
+  sim::Node& node;
+  net::PeerStore peers;
+  net::Swarm swarm;
+  SwarmNetwork network;
+  std::unique_ptr<store::BlockStore> store;
+  std::unique_ptr<StoredBlocks> blocks;
+  std::unique_ptr<Bitswap> bitswap;
+};
+
+Task<void> fetches_over_the_real_stack(sim::World& world) {
+  FullPeer near(world.add_node(), 1);
+  FullPeer one(world.add_node(), 2);
+  FullPeer two(world.add_node(), 3);
+  for (FullPeer* peer : {&near, &one, &two}) {
+    KITH_CO_CHECK(co_await peer->begin());
+  }
+  const std::vector<ipld::Block> blocks = random_blocks(64, 100'000);
+  KITH_CO_CHECK(co_await one.store->put(blocks));
+  KITH_CO_CHECK(co_await two.store->put(blocks));
+  auto session = near.bitswap->new_session();
+  session->prefetch(cids_of(blocks));
+  KITH_CO_CHECK(co_await near.connect(one));
+  KITH_CO_CHECK(co_await two.connect(near));
+  KITH_CO_CHECK(co_await read_all(*session, blocks, 32));
+  EXPECT_EQ(
+      near.bitswap->stats().client.blocks_received - near.bitswap->stats().client.duplicate_blocks,
+      64U);
+  EXPECT_LE(near.bitswap->stats().client.duplicate_blocks, 8U);
+  for (const ipld::Block& block : blocks) {
+    KITH_CO_TRY(const bool has, co_await near.store->has(block.cid));
+    EXPECT_TRUE(has);
+  }
+  session.reset();
+  for (FullPeer* peer : {&near, &one, &two}) {
+    KITH_CO_CHECK(co_await peer->close());
+  }
+  co_return Result<void>{};
+}
+
+TEST(SwarmNetwork, CarriesBitswapOverTheRealStack) {
+  sim::run_seeds(1, 5, fetches_over_the_real_stack);
+}
+
+Task<void> goes_on_after_a_reconnect(sim::World& world) {
+  FullPeer near(world.add_node(), 1);
+  FullPeer far(world.add_node(), 2);
+  KITH_CO_CHECK(co_await near.begin());
+  KITH_CO_CHECK(co_await far.begin());
+  const std::vector<ipld::Block> blocks = random_blocks(20, 50'000);
+  KITH_CO_CHECK(co_await far.store->put(blocks));
+  KITH_CO_CHECK(co_await near.connect(far));
+  auto session = near.bitswap->new_session();
+  const std::vector<ipld::Block> head(blocks.begin(), blocks.begin() + 5);
+  KITH_CO_CHECK(co_await read_all(*session, head, 2));
+  session->prefetch(cids_of(blocks));
+  EXPECT_TRUE(near.swarm.disconnect(far.swarm.local_peer()));
+  const Instant deadline = world.now() + 2s;
+  auto none = co_await session->get(blocks.back().cid, deadline);
+  EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+  EXPECT_EQ(session->status().waiting, Waiting::no_sources);
+  KITH_CO_CHECK(co_await far.connect(near));
+  KITH_CO_CHECK(co_await read_all(*session, blocks, 8));
+  session.reset();
+  KITH_CO_CHECK(co_await near.close());
+  KITH_CO_CHECK(co_await far.close());
+  co_return Result<void>{};
+}
+
+TEST(SwarmNetwork, GoesOnWhenAPeerComesBack) {
+  sim::run_seeds(1, 5, goes_on_after_a_reconnect);
+}
+
+}  // namespace
+}  // namespace kith::exchange
