@@ -105,21 +105,22 @@ Task<void> FileReader::look_ahead() {
 }
 
 void FileReader::request_ahead() {
-  std::vector<Cid> wanted;
-  std::uint64_t bytes = 0;
   std::size_t window = 0;
-  for (; window < std::min(pending_.size(), read_ahead_blocks); ++window) {
-    const Part& part = pending_[window];
-    if (!part.requested) wanted.push_back(part.cid);
-    // Of a part that isn't a leaf only the one block comes.
-    bytes += std::min<std::uint64_t>(part.size, ipld::block_bytes_max);
+  std::size_t wanted = 0;
+  for (std::uint64_t bytes = 0; window < std::min(pending_.size(), read_ahead_blocks); ++window) {
     if (bytes >= read_ahead_bytes) break;
+    // Of a part that isn't a leaf only the one block comes.
+    bytes += std::min<std::uint64_t>(pending_[window].size, ipld::block_bytes_max);
+    wanted += !pending_[window].requested;
   }
-  bool urgent = !pending_.empty() && !pending_.front().requested;
-  if (wanted.empty() || (!urgent && wanted.size() < (window + 3) / 4)) return;
-  for (std::size_t i = 0; i < std::min(pending_.size(), window + 1); ++i)
-    pending_[i].requested = true;
-  ipld::prefetch_blocks(*source_, std::move(wanted));
+  // Not for every leaf anew: when the next one isn't asked for, or a fourth of the window.
+  bool urgent = window > 0 && !pending_.front().requested;
+  if (wanted == 0 || (!urgent && wanted < (window + 3) / 4)) return;
+  std::vector<Cid> cids;
+  for (std::size_t i = 0; i < window; ++i) {
+    if (!std::exchange(pending_[i].requested, true)) cids.push_back(pending_[i].cid);
+  }
+  ipld::prefetch_blocks(*source_, std::move(cids));
 }
 
 Task<Bytes> read_whole_file(ipld::BlockSource& source, Cid root, std::size_t size_max) {
