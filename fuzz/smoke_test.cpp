@@ -1,12 +1,13 @@
-// Runs every fuzz target on its corpus, on mutations of it and on random inputs, with fixed seeds. It finds crashes that a
-// broken build or a careless change brings; the search for new ones is libFuzzer's.
-#include <gtest/gtest.h>
-
+// Runs every fuzz target on its corpus, on mutations of it and on random inputs, with fixed seeds.
+// It finds crashes that a broken build or a careless change brings; the search for new ones is
+// libFuzzer's.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include <kith/base/prng.hpp>
 
@@ -22,7 +23,8 @@ std::vector<Bytes> corpus_of(std::string_view name) {
   std::vector<std::filesystem::path> paths;
   std::filesystem::path folder = std::filesystem::path(KITH_SOURCE_DIR) / "fuzz/corpus" / name;
   if (std::filesystem::is_directory(folder)) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) paths.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      paths.push_back(entry.path());
   }
   std::ranges::sort(paths);
   std::vector<Bytes> corpus;
@@ -37,10 +39,19 @@ Bytes mutated(Bytes input, Prng& prng) {
   for (std::uint64_t i = 0, edits = prng.between(1, 8); i < edits; ++i) {
     std::size_t at = prng.below(input.size() + 1);
     switch (prng.below(4)) {
-      case 0: input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(prng.next())); break;
-      case 1: if (at < input.size()) input.erase(input.begin() + static_cast<std::ptrdiff_t>(at)); break;
-      case 2: if (at < input.size()) input[at] ^= static_cast<std::uint8_t>(1U << prng.below(8)); break;
-      case 3: input.resize(at); break;
+      case 0:
+        input.insert(input.begin() + static_cast<std::ptrdiff_t>(at),
+                     static_cast<std::uint8_t>(prng.next()));
+        break;
+      case 1:
+        if (at < input.size()) input.erase(input.begin() + static_cast<std::ptrdiff_t>(at));
+        break;
+      case 2:
+        if (at < input.size()) input[at] ^= static_cast<std::uint8_t>(1U << prng.below(8));
+        break;
+      case 3:
+        input.resize(at);
+        break;
     }
   }
   return input;
@@ -54,7 +65,8 @@ TEST_P(FuzzSmoke, SurvivesItsCorpusAndRandomInput) {
   EXPECT_FALSE(corpus.empty()) << "fuzz/corpus/" << GetParam().name << " has no seeds";
   for (const Bytes& seed : corpus) {
     GetParam().run(seed);
-    for (int i = 0; i < mutations_per_seed; ++i) GetParam().run(mutated(seed, prng));
+    for (int i = 0; i < mutations_per_seed; ++i)
+      GetParam().run(mutated(seed, prng));
   }
   for (int i = 0; i < random_inputs; ++i) {
     Bytes input(prng.below(512));

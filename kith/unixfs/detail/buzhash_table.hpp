@@ -1,6 +1,7 @@
 // The numbers of IPFS's buzhash, one for each byte. Chunk boundaries, and so the CIDs of everything
-// chunked with "buzhash", depend on them. They came out of a generator of random numbers, so there is
-// no rule to compute them by; but each of the 32 bits is set in half of them, which a test checks.
+// chunked with "buzhash", depend on them. They came out of a generator of random numbers, so there
+// is no rule to compute them by; but each of the 32 bits is set in half of them, which a test
+// checks.
 #pragma once
 
 #include <array>
