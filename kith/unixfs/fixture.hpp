@@ -2,10 +2,10 @@
 // simulated world. For tests only.
 #pragma once
 
-#include <gtest/gtest.h>
+#include <functional>
+#include <string>
 
 #include <kith/ipld/memory_blocks.hpp>
-#include <kith/sim/testing.hpp>
 #include <kith/unixfs/importer.hpp>
 #include <kith/unixfs/reader.hpp>
 
@@ -48,14 +48,14 @@ class RaggedSource final : public ByteSource {
   std::size_t piece_max_;
 };
 
-/// Runs a body on one node of a world, and expects no error.
+/// Runs a task on one node of a simulated world, and expects no error.
+void run_in_world(std::uint64_t seed, const std::function<Task<void>(port::Env&)>& task);
+
+/// The same for a coroutine of a node's Env and what else it needs.
 template <class... Arguments>
 void run_on_node(std::uint64_t seed, Task<void> (*body)(port::Env&, Arguments&...),
                  std::type_identity_t<Arguments>&... arguments) {
-  sim::World world(seed);
-  sim::Node& node = world.add_node();
-  Result<void> outcome = world.run(body(node.env(), arguments...));
-  if (!outcome) ADD_FAILURE() << "seed " << seed << ": " << outcome.error().message();
+  run_in_world(seed, [&](port::Env& env) { return body(env, arguments...); });
 }
 
 /// The root of some bytes, as text; the error's message if it fails. With `blocks` they are kept.

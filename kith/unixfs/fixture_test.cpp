@@ -1,6 +1,9 @@
 #include <bit>
 
+#include <gtest/gtest.h>
+
 #include <kith/crypto/hash.hpp>
+#include <kith/sim/world.hpp>
 #include <kith/unixfs/fixture.hpp>
 
 namespace kith::unixfs::testing {
@@ -79,6 +82,12 @@ Task<Buffer> RaggedSource::read(std::size_t size_max) {
   Buffer piece = content_.slice(0, size);
   content_.remove_prefix(size);
   co_return piece;
+}
+
+void run_in_world(std::uint64_t seed, const std::function<Task<void>(port::Env&)>& task) {
+  sim::World world(seed);
+  Result<void> outcome = world.run(task(world.add_node().env()));
+  if (!outcome) ADD_FAILURE() << "seed " << seed << ": " << outcome.error().message();
 }
 
 namespace {

@@ -5,6 +5,7 @@
 
 #include <kith/ipld/content.hpp>
 #include <kith/ipld/walk.hpp>
+#include <kith/sim/testing.hpp>
 #include <kith/unixfs/fixture.hpp>
 #include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/tree_importer.hpp>

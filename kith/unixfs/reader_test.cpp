@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <kith/ipld/content.hpp>
+#include <kith/sim/testing.hpp>
 #include <kith/unixfs/fixture.hpp>
 #include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/stat.hpp>
