@@ -248,7 +248,7 @@ void Bitswap::deliver(const ipld::Block& block) {
     waiters_.erase(waiter);
     return;
   }
-  if (!ahead_.emplace(block.cid, block).second) return;
+  if (sessions_ == 0 || !ahead_.emplace(block.cid, block).second) return;
   ahead_bytes_ += block.data.size();
   ahead_order_.push_back(block.cid);
   while (ahead_bytes_ > ahead_bytes_max) {
@@ -502,7 +502,17 @@ Task<void> Bitswap::check_prefetched(JobId job) {
   }
 }
 
+BitswapSession::BitswapSession(Bitswap& bitswap, JobId job) : bitswap_(bitswap), job_(job) {
+  ++bitswap_.sessions_;
+}
+
 BitswapSession::~BitswapSession() {
+  if (--bitswap_.sessions_ == 0) {
+    // Nobody is left who will ask for what was fetched ahead.
+    bitswap_.ahead_.clear();
+    bitswap_.ahead_order_.clear();
+    bitswap_.ahead_bytes_ = 0;
+  }
   bitswap_.to_check_.erase(job_);
   bitswap_.client_.remove_job(job_);
   bitswap_.wake_pump();

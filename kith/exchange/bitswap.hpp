@@ -156,6 +156,7 @@ class Bitswap final : private NetworkObserver {
   std::unordered_map<Cid, ipld::Block, multiformats::SeededHash> ahead_;
   std::deque<Cid> ahead_order_;
   std::uint64_t ahead_bytes_ = 0;
+  std::size_t sessions_ = 0;
   /// Prefetched CIDs by session that must be looked up in the store first.
   std::map<JobId, std::deque<Cid>> to_check_;
 
@@ -173,7 +174,8 @@ class Bitswap final : private NetworkObserver {
 /// get goes before all that is only prefetched. Dropping the session takes back its wants.
 class BitswapSession final : public ipld::BlockSource {
  public:
-  BitswapSession(Bitswap& bitswap, JobId job) : bitswap_(bitswap), job_(job) {}
+  /// Made by Bitswap::new_session.
+  BitswapSession(Bitswap& bitswap, JobId job);
   ~BitswapSession() override;
 
   /// Errc::timed_out, Errc::cancelled, Errc::closed, Errc::refused for a digest that proves too

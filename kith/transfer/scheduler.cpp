@@ -280,6 +280,7 @@ void Scheduler::lose(SourceId source_id, UnitId id) {
 
 void Scheduler::stall(SourceId id, Source& source, Instant now) {
   std::vector<UnitId> units;
+  units.reserve(source.flights.size());
   for (const auto& [unit, _] : source.flights)
     units.push_back(unit);
   source.pace.stalled();

@@ -237,6 +237,10 @@ class Scheduler {
     JobId job;
     UnitId unit;
   };
+  struct Remaining {
+    Duration duration = Duration::max();
+    Instant due = never;
+  };
 
   void act(Action::Kind kind, SourceId source, UnitId unit, std::int64_t rank = 0);
   Member& join(Job& job, SourceId source);
@@ -267,7 +271,9 @@ class Scheduler {
   std::vector<JobId> jobs_by_charge() const;
   std::optional<Choice> choose(SourceId id, const Source& source) const;
   std::optional<UnitId> choose_pending(const Job& job, SourceId id, const Source& source) const;
-  std::optional<Choice> choose_late(SourceId id, const Source& source, Instant now);
+  Remaining remaining(const Unit& unit, UnitId id, Instant now) const;
+  std::optional<Choice> choose_late(SourceId id, const Source& source, Instant now,
+                                    bool& others_may);
   std::size_t units_to_skip(const Job& job, SourceId id, const Source& source) const;
   void ask_untrusted(Instant now);
   void search(Job& job, Instant now);

@@ -30,6 +30,7 @@ std::vector<JobId> Scheduler::jobs_by_charge() const {
   }
   std::ranges::sort(order);
   std::vector<JobId> ids;
+  ids.reserve(order.size());
   for (const auto& [_, id] : order)
     ids.push_back(id);
   return ids;
@@ -48,10 +49,14 @@ void Scheduler::assign(Instant now) {
       candidates.push_back({source.pace.expected(source.in_flight_bytes), id, &source});
     }
   }
+  bool look_for_late = true;
   while (!candidates.empty()) {
     auto soonest = std::ranges::min_element(candidates, {}, &Candidate::expected);
     std::optional<Choice> choice = choose(soonest->id, *soonest->source);
-    if (!choice) choice = choose_late(soonest->id, *soonest->source, now);
+    if (!choice && look_for_late) {
+      choice = choose_late(soonest->id, *soonest->source, now, look_for_late);
+      if (choice) look_for_late = true;
+    }
     if (!choice) {
       candidates.erase(soonest);
       continue;
@@ -106,40 +111,51 @@ std::optional<UnitId> Scheduler::choose_pending(const Job& job, SourceId id,
   return std::nullopt;
 }
 
-/// A unit under way that this idle source would bring much sooner.
+/// How long a unit under way will still take, as far as can be told, and since when that is so.
+Scheduler::Remaining Scheduler::remaining(const Unit& unit, UnitId id, Instant now) const {
+  Remaining least;
+  for (const Link& link : unit.links) {
+    if (link.state != State::fetching) continue;
+    const Flight& flight = sources_.at(link.source).flights.at(id);
+    if (!flight.counts) continue;
+    // Who is late is expected to be so for as long again.
+    const Instant due = flight.guessed ? flight.sent.at : flight.expected_at;
+    const Duration theirs = std::chrono::abs(due - now);
+    if (theirs < least.duration) least = {theirs, due};
+  }
+  return least;
+}
+
+/// A unit under way that this idle source would bring much sooner. `others_may`: whether a slower
+/// source could still find one.
 std::optional<Scheduler::Choice> Scheduler::choose_late(SourceId id, const Source& source,
-                                                        Instant now) {
+                                                        Instant now, bool& others_may) {
   const Duration own = late_factor * source.pace.expected(source.in_flight_bytes) + late_margin;
+  others_may = false;
   for (JobId job_id : jobs_by_charge()) {
     const Job& job = jobs_.at(job_id);
     auto member = job.members.find(id);
-    if (member == job.members.end()) continue;
-    if (!has_room(source, static_cast<std::uint64_t>(job.unit_bytes))) continue;
+    if (member == job.members.end() ||
+        !has_room(source, static_cast<std::uint64_t>(job.unit_bytes))) {
+      others_may = true;
+      continue;
+    }
     std::size_t looked_at = 0;
     for (const auto& [_, unit_id] : job.open) {
       if (++looked_at > scan_late_units_max) break;
       const Unit& unit = units_.at(unit_id);
       if (unit.live == 0 || unit.live >= fetches_per_unit_max) continue;
-      const Link* own_link = unit.find(id);
-      const bool could = own_link == nullptr || own_link->state == State::asked
-                             ? member->second.trusted()
-                             : own_link->state == State::has;
-      if (!could) continue;
-      Duration remaining = Duration::max();
-      Instant expected_at{};
-      for (const Link& link : unit.links) {
-        if (link.state != State::fetching) continue;
-        const Flight& flight = sources_.at(link.source).flights.at(unit_id);
-        // Who is late is expected to be so for as long again.
-        const Instant due = flight.guessed ? flight.sent.at : flight.expected_at;
-        const Duration theirs = std::chrono::abs(due - now);
-        if (flight.counts && theirs < remaining) {
-          remaining = theirs;
-          expected_at = due;
-        }
+      const Remaining left = remaining(unit, unit_id, now);
+      if (left.duration <= own) {
+        if (job.members.size() == 1) continue;
+        late_at_ = std::min(late_at_, left.due + own + Duration(1));
+        continue;
       }
-      if (remaining > own) return Choice{job_id, unit_id};
-      late_at_ = std::min(late_at_, expected_at + own + Duration(1));
+      const Link* link = unit.find(id);
+      const bool could = link == nullptr || link->state == State::asked ? member->second.trusted()
+                                                                        : link->state == State::has;
+      if (could) return Choice{job_id, unit_id};
+      others_may = true;
     }
   }
   return std::nullopt;

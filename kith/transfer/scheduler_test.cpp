@@ -168,6 +168,7 @@ TEST(Scheduler, AsksASourceThatComesLater) {
 TEST(Scheduler, BoundsHowManyAreAskedAboutAUnitAtATime) {
   ByHand by;
   std::vector<SourceId> sources;
+  sources.reserve(3 * probes_per_unit_max);
   for (std::size_t i = 0; i < 3 * probes_per_unit_max; ++i)
     sources.push_back(by.source());
   by.want(1, 1);
