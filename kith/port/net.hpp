@@ -76,6 +76,8 @@ struct InterfaceAddress {
   bool up = false;
   bool loopback = false;
   bool multicast = false;
+  /// Leading bits that all addresses of its subnet share; 0 if unknown.
+  int prefix_bits = 0;
 };
 
 class Net {

@@ -481,6 +481,7 @@ TEST(Interfaces, AreLoopbackAndOneCard) {
   EXPECT_EQ(all[2].address.to_string(), "10.0.0.1");
   EXPECT_EQ(all[3].address.to_string(), "fd00::1");
   EXPECT_TRUE(all[2].multicast);
+  EXPECT_EQ(all[2].prefix_bits, 8);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <bit>
 #include <cerrno>
 #include <memory>
 
@@ -21,6 +22,21 @@ using port::TcpListenOptions;
 using port::TcpStream;
 using port::UdpOptions;
 using port::UdpSocket;
+
+namespace {
+
+int prefix_bits_of(const sockaddr* mask) noexcept {
+  if (mask == nullptr || (mask->sa_family != AF_INET && mask->sa_family != AF_INET6)) return 0;
+  IpAddress address = endpoint_of(mask).address;
+  int bits = 0;
+  for (std::uint8_t byte : address.bytes()) {
+    bits += std::countl_one(byte);
+    if (byte != 0xff) break;
+  }
+  return bits;
+}
+
+}  // namespace
 
 Task<std::unique_ptr<TcpStream>> LoopNet::dial_tcp(Endpoint remote, TcpDialOptions options,
                                                    Instant deadline) {
@@ -68,6 +84,7 @@ Result<std::vector<InterfaceAddress>> LoopNet::interfaces() {
     address.up = (entry->ifa_flags & IFF_UP) != 0;
     address.loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
     address.multicast = (entry->ifa_flags & IFF_MULTICAST) != 0;
+    address.prefix_bits = prefix_bits_of(entry->ifa_netmask);
     found.push_back(std::move(address));
   }
   return found;

@@ -288,10 +288,17 @@ Result<std::vector<port::InterfaceAddress>> Host::interfaces() {
   KITH_CHECK(check_alive());
   std::vector<port::InterfaceAddress> all;
   for (port::IpFamily family : {port::IpFamily::v4, port::IpFamily::v6}) {
-    all.push_back({"lo", loopback_interface, port::IpAddress::loopback(family), true, true, false});
+    int bits = family == port::IpFamily::v4 ? 8 : 128;
+    all.push_back(
+        {"lo", loopback_interface, port::IpAddress::loopback(family), true, true, false, bits});
   }
-  for (const port::IpAddress& address : options_.addresses)
-    all.push_back({"eth0", network_interface, address, true, false, true});
+  for (const port::IpAddress& address : options_.addresses) {
+    // The default addresses are of 10/8; a test's own ones are of small networks.
+    bool large = address.is_v4() && address.bytes()[0] == 10;
+    int bits = large ? 8 : 24;
+    if (!address.is_v4()) bits = 64;
+    all.push_back({"eth0", network_interface, address, true, false, true, bits});
+  }
   return all;
 }
 

@@ -72,7 +72,9 @@ Task<void> SimUdpSocket::send(port::Endpoint to, ByteView datagram) {
     co_return Result<void>{};
   }
   std::optional<port::Endpoint> asked;
-  if (!local_.address.is_unspecified()) asked = local_;
+  // A socket bound to a group receives by it and sends from the machine's address.
+  bool from_address = !local_.address.is_unspecified() && !local_.address.is_multicast();
+  if (from_address) asked = local_;
   KITH_CO_TRY(port::Endpoint from, host_.local_for(to, asked));
   from.port = local_.port;
   Network& network = host_.network();
