@@ -178,9 +178,17 @@ void Identify::learn(const PeerId& peer, ConnectionId connection, IdentifyMessag
   if (!addresses.empty()) {
     store.set_addresses(peer, std::move(addresses), now, now + address_ttl_connected);
   }
+  // A push tells only what has changed.
+  if (!message.observed_address) return;
   if (auto asked = asked_.find(connection); asked != asked_.end()) {
     asked->second.observed = message.observed_address;
   }
+}
+
+std::optional<Multiaddr> Identify::observed_by(ConnectionId connection) const {
+  auto asked = asked_.find(connection);
+  if (asked == asked_.end()) return std::nullopt;
+  return asked->second.observed;
 }
 
 std::vector<Identify::Observed> Identify::observed_addresses() const {

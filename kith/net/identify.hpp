@@ -9,6 +9,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Identify final : public SwarmObserver {
     std::size_t peers;  ///< how many connected peers see us there
   };
   std::vector<Observed> observed_addresses() const;
+  /// Where this connection's peer sees us, if it has said so.
+  std::optional<multiformats::Multiaddr> observed_by(ConnectionId connection) const;
 
   /// Ends its tasks. After the swarm has been closed.
   Task<void> close_shielded();

@@ -184,6 +184,33 @@ TEST(Perf, MovesWhatWasAskedForInBothDirections) {
   sim::run_test(1, perf);
 }
 
+Task<void> push_without_observed_address(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  KITH_CO_TRY(ConnectionId id, co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  KITH_CO_CHECK(co_await one.identify.wait(id, one.soon()));
+  const auto observed = one.identify.observed_by(id);
+  KITH_CO_REQUIRE(observed.has_value());
+  IdentifyMessage message;
+  message.agent = "test/2";
+  std::vector<ProtocolId> protocols = {ProtocolId(identify_push_protocol)};
+  KITH_CO_TRY(std::unique_ptr<Stream> stream,
+              co_await two.swarm.open_stream(one.id(), std::move(protocols), two.soon()));
+  for (const Bytes& part : encode_identify(message))
+    KITH_CO_CHECK(co_await port::write_message(*stream, part));
+  KITH_CO_CHECK(co_await stream->close_write());
+  KITH_CO_CHECK(co_await port::sleep_for(one.env().clock, 5s));
+  EXPECT_EQ(one.store.agent(two.id()), "test/2");
+  EXPECT_EQ(one.identify.observed_by(id), observed);
+  stream.reset();
+  KITH_CO_CHECK(co_await one.close());
+  KITH_CO_CHECK(co_await two.close());
+  co_return Result<void>{};
+}
+TEST(Identify, APushWithoutObservedAddressLeavesTheOneThatWasTold) {
+  sim::run_test(1, push_without_observed_address);
+}
+
 Task<void> handler_limits(sim::World& world) {
   Peer one(world.add_node(), 1);
   Peer two(world.add_node(), 2);

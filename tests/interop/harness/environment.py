@@ -26,7 +26,10 @@ def kith_binary():
 
 
 def kith_peer_binary():
-    return _from_root("KITH_PEER", "build/release/kith-peer")
+    """That of the release preset if both are built: it is the one that ships."""
+    built = [ROOT / "build" / preset / "kith-peer" for preset in ("release", "dev")]
+    default = next((path for path in built if path.exists()), built[0])
+    return _from_root("KITH_PEER", default)
 
 
 def require(path, how):

@@ -1,0 +1,97 @@
+#include <algorithm>
+
+#include <kith/host/host.hpp>
+#include <kith/net/perf.hpp>
+
+namespace kith::host {
+
+using multiformats::Multiaddr;
+using multiformats::PeerId;
+
+Host::Host(port::Env& env, crypto::PrivateKey identity, HostOptions& options)
+    : env_(env),
+      swarm_(env, std::move(identity), peers_, options.limits, options.gater),
+      identify_(env, swarm_, std::move(options.agent), std::move(options.protocol_version)),
+      ping_(env, swarm_) {
+  if (options.serve_perf) net::serve_perf(env, swarm_);
+}
+
+Host::~Host() = default;
+
+Task<std::unique_ptr<Host>> Host::start(port::Env& env, crypto::PrivateKey identity,
+                                        HostOptions options) {
+  std::unique_ptr<Host> host(new Host(env, std::move(identity), options));
+  for (const Multiaddr& address : options.listen) {
+    auto listening = host->swarm_.listen(address);
+    if (listening) continue;
+    co_await host->close_shielded();
+    co_return std::unexpected(listening.error().with_context("listen on " + address.to_string()));
+  }
+  co_return host;
+}
+
+std::vector<Multiaddr> Host::addresses() const {
+  std::vector<Multiaddr> addresses;
+  for (const Multiaddr& address : swarm_.reachable_addresses()) {
+    if (auto whole = address.with_peer_id(peer())) addresses.push_back(*std::move(whole));
+  }
+  return addresses;
+}
+
+Task<PeerId> Host::connect(Multiaddr address, Instant deadline) {
+  std::optional<PeerId> peer = address.peer_id();
+  if (!peer) {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument, address.to_string() + " (it must end in /p2p/<peer id>)"));
+  }
+  std::vector<Multiaddr> addresses;
+  addresses.push_back(std::move(address));
+  KITH_CO_CHECK(co_await swarm_.connect(*peer, std::move(addresses), deadline));
+  co_return *peer;
+}
+
+Task<std::unique_ptr<net::Stream>> Host::open_stream(PeerId peer, net::ProtocolId protocol,
+                                                     Instant deadline) {
+  std::vector<net::ProtocolId> protocols;
+  protocols.push_back(std::move(protocol));
+  co_return co_await swarm_.open_stream(peer, std::move(protocols), deadline);
+}
+
+void Host::handle(net::ProtocolId protocol, net::StreamHandler handler,
+                  net::HandlerOptions options) {
+  swarm_.handle(std::move(protocol), std::move(handler), options);
+}
+
+Task<PeerInfo> Host::identify(PeerId peer, Instant deadline) {
+  std::vector<net::ConnectionInfo> connections = swarm_.connections_of(peer);
+  if (connections.empty()) co_return std::unexpected(Errc::not_found);
+  net::ConnectionId connection = connections.front().id;
+  KITH_CO_CHECK(co_await identify_.wait(connection, deadline));
+  PeerInfo info;
+  info.protocols = peers_.protocols(peer);
+  if (info.protocols.empty()) co_return std::unexpected(Errc::not_found);
+  info.agent = peers_.agent(peer);
+  info.protocol_version = peers_.protocol_version(peer);
+  info.addresses = peers_.addresses(peer, env_.wall.now());
+  info.observed_address = identify_.observed_by(connection);
+  co_return info;
+}
+
+Task<std::vector<Duration>> Host::ping(PeerId peer, std::size_t count, Instant deadline) {
+  KITH_CO_TRY(std::unique_ptr<net::Stream> stream, co_await ping_.open(peer, deadline));
+  std::vector<Duration> round_trips;
+  while (round_trips.size() < count) {
+    Instant answered_by = std::min(deadline, after(net::ping_timeout));
+    KITH_CO_TRY(Duration round_trip, co_await ping_.round_trip(*stream, answered_by));
+    round_trips.push_back(round_trip);
+  }
+  KITH_CO_CHECK(co_await stream->close_write(std::min(deadline, after(net::ping_timeout))));
+  co_return round_trips;
+}
+
+Task<void> Host::close_shielded() {
+  KITH_CO_CHECK(co_await swarm_.close_shielded());
+  co_return co_await identify_.close_shielded();
+}
+
+}  // namespace kith::host

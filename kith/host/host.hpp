@@ -1,0 +1,130 @@
+// Host: libp2p for a program. One object that listens, dials, knows peers, says who it is
+// (identify), answers pings, and carries the program's own protocols.
+//
+//   KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(env, key, options));
+//   host->handle("/hello/1.0.0", serve_hello);             // Task<void>(std::unique_ptr<Stream>)
+//   KITH_CO_TRY(PeerId peer, co_await host->connect(address));
+//   KITH_CO_TRY(auto stream, co_await host->open_stream(peer, "/hello/1.0.0"));
+//   ...
+//   co_await host->close_shielded();
+//
+// It works on any port::Env: the machine's (io::Runtime; run_program() in program.hpp makes one) or
+// a simulated one in tests. Everything here is a few lines around net/, and swarm() and its
+// siblings give the parts themselves.
+//
+// Every wait ends by itself: connecting and agreeing on a protocol within net/limits.hpp's
+// times, reading and writing a stream by the deadline that they are given. A peer's faults are
+// errors, never exceptions. Ownership: a Host dies after close_shielded() has returned, and what
+// handlers and observers refer to lives until then. Loop thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <kith/crypto/keys.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+#include <kith/multiformats/peer_id.hpp>
+#include <kith/net/gater.hpp>
+#include <kith/net/identify.hpp>
+#include <kith/net/limits.hpp>
+#include <kith/net/peer_store.hpp>
+#include <kith/net/ping.hpp>
+#include <kith/net/stream.hpp>
+#include <kith/net/swarm.hpp>
+#include <kith/port/env.hpp>
+
+namespace kith::host {
+
+struct HostOptions {
+  /// Where to accept connections, such as /ip4/0.0.0.0/tcp/4001; port 0 chooses one. None: the host
+  /// only dials.
+  std::vector<multiformats::Multiaddr> listen;
+  /// Who we say we are in identify.
+  std::string agent = "kith/0.1.0";
+  std::string protocol_version = "ipfs/0.1.0";
+  net::SwarmLimits limits;
+  /// Asked about every peer and address, if there is one; outlives the host.
+  net::ConnectionGater* gater = nullptr;
+  /// Whether to serve /perf/1.0.0, which gives any peer as much bandwidth as it asks for.
+  bool serve_perf = false;
+};
+
+/// What a connected peer has told of itself.
+struct PeerInfo {
+  std::string agent;
+  std::string protocol_version;
+  std::vector<net::ProtocolId> protocols;  ///< sorted
+  std::vector<multiformats::Multiaddr> addresses;
+  /// Where the peer sees us.
+  std::optional<multiformats::Multiaddr> observed_address;
+};
+
+class Host {
+ public:
+  /// Makes a host that listens on all of `options.listen`. The error of the first address that it
+  /// can't listen on, with the address.
+  static Task<std::unique_ptr<Host>> start(port::Env& env, crypto::PrivateKey identity,
+                                           HostOptions options = {});
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  const multiformats::PeerId& peer() const noexcept { return swarm_.local_peer(); }
+
+  /// Where we can be reached, each ending in /p2p/<our id>: what to give to another peer's
+  /// connect(). An unspecified listen address stands for all of the machine's.
+  std::vector<multiformats::Multiaddr> addresses() const;
+
+  /// Connects to the peer that `address` ends in (/p2p/...); done at once if we are connected
+  /// already. Errc::invalid_argument without that ending, else errors of Swarm::connect.
+  Task<multiformats::PeerId> connect(multiformats::Multiaddr address, Instant deadline = never);
+
+  /// Closes every connection to the peer; false if there was none.
+  bool disconnect(const multiformats::PeerId& peer) { return swarm_.disconnect(peer); }
+  std::vector<net::ConnectionInfo> connections() const { return swarm_.connections(); }
+
+  /// Opens a stream of `protocol`, dialing the peer at its known addresses if need be. That the
+  /// peer doesn't speak it may show only at the first read, as protocol_refused.
+  Task<std::unique_ptr<net::Stream>> open_stream(multiformats::PeerId peer,
+                                                 net::ProtocolId protocol,
+                                                 Instant deadline = never);
+
+  /// Serves the protocol from now on: each inbound stream becomes a task that `handler` returns.
+  /// The task's end ends the stream (closed if both sides had closed it, reset else), the
+  /// connection's end cancels the task.
+  void handle(net::ProtocolId protocol, net::StreamHandler handler,
+              net::HandlerOptions options = {});
+  void stop_handling(const net::ProtocolId& protocol) { swarm_.stop_handling(protocol); }
+
+  /// Waits until the connected peer has said who it is. Errc::not_found if we aren't connected or
+  /// it says nothing.
+  Task<PeerInfo> identify(multiformats::PeerId peer, Instant deadline = never);
+
+  /// Round trips, one after the other on one stream. Errc::timed_out if one takes longer than
+  /// net::ping_timeout, Errc::corrupt if the peer returns other bytes.
+  Task<std::vector<Duration>> ping(multiformats::PeerId peer, std::size_t count,
+                                   Instant deadline = never);
+
+  /// Closes all connections, ends all handlers and waits for them. May be called again.
+  Task<void> close_shielded();
+
+  /// `duration` from now, for deadlines.
+  Instant after(Duration duration) const noexcept { return env_.clock.now() + duration; }
+
+  port::Env& env() noexcept { return env_; }
+  net::Swarm& swarm() noexcept { return swarm_; }
+  net::PeerStore& peer_store() noexcept { return peers_; }
+
+ private:
+  Host(port::Env& env, crypto::PrivateKey identity, HostOptions& options);
+
+  port::Env& env_;
+  net::PeerStore peers_;
+  net::Swarm swarm_;
+  net::Identify identify_;
+  net::Ping ping_;
+};
+
+}  // namespace kith::host

@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+
+#include <kith/host/host.hpp>
+#include <kith/sim/testing.hpp>
+
+namespace kith::host {
+namespace {
+
+using multiformats::Multiaddr;
+using multiformats::PeerId;
+
+crypto::PrivateKey key_of(std::uint8_t number) {
+  std::array<std::uint8_t, 32> seed{};
+  seed[0] = number;
+  return crypto::PrivateKey::from_ed25519_seed(seed);
+}
+
+HostOptions listening() {
+  HostOptions options;
+  options.listen.push_back(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001"));
+  options.agent = "test/1";
+  return options;
+}
+
+/// An address at which other machines reach the host.
+Multiaddr address_of(const Host& host) {
+  for (const Multiaddr& address : host.addresses()) {
+    if (!address.is_loopback()) return address;
+  }
+  return {};
+}
+
+Task<void> two_hosts_meet(sim::World& world) {
+  sim::Node& near_node = world.add_node();
+  sim::Node& far_node = world.add_node();
+  KITH_CO_TRY(std::unique_ptr<Host> near, co_await Host::start(near_node.env(), key_of(1)));
+  KITH_CO_TRY(std::unique_ptr<Host> far,
+              co_await Host::start(far_node.env(), key_of(2), listening()));
+  EXPECT_TRUE(near->addresses().empty());
+  const Multiaddr address = address_of(*far);
+  EXPECT_EQ(address.peer_id(), far->peer());
+
+  KITH_CO_TRY(PeerId peer, co_await near->connect(address));
+  EXPECT_EQ(peer, far->peer());
+  KITH_CO_TRY(PeerInfo info, co_await near->identify(peer));
+  EXPECT_EQ(info.agent, "test/1");
+  EXPECT_TRUE(std::ranges::binary_search(info.protocols, net::ping_protocol));
+  EXPECT_EQ(std::ranges::count(info.addresses, address.without_peer_id()), 1);
+  KITH_CO_REQUIRE(info.observed_address.has_value());
+  EXPECT_EQ(*info.observed_address, far->connections().at(0).remote_address);
+  KITH_CO_TRY(std::vector<Duration> round_trips, co_await near->ping(peer, 3));
+  EXPECT_EQ(round_trips.size(), 3u);
+
+  KITH_CO_CHECK(co_await near->connect(address));
+  EXPECT_EQ(near->connections().size(), 1u);
+  EXPECT_TRUE(near->disconnect(peer));
+  KITH_CO_CHECK(co_await port::sleep_for(near_node.env().clock, 5s));
+  EXPECT_FALSE(near->disconnect(peer));
+  auto gone = co_await near->identify(peer);
+  EXPECT_TRUE(!gone && gone.error().is(Errc::not_found));
+  KITH_CO_CHECK(co_await near->close_shielded());
+  KITH_CO_CHECK(co_await far->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, ConnectsIdentifiesAndPings) {
+  sim::run_seeds(1, 5, two_hosts_meet);
+}
+
+Task<void> serve_shout(std::unique_ptr<net::Stream> stream) {
+  KITH_CO_TRY(Bytes said, co_await port::read_to_end(*stream, 100));
+  said.push_back('!');
+  KITH_CO_CHECK(co_await stream->write(said));
+  co_return co_await stream->close_write();
+}
+
+Task<void> speaks_a_protocol(sim::World& world) {
+  sim::Node& near_node = world.add_node();
+  sim::Node& far_node = world.add_node();
+  KITH_CO_TRY(std::unique_ptr<Host> near, co_await Host::start(near_node.env(), key_of(1)));
+  KITH_CO_TRY(std::unique_ptr<Host> far,
+              co_await Host::start(far_node.env(), key_of(2), listening()));
+  far->handle("/shout/1.0.0", serve_shout);
+  KITH_CO_TRY(PeerId peer, co_await near->connect(address_of(*far)));
+  KITH_CO_TRY(std::unique_ptr<net::Stream> stream,
+              co_await near->open_stream(peer, "/shout/1.0.0"));
+  ByteView hello = as_bytes("hello");
+  KITH_CO_CHECK(co_await stream->write(hello));
+  KITH_CO_CHECK(co_await stream->close_write());
+  KITH_CO_TRY(Bytes answer, co_await port::read_to_end(*stream, 100));
+  EXPECT_EQ(as_text(answer), "hello!");
+
+  far->stop_handling("/shout/1.0.0");
+  KITH_CO_TRY(stream, co_await near->open_stream(peer, "/shout/1.0.0"));
+  KITH_CO_CHECK(co_await stream->close_write());
+  auto refused = co_await stream->read_buffer(1);
+  EXPECT_FALSE(refused.has_value());
+  stream.reset();
+  KITH_CO_CHECK(co_await near->close_shielded());
+  KITH_CO_CHECK(co_await far->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, CarriesAProtocolOfTheProgramsOwn) {
+  sim::run_seeds(1, 5, speaks_a_protocol);
+}
+
+Task<void> hold(std::unique_ptr<net::Stream> stream, std::size_t& serving) {
+  ++serving;
+  auto end = co_await stream->read_buffer(1);
+  EXPECT_FALSE(end.has_value());
+  --serving;
+  co_return Result<void>{};
+}
+
+Task<void> closes_in_order(sim::World& world) {
+  sim::Node& near_node = world.add_node();
+  sim::Node& far_node = world.add_node();
+  KITH_CO_TRY(std::unique_ptr<Host> near, co_await Host::start(near_node.env(), key_of(1)));
+  KITH_CO_TRY(std::unique_ptr<Host> far,
+              co_await Host::start(far_node.env(), key_of(2), listening()));
+  std::size_t serving = 0;
+  far->handle("/hold", [&serving](std::unique_ptr<net::Stream> stream) {
+    return hold(std::move(stream), serving);
+  });
+  KITH_CO_TRY(PeerId peer, co_await near->connect(address_of(*far)));
+  KITH_CO_TRY(std::unique_ptr<net::Stream> stream, co_await near->open_stream(peer, "/hold"));
+  KITH_CO_CHECK(co_await stream->write({}));
+  KITH_CO_CHECK(co_await port::sleep_for(near_node.env().clock, 5s));
+  EXPECT_EQ(serving, 1u);
+  KITH_CO_CHECK(co_await far->close_shielded());
+  EXPECT_EQ(serving, 0u);
+  KITH_CO_CHECK(co_await far->close_shielded());
+  stream.reset();
+  KITH_CO_CHECK(co_await near->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, HasEndedItsHandlersWhenItIsClosed) {
+  sim::run_test(1, closes_in_order);
+}
+
+Task<void> refuses_bad_addresses(sim::World& world) {
+  sim::Node& node = world.add_node();
+  KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(node.env(), key_of(1), listening()));
+  Multiaddr without_peer = *Multiaddr::parse("/ip4/10.0.0.9/tcp/1");
+  auto connected = co_await host->connect(without_peer);
+  EXPECT_TRUE(!connected && connected.error().is(Errc::invalid_argument));
+  // The port is taken, and what had been started is closed again.
+  auto second = co_await Host::start(node.env(), key_of(2), listening());
+  KITH_CO_REQUIRE(!second.has_value());
+  EXPECT_NE(second.error().message().find("/ip4/0.0.0.0/tcp/4001"), std::string::npos);
+  KITH_CO_CHECK(co_await host->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, SaysWhichAddressIsBad) {
+  sim::run_test(1, refuses_bad_addresses);
+}
+
+}  // namespace
+}  // namespace kith::host

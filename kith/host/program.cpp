@@ -1,0 +1,85 @@
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include <kith/crypto/key_file.hpp>
+#include <kith/host/program.hpp>
+#include <kith/port/file_system.hpp>
+#include <kith/port/task_group.hpp>
+
+namespace kith::host {
+namespace {
+
+using Body = std::function<Task<void>(Host&)>;
+
+constexpr int signal_exit_code = 128;
+
+Task<void> run_body(const Body& body, Host& host, Result<void>& outcome) {
+  outcome = co_await body(host);
+  co_return Result<void>{};
+}
+
+Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work, bool& interrupted) {
+  KITH_CO_CHECK(co_await runtime.wait_signal());
+  interrupted = true;
+  work.cancel();
+  KITH_CO_TRY(int number, co_await runtime.wait_signal());
+  std::_Exit(signal_exit_code + number);
+}
+
+Task<void> run(io::Runtime& runtime, ProgramOptions options, const Body& body, bool& interrupted) {
+  port::Env& env = runtime.env();
+  auto identity = options.identity_file.empty() ? new_identity(env)
+                                                : load_or_make_identity(env, options.identity_file);
+  if (!identity) co_return std::unexpected(identity.error());
+  KITH_CO_TRY(std::unique_ptr<Host> host,
+              co_await Host::start(env, *std::move(identity), std::move(options.host)));
+  port::TaskGroup work(env.executor, env.clock);
+  port::TaskGroup signals(env.executor, env.clock);
+  // What it stays if the signal comes before the body has begun.
+  Result<void> outcome = std::unexpected(Errc::cancelled);
+  work.spawn(run_body(body, *host, outcome));
+  signals.spawn(watch_signals(runtime, work, interrupted));
+  co_await work.join_shielded();
+  co_await host->close_shielded();
+  signals.cancel();
+  co_await signals.join_shielded();
+  co_return outcome;
+}
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "Error: %s\n", error.message().c_str());
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+Result<crypto::PrivateKey> new_identity(port::Env& env) {
+  return crypto::PrivateKey::generate(crypto::KeyType::ed25519,
+                                      [&env](MutableBytes out) { env.random.fill(out); });
+}
+
+Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::string& path) {
+  auto content = port::read_file(env.files, path, crypto::key_file_bytes_max);
+  if (content) {
+    auto key = crypto::open_key_file(*content, std::nullopt);
+    if (!key) return std::unexpected(key.error().with_context(path));
+    return key;
+  }
+  if (!content.error().is_errno(ENOENT)) return std::unexpected(content.error());
+  KITH_TRY(crypto::PrivateKey key, new_identity(env));
+  crypto::Secret encoded = crypto::encode_key_file(key);
+  KITH_CHECK(port::replace_file(env.files, path, encoded.view(), 0600));
+  return key;
+}
+
+int run_program(ProgramOptions options, std::function<Task<void>(Host&)> body) {
+  auto runtime = io::Runtime::create(options.runtime);
+  if (!runtime) return fail(runtime.error());
+  bool interrupted = false;
+  auto outcome = runtime->run(run(*runtime, std::move(options), body, interrupted));
+  if (outcome || (interrupted && outcome.error().is(Errc::cancelled))) return EXIT_SUCCESS;
+  return fail(outcome.error());
+}
+
+}  // namespace kith::host

@@ -1,0 +1,40 @@
+// run_program: the main() of a program around one Host. It makes the runtime and the host, runs the
+// program's body, and closes everything in order, also when the user interrupts it.
+//
+//   Task<void> body(Host& host) { ... }
+//   int main() { return kith::host::run_program({}, body); }
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <kith/host/host.hpp>
+#include <kith/io/runtime.hpp>
+
+namespace kith::host {
+
+struct ProgramOptions {
+  HostOptions host;
+  io::RuntimeOptions runtime;
+  /// Where the identity key is kept; made if it doesn't exist. Empty: a new key for each run.
+  std::string identity_file;
+};
+
+/// Runs `body` with a host that listens, until it returns. SIGINT or SIGTERM cancels it (its next
+/// wait returns Errc::cancelled); another one ends the process at once. Then the host is closed.
+/// Handlers run until that is done, so a body that lent them objects of its own frame calls
+/// host.close_shielded() before it returns.
+///
+/// Returns main()'s exit code: 0 if the body succeeded or was cancelled by a signal, else 1 with
+/// the error on stderr.
+int run_program(ProgramOptions options, std::function<Task<void>(Host&)> body);
+
+/// A new Ed25519 key from the Env's randomness.
+Result<crypto::PrivateKey> new_identity(port::Env& env);
+
+/// The key in the file, in libp2p's form (crypto/key_file.hpp), or a new one that is written there,
+/// readable for its owner alone. Blocks on the disk. The file's errors, or the key's.
+Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::string& path);
+
+}  // namespace kith::host
