@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/values.hpp>
-#include <kith/crypto/hash.hpp>
 #include <kith/ipld/content.hpp>
 #include <kith/multiformats/multicodec.hpp>
 #include <kith/node/node.hpp>
@@ -95,15 +94,12 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
     prefix.version = options.version;
     prefix.codec = options.codec;
     prefix.hash_function = options.hash;
-    KITH_CO_TRY(crypto::Digest digest,
-                crypto::hash(static_cast<std::uint64_t>(options.hash), content));
-    prefix.digest_bytes = digest.view().size();
-    KITH_CO_TRY(Cid cid, prefix.complete(digest.view()));
+    KITH_CO_TRY(ipld::Block block, ipld::make_block(prefix, Buffer::adopt(std::move(content))));
     json::object value;
-    value["Key"] = text(cid);
-    value["Size"] = content.size();
+    value["Key"] = text(block.cid);
+    value["Size"] = block.data.size();
     std::vector<ipld::Block> blocks;
-    blocks.push_back({cid, Buffer::adopt(std::move(content))});
+    blocks.push_back(std::move(block));
     std::vector<ipld::Block> told = blocks;
     KITH_CO_CHECK(co_await context.node->store().put(std::move(blocks)));
     context.node->announce_blocks(told);

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/values.hpp>
-#include <kith/crypto/hash.hpp>
 #include <kith/ipld/codec.hpp>
+#include <kith/ipld/content.hpp>
 #include <kith/ipld/links.hpp>
 #include <kith/ipld/path.hpp>
 #include <kith/multiformats/multicodec.hpp>
@@ -108,15 +108,13 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
     multiformats::CidPrefix prefix;
     prefix.codec = store_codec;
     prefix.hash_function = *hash;
-    KITH_CO_TRY(crypto::Digest digest, crypto::hash(static_cast<std::uint64_t>(*hash), content));
-    prefix.digest_bytes = digest.view().size();
-    KITH_CO_TRY(Cid cid, prefix.complete(digest.view()));
+    KITH_CO_TRY(ipld::Block block, ipld::make_block(prefix, Buffer::adopt(std::move(content))));
+    cids.push_back(block.cid);
     std::vector<ipld::Block> blocks;
-    blocks.push_back({cid, Buffer::adopt(std::move(content))});
+    blocks.push_back(std::move(block));
     std::vector<ipld::Block> told = blocks;
     KITH_CO_CHECK(co_await context.node->store().put(std::move(blocks)));
     context.node->announce_blocks(told);
-    cids.push_back(cid);
   }
   KITH_CO_CHECK(co_await context.node->store().flush());
   for (const Cid& cid : cids) {
