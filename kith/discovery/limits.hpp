@@ -67,7 +67,8 @@ inline constexpr double mdns_received_burst = 1000;
 inline constexpr double mdns_source_per_second = 50;
 inline constexpr double mdns_source_burst = 200;
 inline constexpr std::size_t mdns_source_buckets = 256;
-inline constexpr std::size_t mdns_peers_per_message_max = 8;
+/// TXT records of peers, of which rust-libp2p sends one for each address.
+inline constexpr std::size_t mdns_texts_per_message_max = 32;
 /// Peers remembered, in all and from one address.
 inline constexpr std::size_t mdns_peers_max = 1024;
 inline constexpr std::size_t mdns_peers_per_source_max = 64;

@@ -1,0 +1,49 @@
+#include <kith/discovery/lan_dialer.hpp>
+
+namespace kith::discovery {
+
+LanDialer::LanDialer(port::Env& env, net::Swarm& swarm)
+    : env_(env),
+      log_(env.log, "mdns"),
+      swarm_(swarm),
+      tasks_(env.executor, env.clock, lan_dials_at_once) {}
+
+Task<void> LanDialer::close_shielded() {
+  tasks_.cancel();
+  co_return co_await tasks_.join_shielded();
+}
+
+void LanDialer::found(FoundPeer peer) {
+  if (peer.peer == swarm_.local_peer()) return;
+  WallTime now = env_.wall.now();
+  WallTime until = now + net::address_ttl_discovered;
+  swarm_.peer_store().add_addresses(peer.peer, std::move(peer.addresses), now, until);
+  bool enough = swarm_.connection_count() + busy_.size() >= swarm_.limits().high_water;
+  if (enough || swarm_.connected(peer.peer) || busy_.contains(peer.peer)) return;
+  if (queue_.size() >= lan_dials_queued_max) return;
+  queue_.push_back(peer.peer);
+  busy_.insert(peer.peer);
+  if (workers_ < lan_dials_at_once && tasks_.spawn(work())) ++workers_;
+}
+
+Task<void> LanDialer::work() {
+  while (!queue_.empty()) {
+    multiformats::PeerId peer = queue_.front();
+    queue_.pop_front();
+    Result<void> outcome;
+    if (!swarm_.connected(peer)) {
+      std::vector<multiformats::Multiaddr> known;
+      Instant deadline = env_.clock.now() + lan_dial_timeout;
+      auto connection = co_await swarm_.connect(peer, std::move(known), deadline);
+      if (!connection) outcome = std::unexpected(connection.error());
+    }
+    busy_.erase(peer);
+    if (outcome) continue;
+    if (outcome.error().is(Errc::cancelled)) break;
+    KITH_LOG_DEBUG(log_, "{}: {}", peer.to_string(), outcome.error().message());
+  }
+  --workers_;
+  co_return Result<void>{};
+}
+
+}  // namespace kith::discovery
