@@ -35,7 +35,8 @@ function(kith_module name)
     set(scope INTERFACE)
   endif()
   add_library(kith::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} OUTPUT_NAME kith_${name})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} OUTPUT_NAME kith_${name}
+    KITH_DEPENDS "${arg_DEPENDS}" KITH_LIBRARIES "${arg_LIBRARIES}")
   target_include_directories(${target} ${scope}
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
   target_compile_features(${target} ${scope} cxx_std_23)

@@ -54,6 +54,10 @@ int fail(const Error& error) {
 
 }  // namespace
 
+Task<void> wait_for_interrupt(Host& host) {
+  return port::sleep_until(host.env().clock, never);
+}
+
 Result<crypto::PrivateKey> new_identity(port::Env& env) {
   return crypto::PrivateKey::generate(crypto::KeyType::ed25519,
                                       [&env](MutableBytes out) { env.random.fill(out); });

@@ -30,6 +30,10 @@ struct ProgramOptions {
 /// the error on stderr.
 int run_program(ProgramOptions options, std::function<Task<void>(Host&)> body);
 
+/// Waits for what cancels the body, a signal: the last line of a program that only serves. Always
+/// Errc::cancelled.
+Task<void> wait_for_interrupt(Host& host);
+
 /// A new Ed25519 key from the Env's randomness.
 Result<crypto::PrivateKey> new_identity(port::Env& env);
 

@@ -53,7 +53,7 @@ TEST(RunProgram, ExitsWithZeroIfTheBodySucceedsAndWithOneIfItFails) {
 Task<void> interrupt_itself(Host& host) {
   KITH_CO_CHECK(co_await port::yield());
   ::kill(::getpid(), SIGTERM);
-  co_return co_await port::sleep_for(host.env().clock, 1h);
+  co_return co_await wait_for_interrupt(host);
 }
 
 TEST(RunProgram, ASignalCancelsTheBodyAndIsNoFailure) {

@@ -26,10 +26,10 @@ def kith_binary():
 
 
 def kith_peer_binary():
-    """That of the release preset if both are built: it is the one that ships."""
-    built = [ROOT / "build" / preset / "kith-peer" for preset in ("release", "dev")]
-    default = next((path for path in built if path.exists()), built[0])
-    return _from_root("KITH_PEER", default)
+    """That of the release or the dev preset, whichever was built last."""
+    paths = [ROOT / "build" / preset / "kith-peer" for preset in ("release", "dev")]
+    built = [path for path in paths if path.exists()]
+    return _from_root("KITH_PEER", max(built, key=lambda path: path.stat().st_mtime) if built else paths[0])
 
 
 def require(path, how):
