@@ -1,0 +1,44 @@
+// Numbers for people.
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+export function bytes(count: number): string {
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) {
+    count /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || count >= 100 ? 0 : count >= 10 ? 1 : 2;
+  return `${count.toFixed(digits)} ${units[unit]}`;
+}
+
+export function rate(bytesPerSecond: number): string {
+  return `${bytes(Math.max(0, bytesPerSecond))}/s`;
+}
+
+export function count(number: number, one: string, many = one + "s"): string {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 1) return "less than a second";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = seconds / 60;
+  if (minutes < 90) return `${Math.round(minutes)} min`;
+  const hours = minutes / 60;
+  return hours < 36 ? `${hours.toFixed(1)} h` : `${Math.round(hours / 24)} days`;
+}
+
+export function ago(time: number, now = Date.now()): string {
+  const seconds = (now - time) / 1000;
+  if (seconds < 45) return "just now";
+  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
+  if (seconds < 86400) return `${Math.round(seconds / 3600)} h ago`;
+  return new Date(time).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+}
+
+/** The beginning and the end, which is what people compare. */
+export function short(id: string, head = 8, tail = 6): string {
+  return id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`;
+}

@@ -1,0 +1,81 @@
+// Where the gateway is: what people set, else what the node's configuration or the node itself says.
+//
+// Files of others are shown from the gateway's origin only, never from the page's: a page of theirs would have the
+// RPC at its feet there.
+import { call } from "./api";
+
+const settingKey = "kith.gateway";
+let known: Promise<string | null> | undefined;
+
+/** "http://127.0.0.1:8080", without a slash; null if there is none. */
+export function gateway(): Promise<string | null> {
+  known ??= find().catch(() => null);
+  return known;
+}
+
+/** What the user set; "" for nothing. */
+export function gatewaySetting(): string {
+  return localStorage.getItem(settingKey) ?? "";
+}
+
+/** Returns false if that is no address. */
+export function setGateway(text: string): boolean {
+  const url = text.trim() === "" ? "" : httpOrigin(text.trim());
+  if (url === null || url === location.origin) return false;
+  if (url === "") localStorage.removeItem(settingKey);
+  else localStorage.setItem(settingKey, url);
+  known = undefined;
+  return true;
+}
+
+async function find(): Promise<string | null> {
+  const set = httpOrigin(gatewaySetting());
+  if (set) return set;
+  const configured = await call<{ Value: unknown }>("config", { arg: "Addresses.Gateway" }).catch(() => null);
+  const values = Array.isArray(configured?.Value) ? configured.Value : [configured?.Value];
+  let mayBeAnyPort = false;
+  for (const value of values) {
+    const match = typeof value === "string" ? /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(value) : null;
+    if (!match) continue;
+    if (match[3] === "0") mayBeAnyPort = true;
+    else return `http://${hostFor(match[2]!)}:${match[3]}`;
+  }
+  return mayBeAnyPort ? told() : null;
+}
+
+/** A node that listens on any free port tells which one in a file beside the page. */
+async function told(): Promise<string | null> {
+  const response = await fetch("./gateway.txt", { cache: "no-store" });
+  const url = response.ok ? httpOrigin((await response.text()).trim()) : null;
+  return url === location.origin ? null : url;
+}
+
+function hostFor(listening: string): string {
+  if (listening === "0.0.0.0" || listening === "::") return location.hostname;
+  return listening.includes(":") ? `[${listening}]` : listening;
+}
+
+function httpOrigin(text: string): string | null {
+  if (!/^https?:\/\/[^\s<>]+$/.test(text) || text.length > 300) return null;
+  try {
+    return new URL(text).origin;
+  } catch {
+    return null;
+  }
+}
+
+export function contentPath(cid: string, path: readonly string[] = []): string {
+  return ["/ipfs", cid, ...path].join("/");
+}
+
+export function gatewayUrl(base: string, cid: string, path: readonly string[], query: Record<string, string> = {}): string {
+  const search = new URLSearchParams(query).toString();
+  return `${base}/ipfs/${[cid, ...path].map(encodeURIComponent).join("/")}${search && "?" + search}`;
+}
+
+/** What one gives to somebody else. */
+export async function shareLink(cid: string, path: readonly string[], name: string): Promise<string> {
+  const base = await gateway();
+  if (!base) return `ipfs://${[cid, ...path.map(encodeURIComponent)].join("/")}`;
+  return gatewayUrl(base, cid, path, path.length === 0 && name ? { filename: name } : {});
+}

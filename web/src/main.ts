@@ -1,0 +1,96 @@
+// The page's frame: navigation, which view is shown, and whether the node answers.
+import { call, reachability, type Peer } from "./api";
+import { browseView } from "./browse";
+import { parseContentPath, safeDecode } from "./cid";
+import { every, fill, h, icon, type IconName } from "./dom";
+import { errorBox } from "./errors";
+import { acceptDrops, filesView } from "./files";
+import { mountJobs } from "./jobs";
+import { meView } from "./me";
+import { peersView } from "./peers";
+
+const sections: [string, string, IconName][] = [
+  ["me", "Me", "me"],
+  ["peers", "Peers", "peers"],
+  ["files", "Files", "files"],
+];
+
+const tabs = new Map<string, HTMLAnchorElement>();
+const peerCount = h("span", { class: "badge", hidden: true });
+const statusText = h("span", null, "connecting");
+const status = h("div", { class: "status" }, h("span", { class: "dot", "aria-hidden": "true" }), statusText);
+const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const main = h("main", { id: "main", tabindex: "-1" });
+
+function frame(): Element[] {
+  const links = sections.map(([name, label, symbol]) => {
+    const link = h("a", { href: `#/${name}` }, icon(symbol), h("span", null, label), name === "peers" && peerCount);
+    tabs.set(name, link);
+    return h("li", null, link);
+  });
+  const skip = h("a", { class: "skip", href: "#main" }, "Skip to the content");
+  skip.addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
+  return [
+    skip,
+    h(
+      "header",
+      { class: "side" },
+      h("a", { class: "brand", href: "#/me" }, h("img", { src: "./kith.svg", width: 34, height: 34, alt: "" }), h("span", null, "kith")),
+      h("nav", { "aria-label": "Sections" }, h("ul", null, links)),
+      status,
+    ),
+    h("div", { class: "content" }, banner, main),
+  ];
+}
+
+let leave = new AbortController();
+
+/** Shows what the address says. */
+function route(): void {
+  leave.abort();
+  leave = new AbortController();
+  const [place = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [section = "", ...rest] = place.split("/").map(safeDecode);
+  const target = section === "files" && rest.length > 0 ? parseContentPath(rest[0] ?? "") : null;
+  for (const [name, link] of tabs) {
+    if (name === (section || "me")) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  let view: Element;
+  if (section === "peers") view = peersView(leave.signal);
+  else if (target) view = browseView({ cid: target.cid, path: rest.slice(1).filter((part) => part !== ""), givenName: new URLSearchParams(query).get("name") ?? "" }, leave.signal);
+  else if (section === "files") view = filesView(leave.signal);
+  else view = meView(leave.signal);
+  fill(main, view);
+  const label = sections.find(([name]) => name === section)?.[1] ?? "Me";
+  document.title = target ? `${main.querySelector("h1")?.textContent ?? "Files"} · kith` : `${label} · kith`;
+  window.scrollTo(0, 0);
+}
+
+function watchNode(): void {
+  reachability.addEventListener("change", (event) => {
+    const answers = (event as CustomEvent<boolean>).detail;
+    document.body.classList.toggle("unreachable", !answers);
+    statusText.textContent = answers ? "node is running" : "node doesn't answer";
+    banner.hidden = answers;
+    if (!answers && !banner.hasChildNodes()) fill(banner, errorBox({ what: "The node doesn't answer.", tryThis: "Is it still running? Start it again with: kith daemon. The page goes on by itself when it's back." }));
+  });
+  every(4000, new AbortController().signal, async () => {
+    const peers = await call<{ Peers: Peer[] | null }>("swarm/peers").catch(() => null);
+    const known = new Set((peers?.Peers ?? []).map((peer) => peer.Peer)).size;
+    peerCount.hidden = known === 0;
+    peerCount.textContent = String(known);
+    peerCount.setAttribute("aria-label", `${known} connected`);
+  });
+}
+
+const app = document.querySelector("#app")!;
+fill(app, frame());
+mountJobs(document.body);
+acceptDrops();
+window.addEventListener("hashchange", route);
+route();
+watchNode();

@@ -1,0 +1,219 @@
+// Whom do I know: the connections, and a way to make one.
+import { call, type Peer } from "./api";
+import { announce, copyButton, every, fill, h, icon } from "./dom";
+import { errorBox, explain } from "./errors";
+import * as format from "./format";
+import { glyph } from "./glyph";
+import { placeOf, reachText } from "./multiaddr";
+
+const shownMax = 300;
+
+export function peersView(signal: AbortSignal): Element {
+  const heading = h("p", { "data-testid": "peer-count" }, "Asking the node…");
+  const filter = h("input", { type: "search", id: "filter", placeholder: "Filter by id, address or program", autocomplete: "off", spellcheck: "false" });
+  const filterRow = h("div", { class: "search", hidden: true }, icon("search"), h("label", { for: "filter", class: "visually-hidden" }, "Filter"), filter);
+  const list = h("ul", { class: "list peers", "data-testid": "peers" });
+  const note = h("div");
+  const rows = new Map<string, Row>();
+  let peers: Peer[] = [];
+
+  const draw = () => {
+    const wanted = filter.value.trim().toLowerCase();
+    const chosen = peers.filter((peer) => !wanted || `${peer.Peer} ${peer.Addr} ${peer.Identify?.AgentVersion ?? ""}`.toLowerCase().includes(wanted));
+    const keys = new Set<string>();
+    for (const peer of chosen.slice(0, shownMax)) {
+      const key = `${peer.Peer} ${peer.Addr}`;
+      keys.add(key);
+      let row = rows.get(key);
+      if (!row) {
+        row = makeRow(peer, refresh);
+        rows.set(key, row);
+        list.append(row.element);
+      }
+      row.update(peer);
+    }
+    for (const [key, row] of rows) {
+      if (keys.has(key)) continue;
+      row.element.remove();
+      rows.delete(key);
+    }
+    filterRow.hidden = peers.length < 6;
+    const different = new Set(peers.map((peer) => peer.Peer)).size;
+    heading.textContent = peers.length === 0 ? "Nobody yet." : `Connected to ${format.count(different, "peer")}.`;
+    if (peers.length === 0) {
+      fill(
+        note,
+        h(
+          "div",
+          { class: "empty-state" },
+          icon("peers"),
+          h("strong", null, "You are on your own, for now"),
+          h("p", null, "Ask a friend for an address from the Me page of their node and paste it above. Nodes in your local network find each other by themselves."),
+        ),
+      );
+    } else {
+      const hidden = chosen.length - Math.min(chosen.length, shownMax);
+      fill(note, chosen.length === 0 ? h("p", { class: "empty" }, "None of them matches.") : hidden > 0 && h("p", { class: "quiet" }, `And ${format.count(hidden, "more", "more")}: filter to see them.`));
+    }
+  };
+
+  async function refresh(): Promise<void> {
+    try {
+      const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, streams: true, direction: true, identify: true }, signal);
+      peers = (answer.Peers ?? []).sort((a, b) => a.Peer.localeCompare(b.Peer) || a.Addr.localeCompare(b.Addr));
+      draw();
+    } catch (error) {
+      if (!signal.aborted) fill(note, errorBox(explain(error, "node")));
+    }
+  }
+  filter.addEventListener("input", draw);
+  every(2000, signal, refresh);
+  return h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", null, "Peers"), heading),
+    connectCard(refresh),
+    h("section", { class: "card", "aria-label": "Connections" }, filterRow, list, note),
+  );
+}
+
+/** What is wrong with an address before anybody is asked; null if it may be right. */
+export function addressProblem(text: string): { what: string; tryThis: string } | null {
+  if (text === "") return { what: "There is no address.", tryThis: "Paste one that begins with a slash, such as /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…" };
+  if (/\s/.test(text)) return { what: "There is a space in that address.", tryThis: "Paste one address at a time." };
+  if (!text.startsWith("/")) {
+    return { what: "That isn't an address that nodes understand.", tryThis: "It begins with a slash: /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW… On the other node, the Me page has it to copy." };
+  }
+  if (!/\/p2p\/[^/]+/.test(text)) return { what: "The address doesn't say who is there.", tryThis: "It must end in /p2p/ and the peer's id, so that nobody else can answer in its place." };
+  return null;
+}
+
+function connectCard(refresh: () => Promise<void>): Element {
+  const input = h("input", {
+    id: "address",
+    name: "address",
+    placeholder: "/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    class: "mono",
+  });
+  const button = h("button", { class: "button primary" }, icon("plus"), h("span", null, "Connect"));
+  const outcome = h("div", { "data-testid": "connect-outcome" });
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    let address = input.value.trim();
+    if (/^(12D3|16Uiu|Qm|k51|bafz)[A-Za-z0-9]+$/.test(address)) address = `/p2p/${address}`;
+    const problem = addressProblem(address);
+    input.setAttribute("aria-invalid", String(problem !== null));
+    if (problem) {
+      fill(outcome, errorBox(problem));
+      input.focus();
+      return;
+    }
+    button.disabled = true;
+    fill(outcome, h("p", { class: "working" }, "Calling…"));
+    try {
+      await call("swarm/connect", { arg: address });
+      const id = address.slice(address.lastIndexOf("/p2p/") + 5);
+      fill(outcome, h("div", { class: "notice good", role: "status" }, icon("check"), h("div", { class: "notice-text" }, h("strong", null, `Connected to ${format.short(id)}`))));
+      input.value = "";
+      await refresh();
+    } catch (error) {
+      fill(outcome, errorBox(explain(error, "connect")));
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", null, h("label", { for: "address" }, "Connect to somebody")),
+    h("form", { class: "inline-form", novalidate: true, onsubmit: submit }, input, button),
+    outcome,
+  );
+}
+
+interface Row {
+  element: HTMLElement;
+  update: (peer: Peer) => void;
+}
+
+function makeRow(first: Peer, refresh: () => Promise<void>): Row {
+  const place = placeOf(first.Addr);
+  const agent = h("span", { class: "peer-agent" });
+  const tags = h("span", { class: "tags" });
+  const latency = h("span", { class: "peer-latency", title: "Round trip" });
+  const more = h("div", { class: "peer-more" });
+  const full = () => (first.Addr.includes("/p2p/" + first.Peer) ? first.Addr : `${first.Addr}/p2p/${first.Peer}`);
+  const disconnect = h("button", { type: "button", class: "button small" }, icon("unlink"), h("span", null, "Disconnect"));
+  disconnect.addEventListener("click", async () => {
+    disconnect.disabled = true;
+    try {
+      await call("swarm/disconnect", { arg: `/p2p/${first.Peer}` });
+      announce(`Disconnected from ${format.short(first.Peer)}`);
+      await refresh();
+    } catch (error) {
+      more.prepend(errorBox(explain(error, "connect")));
+    } finally {
+      disconnect.disabled = false;
+    }
+  });
+  const protocols = h("ul", { class: "chips" });
+  const protocolsName = h("p", { class: "eyebrow" });
+  more.append(
+    h("dl", { class: "pairs" }, h("dt", null, "Peer id"), h("dd", { class: "mono breakable" }, first.Peer), h("dt", null, "Address"), h("dd", { class: "mono breakable" }, full())),
+    h("div", { class: "row" }, copyButton(full, "Copy the address", "Copy address"), disconnect),
+    protocolsName,
+    protocols,
+  );
+  const element = h(
+    "li",
+    { class: "peer", "data-peer": first.Peer },
+    h(
+      "details",
+      null,
+      h(
+        "summary",
+        null,
+        glyph(first.Peer, 40),
+        h("span", { class: "peer-main" }, h("span", { class: "peer-name mono" }, format.short(first.Peer, 10, 8)), agent),
+        h("span", { class: "peer-where mono" }, place.where),
+        tags,
+        latency,
+      ),
+      more,
+    ),
+  );
+  let shown = "";
+  const update = (peer: Peer) => {
+    const now = JSON.stringify([peer.Direction, peer.Latency, peer.Identify?.AgentVersion, peer.Streams, peer.Identify?.Protocols, peer.Muxer]);
+    if (now === shown) return;
+    shown = now;
+    agent.textContent = peer.Identify?.AgentVersion || "unknown program";
+    const known = peer.Latency && peer.Latency !== "n/a" && peer.Latency !== "0s" ? tidyLatency(peer.Latency) : "–";
+    latency.textContent = known;
+    fill(
+      tags,
+      h("span", { class: "tag" }, place.transport),
+      h("span", { class: `tag reach-${place.reach}`, title: place.reach === "relay" ? "Another peer passes this connection on" : "Straight to the peer" }, place.reach === "relay" ? "relayed" : "direct"),
+      peer.Direction ? h("span", { class: "tag", title: peer.Direction === 1 ? "They called us" : "We called them" }, peer.Direction === 1 ? "in" : "out") : null,
+      place.reach !== "relay" && place.reach !== "unknown" && h("span", { class: "tag faint" }, reachText[place.reach]),
+    );
+    const streams = (peer.Streams ?? []).map((stream) => stream.Protocol).filter((name) => name);
+    const names = streams.length > 0 ? streams : (peer.Identify?.Protocols ?? []);
+    protocolsName.textContent = streams.length > 0 ? `${format.count(streams.length, "open stream")}` : names.length > 0 ? "Speaks" : "";
+    fill(protocols, [...names].sort().map((name) => h("li", { class: "chip mono" }, name)));
+  };
+  return { element, update };
+}
+
+/** "12.345678ms" as "12 ms". */
+export function tidyLatency(text: string): string {
+  const match = /^([\d.]+)(ns|µs|us|ms|s)$/.exec(text);
+  if (!match) return text;
+  const scale: Record<string, number> = { ns: 1e-6, µs: 1e-3, us: 1e-3, ms: 1, s: 1000 };
+  const milliseconds = Number(match[1]) * (scale[match[2]!] ?? 1);
+  if (milliseconds < 1) return "< 1 ms";
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
