@@ -3,19 +3,11 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
+#include <kith/api/web_assets.hpp>
 #include <kith/http/server.hpp>
 
 namespace kith::api {
-
-struct WebAsset {
-  std::string_view path;  ///< "/index.html"
-  std::string_view content_type;
-  std::string_view etag;  ///< of the content, without quotes
-  std::span<const std::uint8_t> bytes;
-  bool gzip = false;  ///< the bytes are compressed
-};
 
 /// GET and HEAD of the page's files; "/" and "/webui" are its first. 404 for anything else, and for
 /// all if the program was built without the page.
