@@ -3,6 +3,7 @@
 
 #include <kith/api/cli.hpp>
 #include <kith/api/terminal.hpp>
+#include <kith/api/web_assets.hpp>
 #include <kith/io/runtime.hpp>
 
 int main(int argc, char** argv) {
@@ -12,5 +13,6 @@ int main(int argc, char** argv) {
     return 1;
   }
   kith::api::StandardTerminal terminal;
-  return kith::api::run_command_line(*runtime, terminal, {argv, argv + argc});
+  return kith::api::run_command_line(*runtime, terminal, {argv, argv + argc},
+                                     kith::api::web_assets());
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/gateway.hpp>
 #include <kith/api/page.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/http/server.hpp>
@@ -85,17 +86,28 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
           {node.settings().api_origins});
-  http::Handler api_handler = [&rpc, page = context.page](http::Request& request,
-                                                          http::ResponseWriter& response) {
+  Gateway gateway(node);
+  http::Handler api_handler = [&rpc, &gateway, page = context.page](
+                                  http::Request& request, http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
+    if (request.path.starts_with("/ipfs/")) return gateway.serve(request, response);
     return serve_page(page, request, response);
   };
+  http::Handler gateway_handler = [&gateway](http::Request& request,
+                                             http::ResponseWriter& response) {
+    return gateway.serve(request, response);
+  };
   http::Server api_server(env, {}, std::move(api_handler));
+  http::Server gateway_server(env, {}, std::move(gateway_handler));
   auto api = listen_all(api_server, node.settings().api_addresses, "API");
+  auto gateways = listen_all(gateway_server, node.settings().gateway_addresses, "Gateway");
   Result<void> outcome;
   if (!api) outcome = std::unexpected(api.error());
+  if (outcome && !gateways) outcome = std::unexpected(gateways.error());
   std::string api_file = node.home().file("api");
+  std::string gateway_file = node.home().file("gateway");
   if (outcome) outcome = write_address_file(env, api_file, *api, false);
+  if (outcome) outcome = write_address_file(env, gateway_file, *gateways, true);
   if (outcome) {
     std::string text;
     for (const Multiaddr& address : node.swarm().reachable_addresses()) {
@@ -105,6 +117,9 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
     for (const Multiaddr& address : *api) {
       text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(),
                           url_of(address));
+    }
+    for (const Multiaddr& address : *gateways) {
+      text += fmt::format("Gateway server listening on {}\n", address.to_string());
     }
     text += "Daemon is ready\n";
     outcome = context.terminal.out(text);
@@ -120,7 +135,9 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
     static_cast<void>(context.terminal.out("stopping...\n"));
   }
   static_cast<void>(env.files.remove(api_file));
+  static_cast<void>(env.files.remove(gateway_file));
   co_await api_server.stop(stop_grace);
+  co_await gateway_server.stop(Duration(0));
   co_return outcome;
 }
 
