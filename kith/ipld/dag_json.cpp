@@ -276,11 +276,13 @@ std::string format_float(double value) {
     return out + fmt::format("e{}{}", exponent < 0 ? "-" : "+", std::abs(exponent));
   }
   if (exponent < 0)
-    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent) - 1, '0') + digits;
   if (count <= exponent + 1) {
-    return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+    int missing = exponent + 1 - count;
+    auto zeros = static_cast<std::size_t>(missing);
+    return out + digits + std::string(zeros, '0') + ".0";
   }
-  auto point = static_cast<std::size_t>(exponent + 1);
+  auto point = static_cast<std::size_t>(exponent) + 1;
   return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 

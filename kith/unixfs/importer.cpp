@@ -267,9 +267,8 @@ Task<Buffer> MemorySource::read(std::size_t size_max) {
   co_return piece;
 }
 
-Task<ImportedFile> import_file(port::Env& env, ipld::BlockSink* sink, const ImportOptions& options,
-                               ByteSource& source, Metadata metadata,
-                               const ImportProgress& progress) {
+Task<ImportedFile> import_file(port::Env& env, ipld::BlockSink* sink, ImportOptions options,
+                               ByteSource& source, Metadata metadata, ImportProgress progress) {
   KITH_CO_CHECK(options.check());
   Importer importer(env, sink, options, source, metadata, progress);
   co_return co_await importer.run();

@@ -71,8 +71,8 @@ using ImportProgress = std::function<void(std::uint64_t bytes)>;
 /// Imports one file. Without a sink it only computes the root. Blocks are handed to the sink
 /// children first, so that the root is last; they are durable after sink->flush(), which is the
 /// caller's. A file whose root would be a raw leaf gets a dag-pb root if it has metadata.
-Task<ImportedFile> import_file(port::Env& env, ipld::BlockSink* sink, const ImportOptions& options,
+Task<ImportedFile> import_file(port::Env& env, ipld::BlockSink* sink, ImportOptions options,
                                ByteSource& source, Metadata metadata = {},
-                               const ImportProgress& progress = {});
+                               ImportProgress progress = {});
 
 }  // namespace kith::unixfs

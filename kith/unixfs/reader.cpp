@@ -8,7 +8,6 @@ namespace kith::unixfs {
 namespace {
 
 using multiformats::Cid;
-using multiformats::Codec;
 
 constexpr std::size_t none = SIZE_MAX;
 

@@ -45,7 +45,7 @@ Result<std::unique_ptr<TreeImporter>> TreeImporter::create(port::Env& env, ipld:
                                                            OnProgress on_progress) {
   KITH_CHECK(options.check());
   return std::unique_ptr<TreeImporter>(
-      new TreeImporter(env, sink, std::move(options), std::move(on_added), std::move(on_progress)));
+      new TreeImporter(env, sink, options, std::move(on_added), std::move(on_progress)));
 }
 
 TreeImporter::TreeImporter(port::Env& env, ipld::BlockSink* sink, ImportOptions options,
