@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <kith/discovery/lan_dialer.hpp>
+#include <kith/discovery/mdns.hpp>
 #include <kith/exchange/stored_blocks.hpp>
 #include <kith/exchange/swarm_network.hpp>
 #include <kith/node/bootstrap.hpp>
@@ -40,6 +42,23 @@ net::SwarmLimits swarm_limits(const NodeSettings& settings) {
   return limits;
 }
 
+/// Finds peers of the local networks and connects to them.
+struct LanDiscovery {
+  LanDiscovery(port::Env& env, net::Swarm& swarm)
+      : dialer(env, swarm),
+        mdns(
+            env, swarm.local_peer(), [&swarm] { return swarm.reachable_addresses(); },
+            [this](discovery::FoundPeer peer) { dialer.found(std::move(peer)); }) {}
+
+  Task<void> close_shielded() {
+    co_await mdns.close_shielded();
+    co_return co_await dialer.close_shielded();
+  }
+
+  discovery::LanDialer dialer;
+  discovery::Mdns mdns;
+};
+
 }  // namespace
 
 /// What only an online node has, in the order in which it is built.
@@ -60,6 +79,8 @@ struct Node::Network {
   exchange::SwarmNetwork swarm_network;
   exchange::StoredBlocks stored_blocks;
   exchange::Bitswap bitswap;
+  /// None if the settings don't want it.
+  std::unique_ptr<LanDiscovery> lan;
   BandwidthRates bandwidth;
   port::TaskGroup tasks;
 };
@@ -110,6 +131,10 @@ Task<void> Node::start_network() {
   }
   // A machine without IPv6 still has IPv4; but a node that listens nowhere was not meant.
   if (listening == 0 && last_failure) co_return std::unexpected(*last_failure);
+  if (settings_.mdns) {
+    network_->lan = std::make_unique<LanDiscovery>(env_, network_->swarm);
+    network_->lan->mdns.start();
+  }
   network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
   network_->tasks.spawn(measure_bandwidth());
@@ -121,6 +146,7 @@ Task<void> Node::stop_shielded() {
   if (network_) {
     network_->tasks.cancel();
     co_await network_->tasks.join_shielded();
+    if (network_->lan) co_await network_->lan->close_shielded();
     co_await network_->bitswap.close_shielded();
     co_await network_->swarm.close_shielded();
     co_await network_->identify.close_shielded();
