@@ -30,10 +30,17 @@ class Libp2pCases:
     @classmethod
     def setUpClass(cls):
         cls.listener = Peer(cls.listener_kind)
-        cls.addClassCleanup(cls.listener.stop)
+        cls.addClassCleanup(cls.end, cls.listener)
         cls.dialer = Peer(cls.dialer_kind)
-        cls.addClassCleanup(cls.dialer.stop)
+        cls.addClassCleanup(cls.end, cls.dialer)
         cls.dialer.connect(cls.listener)
+
+    @staticmethod
+    def end(peer):
+        """A peer that can't end by itself, or whose sanitizer has something to say, fails its class."""
+        code = peer.stop()
+        if code != 0:
+            raise AssertionError(f"{peer.kind} ended with {code}; its log says: {peer.process.log()}")
 
     def setUp(self):
         self.listener.forget_events()
