@@ -8,7 +8,6 @@
 namespace kith::net {
 namespace {
 
-using multiformats::Multiaddr;
 using multiformats::PeerId;
 
 /// How long a second connection to a peer has no streams before it is closed.
