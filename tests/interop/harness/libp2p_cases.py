@@ -1,8 +1,10 @@
 """What any two libp2p peers must be able to do with each other, whoever dials."""
 
+import time
+
 from . import environment
 from .data import MIB
-from .peer import Peer
+from .peer import Peer, PeerError
 
 STREAMS = 1_000
 STREAM_BYTES = 1_000
@@ -14,6 +16,9 @@ STALL_MS = 3_000 if environment.SMOKE else 10_000
 # More than the largest receive window (16 MiB) and all buffers on the way hold.
 STALL_BYTES = 64 * MIB
 HALF_CLOSE_BYTES = 3 * MIB + 5
+RECONNECTS = 5 if environment.SMOKE else 20
+# js-libp2p takes five connections a second from one address.
+RECONNECT_PAUSE_SECONDS = {"js": 0.25}
 
 PING = "/ipfs/ping/1.0.0"
 IDENTIFY = "/ipfs/id/1.0.0"
@@ -157,6 +162,49 @@ class Libp2pCases:
         self.assertEqual(self.dialer.call("connections")["connections"], [])
         self.dialer.connect(self.listener)
         self.assert_still_connected()
+
+    def disconnect(self):
+        """Whoever still has connections to the other closes them, until none has."""
+        def connections():
+            return [(actor, target) for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer))
+                    if actor.call("connections")["connections"]]
+
+        deadline = time.monotonic() + 10
+        while left := connections():
+            self.assertLess(time.monotonic(), deadline, "still connected")
+            for actor, target in left:
+                try:
+                    actor.call("disconnect", peer=target.id)
+                except PeerError:
+                    pass  # It has ended meanwhile.
+        time.sleep(max(RECONNECT_PAUSE_SECONDS.get(peer.kind, 0) for peer in (self.dialer, self.listener)))
+
+    def assert_both_ping(self):
+        self.dialer.call("ping", peer=self.listener.id, count=1)
+        self.listener.call("ping", peer=self.dialer.id, count=1)
+
+    def test_zz_connections_come_and_go(self):
+        for closer in (self.dialer, self.listener) * RECONNECTS:
+            self.disconnect()
+            self.dialer.connect(self.listener)
+            self.assert_both_ping()
+            closer.call("disconnect", peer=(self.listener if closer is self.dialer else self.dialer).id)
+            self.dialer.wait_event("disconnected", 10, peer=self.listener.id)
+            self.listener.wait_event("disconnected", 10, peer=self.dialer.id)
+        self.disconnect()
+        self.dialer.connect(self.listener)
+
+    def test_zz_a_killed_peer_ends_what_is_sent_to_it(self):
+        killed = Peer(self.listener_kind)
+        self.addCleanup(killed.stop)
+        self.dialer.connect(killed)
+        send = self.dialer.start("send", 60, peer=killed.id, bytes=1 << 40)
+        self.dialer.call("ping", peer=killed.id, count=10)
+        killed.process.popen.kill()
+        with self.assertRaises(PeerError):
+            send.result(30)
+        self.dialer.wait_event("disconnected", 30, peer=killed.id)
+        self.assertNotIn(killed.id, [c["peer"] for c in self.dialer.call("connections")["connections"]])
 
 
 def pair_classes(pairs, bases, module, **attributes):
