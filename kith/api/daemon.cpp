@@ -86,11 +86,18 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
           {node.settings().api_origins});
-  Gateway gateway(node);
-  http::Handler api_handler = [&rpc, &gateway, page = context.page](
+  GatewayOptions gateway_options;
+  gateway_options.no_fetch = node.settings().gateway_no_fetch;
+  Gateway gateway(node, gateway_options);
+  // Of one origin with the RPC, what anybody published must not act as the page that is.
+  gateway_options.sandboxed = true;
+  Gateway sandboxed_gateway(node, gateway_options);
+  http::Handler api_handler = [&rpc, &sandboxed_gateway, page = context.page](
                                   http::Request& request, http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
-    if (request.path.starts_with("/ipfs/")) return gateway.serve(request, response);
+    if (request.path.starts_with("/ipfs/")) {
+      return sandboxed_gateway.serve(request, response);
+    }
     return serve_page(page, request, response);
   };
   http::Handler gateway_handler = [&gateway](http::Request& request,
@@ -98,7 +105,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
     return gateway.serve(request, response);
   };
   http::Server api_server(env, {}, std::move(api_handler));
-  http::Server gateway_server(env, {}, std::move(gateway_handler));
+  http::Server gateway_server(env, gateway_server_limits(), std::move(gateway_handler));
   auto api = listen_all(api_server, node.settings().api_addresses, "API");
   auto gateways = listen_all(gateway_server, node.settings().gateway_addresses, "Gateway");
   Result<void> outcome;
