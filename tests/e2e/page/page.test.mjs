@@ -1,6 +1,6 @@
 // The node's page in Chromium, against whatever node PAGE_URL leads to. run.py starts the nodes and sets the variables.
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
@@ -271,16 +271,24 @@ test("Opening what nobody has can be stopped", async () => {
   await page.getByText("Connect to a peer that has it, then try again.").waitFor();
 });
 
-const unknownPeer = "12D3KooWQYhTNQdmr3ArTeUHRYzFg94BKyTkoWBDWez9kSCVe2Xo";
+/** The id of a peer that nobody has heard of: nodes remember where they looked for one. */
+function strangerId() {
+  const key = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" }).subarray(-32);
+  let number = BigInt("0x" + Buffer.concat([Buffer.from([0, 0x24, 8, 1, 0x12, 0x20]), key]).toString("hex"));
+  let text = "";
+  for (; number > 0n; number /= 58n) text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[Number(number % 58n)] + text;
+  return "1" + text;
+}
+
 const badAddresses = [
   ["", "There is no address."],
   ["example.com:4001", "That isn't an address that nodes understand."],
   ["/ip4/127.0.0.1/tcp/4001", "The address doesn't say who is there."],
-  [`/ip4/127.0.0.999/tcp/4001/p2p/${unknownPeer}`, "That isn't an address that nodes understand."],
-  [`/ip4/127.0.0.1/tcp/1/p2p/${unknownPeer}`, "Nothing answers at that address."],
+  [`/ip4/127.0.0.999/tcp/4001/p2p/${strangerId()}`, "That isn't an address that nodes understand."],
+  [`/ip4/127.0.0.1/tcp/1/p2p/${strangerId()}`, "Nothing answers at that address."],
 ];
 for (const [address, what] of badAddresses) {
-  test(`Connecting to ${address || "nothing"} says: ${what}`, async () => {
+  test(`Connecting to ${address.replace(/(p2p.12D3).*/, "$1…") || "nothing"} says: ${what}`, async () => {
     await browser.visit("#/peers");
     await page.getByLabel("Connect to somebody").fill(address);
     await page.getByRole("button", { name: "Connect" }).click();
@@ -292,7 +300,7 @@ for (const [address, what] of badAddresses) {
 
 test("Connecting to somebody else's address says that another node answers", async () => {
   await browser.visit("#/peers");
-  await page.getByLabel("Connect to somebody").fill(peerAddress.replace(peerId, unknownPeer));
+  await page.getByLabel("Connect to somebody").fill(peerAddress.replace(peerId, strangerId()));
   await page.getByRole("button", { name: "Connect" }).click();
   await page.getByText("Another node answers at that address.").waitFor();
 });
