@@ -13,8 +13,9 @@ type Rule = [RegExp, string, string];
 
 const connectRules: Rule[] = [
   [/dial to self|self attempted|own (peer )?id|ourselves/i, "That's this node's own address.", "Ask the other person for theirs: it's on the Me page of their node."],
-  [/connection refused/i, "Nothing answers at that address.", "Is the other node running? Its port may have changed when it was started again: ask for a fresh address."],
+  // Of several addresses tried, this answer says the most.
   [/peer ?id (mis|doesn|does not)|mismatch|wrong peer|expected .*got|unexpected peer/i, "Another node answers at that address.", "The address is out of date. Ask for a fresh one, with the peer id at its end."],
+  [/connection refused/i, "Nothing answers at that address.", "Is the other node running? Its port may have changed when it was started again: ask for a fresh address."],
   [/no route|unreachable/i, "There is no way to that address from here.", "An address such as 192.168… or 10… works only within its own network. Ask for one that the internet can reach."],
   [/timeout|timed out|deadline/i, "No answer came in time.", "The other node may be off, or a firewall or router stands before it. Ask them to connect to you instead."],
   [/no (good )?addresses|not find|routing|no known address/i, "This node doesn't know where that peer is.", "Paste a whole address, such as /ip4/…/tcp/…/p2p/…, instead of the peer id alone."],
