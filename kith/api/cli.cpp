@@ -3,10 +3,12 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <kith/api/cli.hpp>
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/duration.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/node/home.hpp>
@@ -50,6 +52,41 @@ class PlainRenderer final : public Renderer {
   Terminal& terminal_;
 };
 
+/// Bytes of all files below a path, for a progress bar: what can't be read counts nothing.
+std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool hidden) {
+  constexpr std::size_t folders_max = 1'000'000;
+  std::uint64_t sum = 0;
+  std::vector<std::string> open = {path};
+  for (std::size_t count = 0; !open.empty() && count < folders_max; ++count) {
+    std::string next = std::move(open.back());
+    open.pop_back();
+    auto info = files.info(next);
+    if (info && info->kind == port::FileKind::regular) sum += info->size_bytes;
+    if (!info || info->kind != port::FileKind::directory) continue;
+    auto entries = files.list(next);
+    if (!entries) continue;
+    for (const port::DirectoryEntry& entry : *entries) {
+      if (hidden || !entry.name.starts_with('.')) open.push_back(next + "/" + entry.name);
+    }
+  }
+  return sum;
+}
+
+/// Tells the renderer how much there is to add, while it is being added.
+Task<void> measure(port::Env& env, std::vector<std::string> paths, bool hidden,
+                   Renderer& renderer) {
+  if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) co_return Result<void>{};
+  auto work = [&env, &paths, hidden]() -> Result<std::uint64_t> {
+    std::uint64_t sum = 0;
+    for (const std::string& path : paths)
+      sum += bytes_below(env.files, path, hidden);
+    return sum;
+  };
+  KITH_CO_TRY(std::uint64_t sum, co_await port::run_on(env.pool, work));
+  renderer.announce_length(sum);
+  co_return Result<void>{};
+}
+
 class CommandLine {
  public:
   CommandLine(io::Runtime& runtime, Terminal& terminal, std::span<const WebAsset> page)
@@ -63,6 +100,8 @@ class CommandLine {
 
  private:
   Task<void> run_invocation(Invocation invocation);
+  Task<void> run_anywhere(const Command& command, Request& request, const Invocation& invocation,
+                          Renderer& renderer, const RenderContext& render);
   Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
   Result<std::string> find_home(const Invocation& invocation) const;
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
@@ -78,14 +117,6 @@ class CommandLine {
   std::string home_;
   std::optional<std::string> passphrase_;
 };
-
-/// What a person did wrong is told in full by the error's text; its code's meaning would only
-/// repeat it.
-std::string sentence_of(const Error& error) {
-  bool told =
-      error.is(Errc::invalid_argument) || error.is(Errc::refused) || error.is(Errc::unsupported);
-  return told && !error.context().empty() ? std::string(error.context()) : error.message();
-}
 
 std::string option_of(const Invocation& invocation, const std::string& name) {
   auto found = invocation.options.find(name);
@@ -137,6 +168,10 @@ Task<void> CommandLine::add_stdin_arguments(const Command& command,
         return spec.kind == ArgumentKind::text && spec.required && spec.from_stdin;
       });
   if (!wanted) co_return Result<void>{};
+  if (::isatty(STDIN_FILENO) == 1) {
+    KITH_CO_CHECK(terminal_.err(fmt::format(
+        "{}: reading arguments from the terminal, a line each; Ctrl-D ends them.\n", program_)));
+  }
   KITH_CO_TRY(Bytes all, co_await read_standard_input(env_, stdin_arguments_bytes_max));
   std::string_view rest = as_text(all);
   while (!rest.empty()) {
@@ -211,10 +246,13 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     options.keep_mode = request.flag("preserve-mode");
     options.keep_modified = request.flag("preserve-mtime");
     options.stdin_name = request.text("stdin-name");
-    KITH_CO_TRY(request.files, co_await disk_input(env_, std::move(paths), options));
+    KITH_CO_TRY(request.files, co_await disk_input(env_, paths, options));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
-  bool as_json = encoding == "json" || request.flag("json");
+  // Some commands have a --json of their own, for what comes in.
+  bool own_json =
+      std::ranges::find(command.options, "json", &OptionSpec::name) != command.options.end();
+  bool as_json = encoding == "json" || (!own_json && request.flag("json"));
   RenderContext render{env_, terminal_, request, program_};
   std::unique_ptr<Renderer> renderer;
   if (command.renderer != nullptr && !as_json) {
@@ -222,20 +260,30 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     renderer = std::make_unique<PlainRenderer>(terminal_);
   }
+  port::TaskGroup measuring(env_.executor, env_.clock, 1);
+  if (takes_files && request.flag("progress")) {
+    measuring.spawn(measure(env_, paths, request.flag("hidden"), *renderer));
+  }
+  auto outcome = co_await run_anywhere(command, request, invocation, *renderer, render);
+  measuring.cancel();
+  co_await measuring.join_shielded();
+  Result<void> finished = renderer->finish(outcome.has_value());
+  co_return outcome ? finished : outcome;
+}
+
+/// In the daemon if one runs, or else here.
+Task<void> CommandLine::run_anywhere(const Command& command, Request& request,
+                                     const Invocation& invocation, Renderer& renderer,
+                                     const RenderContext& render) {
   std::optional<std::string> api = find_api(invocation);
   bool given = !option_of(invocation, "api").empty();
   if (api && command.where != Where::anywhere) {
-    auto outcome = co_await run_remote(env_, command, request, *api, *renderer);
+    auto outcome = co_await run_remote(render, command, *api, renderer);
     bool nobody = !outcome && outcome.error().is_errno(ECONNREFUSED);
     // A file left by a daemon that was killed says nothing.
-    if (!nobody || given) {
-      Result<void> finished = renderer->finish(outcome.has_value());
-      co_return outcome ? finished : outcome;
-    }
+    if (!nobody || given) co_return outcome;
   }
-  auto outcome = co_await run_here(command, request, *renderer);
-  Result<void> finished = renderer->finish(outcome.has_value());
-  co_return outcome ? finished : outcome;
+  co_return co_await run_here(command, request, renderer);
 }
 
 Task<void> CommandLine::run_here(const Command& command, Request& request, Renderer& renderer) {
@@ -282,6 +330,13 @@ Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector
   co_return Result<void>{};
 }
 
+bool is_daemon(std::vector<std::string> words) {
+  CommandTable table = make_command_table();
+  if (!words.empty()) words.erase(words.begin());
+  auto invocation = parse_words(table, std::move(words));
+  return invocation && invocation->command != nullptr && invocation->command->path == "daemon";
+}
+
 }  // namespace
 
 int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
@@ -289,7 +344,7 @@ int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::
   CommandLine line(runtime, terminal, page);
   int status = 1;
   // The daemon waits for signals itself.
-  bool own_signals = std::ranges::find(arguments, "daemon") != arguments.end();
+  bool own_signals = is_daemon(arguments);
   auto outcome =
       runtime.run(run_until_signal(runtime, line, std::move(arguments), status, own_signals));
   if (!outcome && !outcome.error().is(Errc::cancelled)) {

@@ -15,11 +15,21 @@ std::optional<bool> parse_flag(std::string_view text) {
   return std::nullopt;
 }
 
+/// Decimal, or as in Go and C with a prefix: 0x, 0b, and 0 or 0o for octal (a file's mode).
 std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t value = 0;
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  int base = 10;
+  if (text.size() > 1 && text[0] == '0') {
+    char letter = static_cast<char>(text[1] | 0x20);
+    base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
+    text.remove_prefix(letter == 'x' || letter == 'b' || letter == 'o' ? 2 : 1);
+  }
+  std::uint64_t value = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  bool whole = failure == std::errc{} && end == text.data() + text.size();
+  if (!whole || value > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
+  return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
 }
 
 const OptionSpec* find_option(const std::vector<OptionSpec>& options, std::string_view name) {
@@ -36,13 +46,13 @@ Result<void> check_arguments(const Command& command, const std::vector<std::stri
   for (const ArgumentSpec& spec : command.arguments) {
     if (spec.kind == ArgumentKind::file) continue;
     ++texts;
-    if (spec.required && !spec.from_stdin) ++required;
+    if (spec.required) ++required;
     variadic = variadic || spec.variadic;
   }
   if (arguments.size() < required) {
     std::size_t missing = 0;
     for (const ArgumentSpec& spec : command.arguments) {
-      if (spec.kind == ArgumentKind::file || !spec.required || spec.from_stdin) continue;
+      if (spec.kind == ArgumentKind::file || !spec.required) continue;
       if (missing++ == arguments.size()) {
         return std::unexpected(
             Error(Errc::invalid_argument, fmt::format("argument \"{}\" is required", spec.name)));
@@ -93,6 +103,8 @@ const std::vector<OptionSpec>& global_options() {
       {"timeout", 0, OptionKind::text, "Give up after this long, for example 30s or 1m.", ""},
       {"cid-base", 0, OptionKind::text, "Write CIDs of version 1 in this multibase.", ""},
       {"upgrade-cidv0-in-output", 0, OptionKind::flag, "Write CIDs of version 0 as version 1.", ""},
+      {"transfer-id", 0, OptionKind::text,
+       "Call the transfer this, for those who watch `stats transfers`.", ""},
       {"passphrase-file", 0, OptionKind::text, "File with the passphrase of the identity key.", ""},
       {"help", 'h', OptionKind::flag, "Show what the command does.", ""},
   };
@@ -119,6 +131,10 @@ Result<Request> Request::make(const Command& command, std::vector<std::string> a
     request.options_.emplace(spec->name, value);
   }
   return request;
+}
+
+const std::string& Request::command_path() const noexcept {
+  return command_->path;
 }
 
 std::string Request::argument(std::size_t index) const {

@@ -73,6 +73,7 @@ class Request {
   static Result<Request> make(const struct Command& command, std::vector<std::string> arguments,
                               const Raw& options);
 
+  const std::string& command_path() const noexcept;
   const std::vector<std::string>& arguments() const noexcept { return arguments_; }
   /// The n-th, or empty.
   std::string argument(std::size_t index) const;
@@ -107,6 +108,8 @@ class Output {
   virtual Task<void> bytes(ByteView bytes) = 0;
   /// How many bytes will come in all, if it is known before the first.
   virtual void announce_length(std::uint64_t length) = 0;
+  /// What the bytes are, if not what the command's table says.
+  virtual void announce_type(std::string_view) {}
   /// Sends what was written before at once: more may take long.
   virtual Task<void> flush() = 0;
 };
@@ -129,6 +132,10 @@ class Renderer {
   virtual Result<void> value(const json::value& value) = 0;
   virtual Result<void> bytes(ByteView bytes) = 0;
   virtual void announce_length(std::uint64_t) {}
+  /// How many peers the blocks come from.
+  virtual void announce_peers(std::size_t) {}
+  /// A line for the person comes next: takes away what is drawn in its place.
+  virtual void interrupt() {}
   /// Always the last call; `ok` is false if an error follows.
   virtual Result<void> finish(bool ok) = 0;
 };
@@ -179,6 +186,8 @@ struct Command {
   std::vector<OptionSpec> options{};
   Where where = Where::store;
   OutputKind output = OutputKind::values;
+  bool transfers = false;      ///< may wait for peers, which the person who waits is told
+  bool streams = false;        ///< values come one by one, for X-Chunked-Output
   std::string content_type{};  ///< of bytes; empty: text/plain
   Task<void> (*run)(Context& context, const Request& request, Output& output) = nullptr;
   /// Instead of run, for Where::client.

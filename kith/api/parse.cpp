@@ -196,6 +196,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
   }
   add_options(app, globals, flags, values);
   app.add_option("arguments", invocation.arguments);
+  app.allow_extras();
   try {
     std::ranges::reverse(words);
     app.parse(words);
@@ -203,6 +204,13 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
     return std::unexpected(
         Error(Errc::invalid_argument,
               fmt::format("{} (see `{} --help`)", error.what(), named.command->path)));
+  }
+  if (std::vector<std::string> extras = app.remaining(); !extras.empty()) {
+    std::string name = extras.front().substr(0, extras.front().find('='));
+    name.erase(0, name.find_first_not_of('-'));
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("unknown option \"{}\" (see `{} --help`)", name, named.command->path)));
   }
   for (auto& [name, given] : flags) {
     if (!given.empty()) invocation.options.emplace(name, std::move(given));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/multipart_input.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/duration.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/node/node.hpp>
@@ -14,17 +15,21 @@ namespace {
 /// Values are gathered into writes of about this size; flush() and the end send what there is.
 constexpr std::size_t value_buffer_bytes = 32 * 1024;
 
-std::string error_body(std::string_view message, int code) {
-  json::object body;
-  body["Message"] = message;
-  body["Code"] = code;
-  body["Type"] = "error";
-  return json::serialize(body) + "\n";
+/// What is wrong with the request itself, before any command: plain text, as Kubo does.
+Task<void> refuse(http::ResponseWriter& response, int status, std::string text) {
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  text += '\n';
+  co_return co_await response.send(status, "text/plain; charset=utf-8", as_bytes(text));
 }
 
-Task<void> send_error(http::ResponseWriter& response, int status, std::string message, int code) {
-  std::string body = error_body(message, code);
-  co_return co_await response.send(status, "application/json", as_bytes(body));
+/// What a command answers instead of output.
+Task<void> send_failure(http::ResponseWriter& response, const Error& error) {
+  json::object body;
+  body["Message"] = sentence_of(error);
+  body["Code"] = 0;
+  body["Type"] = "error";
+  std::string text = json::serialize(body) + "\n";
+  co_return co_await response.send(500, "application/json", as_bytes(text));
 }
 
 class RpcOutput final : public Output {
@@ -44,6 +49,8 @@ class RpcOutput final : public Output {
     prepare();
     co_return co_await response_.write(bytes);
   }
+
+  void announce_type(std::string_view content_type) override { content_type_ = content_type; }
 
   void announce_length(std::uint64_t length) override {
     if (!prepared_) response_.headers.set("X-Content-Length", std::to_string(length));
@@ -72,10 +79,10 @@ class RpcOutput final : public Output {
     http::Headers& headers = response_.headers;
     if (command_.output == OutputKind::values) {
       headers.set("Content-Type", "application/json");
-      headers.set("X-Chunked-Output", "1");
+      if (command_.streams) headers.set("X-Chunked-Output", "1");
     } else {
-      headers.set("Content-Type",
-                  command_.content_type.empty() ? "text/plain" : command_.content_type);
+      if (content_type_.empty()) content_type_ = command_.content_type;
+      headers.set("Content-Type", content_type_.empty() ? "text/plain" : content_type_);
       headers.set("X-Stream-Output", "1");
     }
     headers.set("Trailer", "X-Stream-Error");
@@ -83,6 +90,7 @@ class RpcOutput final : public Output {
 
   const Command& command_;
   http::ResponseWriter& response_;
+  std::string content_type_;
   bool prepared_ = false;
   std::string held_;
 };
@@ -130,28 +138,26 @@ bool Rpc::origin_allowed(const http::Request& request) const {
 Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
   response.headers.set("Server", std::string(node::agent_version));
   response.headers.add("Vary", "Origin");
-  if (!origin_allowed(request)) {
-    co_return co_await response.send(403, "text/plain", as_bytes("403 - Forbidden\n"));
-  }
+  if (!origin_allowed(request)) co_return co_await refuse(response, 403, "403 - Forbidden");
+  constexpr std::string_view own_headers = "X-Stream-Output, X-Chunked-Output, X-Content-Length";
+  response.headers.set("Access-Control-Allow-Headers", std::string(own_headers));
+  response.headers.set("Access-Control-Expose-Headers", std::string(own_headers));
   if (auto origin = request.headers.get("Origin")) {
     response.headers.set("Access-Control-Allow-Origin", std::string(*origin));
-    response.headers.set(
-        "Access-Control-Allow-Headers",
-        "X-Stream-Output, X-Chunked-Output, X-Content-Length, Content-Type, User-Agent");
-    response.headers.set("Access-Control-Expose-Headers",
-                         "X-Stream-Output, X-Chunked-Output, X-Content-Length");
+    response.headers.set("Access-Control-Allow-Headers",
+                         fmt::format("{}, Content-Type, User-Agent", own_headers));
     response.headers.set("Access-Control-Allow-Methods", "POST");
   }
   if (request.method == "OPTIONS") co_return co_await response.send(200, "text/plain", {});
   if (request.method != "POST") {
     response.headers.set("Allow", "OPTIONS, POST");
-    co_return co_await response.send(405, "text/plain", as_bytes("405 - Method Not Allowed\n"));
+    co_return co_await refuse(response, 405, "405 - Method Not Allowed");
   }
   std::string path = request.path.substr(rpc_prefix.size());
   std::ranges::replace(path, '/', ' ');
   const Command* command = table_.find(path);
   if (command == nullptr || command->where == Where::client) {
-    co_return co_await response.send(404, "text/plain", as_bytes("404 page not found\n"));
+    co_return co_await refuse(response, 404, "404 page not found");
   }
   std::vector<std::string> arguments;
   Request::Raw options;
@@ -163,18 +169,17 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
     }
   }
   auto call = Request::make(*command, std::move(arguments), options);
-  if (!call) co_return co_await send_error(response, 400, call.error().message(), 1);
+  if (!call) co_return co_await refuse(response, 400, sentence_of(call.error()));
   if (auto input = multipart_input(request)) {
     call->files = std::move(input);
   } else if (std::ranges::any_of(command->arguments, [](const ArgumentSpec& spec) {
                return spec.kind == ArgumentKind::file && spec.required;
              })) {
-    co_return co_await send_error(response, 400, "file argument 'path' is required", 1);
+    co_return co_await refuse(response, 400, "file argument 'path' is required");
   }
   if (command->where == Where::network && !context_.node->online()) {
-    co_return co_await send_error(
-        response, 500, "this command must be run in online mode. Try running 'kith daemon' first",
-        0);
+    Error offline = say("this command must be run in online mode. Try running 'kith daemon' first");
+    co_return co_await send_failure(response, offline);
   }
   co_return co_await run(*command, *std::move(call), response);
 }
@@ -182,8 +187,9 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
 Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& response) {
   std::optional<Duration> timeout;
   if (call.given("timeout")) {
-    KITH_CO_TRY(Duration parsed, parse_duration(call.text("timeout")));
-    timeout = parsed;
+    auto parsed = parse_duration(call.text("timeout"));
+    if (!parsed) co_return co_await refuse(response, 400, sentence_of(parsed.error()));
+    timeout = *parsed;
   }
   RpcOutput output(command, response);
   Result<void> outcome;
@@ -202,12 +208,8 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
   }
   if (outcome) co_return co_await output.finish();
   if (outcome.error().is(Errc::cancelled)) co_return outcome;
-  std::string message = outcome.error().message();
-  if (!output.begun()) {
-    int status = outcome.error().is(Errc::invalid_argument) ? 400 : 500;
-    co_return co_await send_error(response, status, message, status == 400 ? 1 : 0);
-  }
-  response.trailers.add("X-Stream-Error", message);
+  if (!output.begun()) co_return co_await send_failure(response, outcome.error());
+  response.trailers.add("X-Stream-Error", sentence_of(outcome.error()));
   co_return co_await output.finish();
 }
 

@@ -4,8 +4,9 @@
 // it:
 //
 //   404 for a command that doesn't exist, 405 for another method than POST, 403 for a browser page
-//   of a foreign origin, 400 and {"Message","Code":1,"Type":"error"} for wrong arguments, 500 and
-//   Code 0 for a failure before the first output, the trailer X-Stream-Error for one after it.
+//   of a foreign origin, 400 for arguments and options that the command doesn't take, all with a
+//   line of text; 500 and {"Message","Code":0,"Type":"error"} for a failure before the first
+//   output, the trailer X-Stream-Error for one after it.
 //   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
 //
 // A browser sends Origin or Referer with what a page asks; only the page that we serve ourselves,

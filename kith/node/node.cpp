@@ -23,7 +23,7 @@ class StoreSource final : public ipld::BlockSource {
  public:
   explicit StoreSource(store::BlockStore& store) : store_(store) {}
   Task<ipld::Block> get(multiformats::Cid cid, Instant deadline) override {
-    return store_.get(cid, deadline);
+    return store_.get(std::move(cid), deadline);
   }
   void prefetch(std::span<const multiformats::Cid> cids) override { store_.prefetch(cids); }
   Task<bool> has(multiformats::Cid cid) override { return store_.has(cid); }
@@ -204,9 +204,45 @@ BandwidthRates Node::bandwidth() const noexcept {
   return network_->bandwidth;
 }
 
-std::unique_ptr<ipld::BlockSource> Node::open_source(bool fetch) {
-  if (network_ && fetch) return network_->bitswap.new_session();
+/// A session that is listed while it lives.
+class Node::Transfer final : public ipld::BlockSource {
+ public:
+  Transfer(Node& node, SourceOptions options)
+      : node_(node),
+        number_(node.next_transfer_++),
+        options_(std::move(options)),
+        begun_at_(node.env_.clock.now()),
+        session_(node.network_->bitswap.new_session()) {
+    node_.transfers_.emplace(number_, this);
+  }
+  ~Transfer() override { node_.transfers_.erase(number_); }
+
+  Task<ipld::Block> get(multiformats::Cid cid, Instant deadline) override {
+    return session_->get(std::move(cid), deadline);
+  }
+  void prefetch(std::span<const multiformats::Cid> cids) override { session_->prefetch(cids); }
+  Task<bool> has(multiformats::Cid cid) override { return session_->has(std::move(cid)); }
+
+  TransferInfo info() const { return {options_.id, options_.what, begun_at_, session_->status()}; }
+
+ private:
+  Node& node_;
+  std::uint64_t number_;
+  SourceOptions options_;
+  Instant begun_at_;
+  std::unique_ptr<exchange::BitswapSession> session_;
+};
+
+std::unique_ptr<ipld::BlockSource> Node::open_source(SourceOptions options) {
+  if (network_ && options.fetch) return std::make_unique<Transfer>(*this, std::move(options));
   return std::make_unique<StoreSource>(*store_);
+}
+
+std::vector<TransferInfo> Node::transfers() const {
+  std::vector<TransferInfo> list;
+  for (const auto& [number, transfer] : transfers_)
+    list.push_back(transfer->info());
+  return list;
 }
 
 void Node::announce_blocks(std::span<const ipld::Block> blocks) {

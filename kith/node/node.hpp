@@ -6,8 +6,10 @@
 // order of the members. Loop thread only.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <kith/exchange/bitswap.hpp>
 #include <kith/net/identify.hpp>
@@ -36,6 +38,21 @@ struct BandwidthRates {
   double out = 0;
 };
 
+/// A command that reads through the node, for whoever watches it.
+struct TransferInfo {
+  std::string id;    ///< as whoever asked for it calls it; may be empty
+  std::string what;  ///< "get bafy..."
+  Instant begun_at;
+  exchange::TransferStatus status;
+};
+
+/// How a source is opened.
+struct SourceOptions {
+  bool fetch = true;  ///< from peers too, not from the store alone
+  std::string id{};
+  std::string what{};
+};
+
 class Node {
  public:
   /// Errors of the settings, the store and of listening, each saying what to try.
@@ -55,8 +72,11 @@ class Node {
 
   store::BlockStore& store() noexcept { return *store_; }
   /// What one command reads through: the store, and peers behind it if the node is online. It dies
-  /// before the node. Without `fetch` it is the store alone.
-  std::unique_ptr<ipld::BlockSource> open_source(bool fetch = true);
+  /// before the node, and is one of transfers() until then if it can fetch. A block that isn't here
+  /// is Errc::not_found if it can't.
+  std::unique_ptr<ipld::BlockSource> open_source(SourceOptions options);
+  /// Sources that are open and can fetch, the oldest first.
+  std::vector<TransferInfo> transfers() const;
   /// Tells peers that wait for these blocks that they are here: after they came into the store by
   /// an import.
   void announce_blocks(std::span<const ipld::Block> blocks);
@@ -77,6 +97,7 @@ class Node {
 
  private:
   struct Network;
+  class Transfer;
   Node(port::Env& env, Home home, NodeSettings settings);
   Task<void> start_network();
   Task<void> save_peers_loop();
@@ -93,6 +114,8 @@ class Node {
   std::unique_ptr<store::BlockStore> store_;
   net::PeerStore peers_;
   std::unique_ptr<Network> network_;
+  std::map<std::uint64_t, const Transfer*> transfers_;
+  std::uint64_t next_transfer_ = 0;
   bool shutdown_requested_ = false;
   port::Event shutdown_;
 };

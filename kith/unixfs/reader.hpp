@@ -36,6 +36,10 @@ class FileReader {
   /// skipped.
   Task<Buffer> next();
 
+  /// Tells the source what next() will ask for first. It does so itself; this is for whoever opens
+  /// a reader long before reading.
+  void prefetch() { request_ahead(); }
+
   /// The whole file's bytes, as its root claims.
   std::uint64_t size() const noexcept { return size_; }
   const Metadata& metadata() const noexcept { return metadata_; }

@@ -45,7 +45,7 @@ Result<ImportOptions> import_options(const std::string& profile, const Request& 
     auto spec = unixfs::ChunkerSpec::parse(chunker);
     if (!spec) {
       return wrong(fmt::format(
-          "option --chunker: \"{}\" (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
+          "unrecognized chunker option: {} (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
           chunker));
     }
     options.chunker = *spec;
@@ -153,22 +153,32 @@ class Report {
   Report(const Request& request, CidText text, Output& output)
       : progress_(request.flag("progress")), text_(std::move(text)), output_(output) {}
 
+  /// Said along when the entry has been added.
+  void expect(std::string path, const unixfs::Metadata& metadata) {
+    if (!metadata.empty()) metadata_[std::move(path)] = metadata;
+  }
+
   void added(const AddedNode& node) {
+    unixfs::Metadata metadata;
+    if (auto known = metadata_.extract(node.path)) metadata = known.mapped();
+    if (progress_ && node.kind == unixfs::Kind::file) tell_bytes(node.path, file_bytes_);
     json::object value;
     value["Name"] = node.path;
     value["Hash"] = text_(node.cid);
     value["Size"] = std::to_string(node.cumulative_size);
+    if (auto mode = metadata.permissions()) value["Mode"] = fmt::format("0{:o}", *mode);
+    if (auto mtime = metadata.mtime; mtime && mtime->seconds > 0) {
+      value["Mtime"] = mtime->seconds;
+      if (mtime->nanoseconds > 0) value["MtimeNsecs"] = mtime->nanoseconds;
+    }
     pending_.emplace_back(std::move(value));
     said_bytes_ = 0;
   }
 
   void progress(std::string_view path, std::uint64_t bytes) {
+    file_bytes_ = bytes;
     if (!progress_ || bytes < said_bytes_ + progress_step_bytes) return;
-    said_bytes_ = bytes;
-    json::object value;
-    value["Name"] = path;
-    value["Bytes"] = bytes;
-    pending_.emplace_back(std::move(value));
+    tell_bytes(path, bytes);
   }
 
   Task<void> send() {
@@ -182,11 +192,21 @@ class Report {
   }
 
  private:
+  void tell_bytes(std::string_view path, std::uint64_t bytes) {
+    said_bytes_ = bytes;
+    json::object value;
+    value["Name"] = path;
+    value["Bytes"] = bytes;
+    pending_.emplace_back(std::move(value));
+  }
+
   bool progress_;
   CidText text_;
   Output& output_;
   std::vector<json::value> pending_;
   std::uint64_t said_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;
+  std::map<std::string, unixfs::Metadata> metadata_;
 };
 
 class EntrySource final : public unixfs::ByteSource {
@@ -228,6 +248,7 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
     unixfs::Metadata metadata = metadata_of(*entry, request);
     std::string path = entry->path;
     if (path.empty()) path = request.text("stdin-name");
+    report.expect(path, metadata);
     switch (entry->kind) {
       case port::FileKind::directory:
         KITH_CO_CHECK(importer.add_directory(path, metadata));
@@ -304,7 +325,11 @@ class AddRenderer final : public Renderer {
     std::string hash = text_of(value, "Hash");
     std::string name = text_of(value, "Name");
     if (hash.empty()) {
+      // Each file's count begins at nothing.
       auto bytes = static_cast<std::uint64_t>(number_of(value, "Bytes"));
+      if (name != file_ || bytes < file_bytes_) finished_bytes_ += file_bytes_;
+      file_ = name;
+      file_bytes_ = bytes;
       bar_.set_done(finished_bytes_ + bytes, name);
       return {};
     }
@@ -312,10 +337,12 @@ class AddRenderer final : public Renderer {
     if (silent_ || quieter_) return {};
     bar_.clear();
     if (quiet_) return context_.terminal.out(hash + "\n");
-    return context_.terminal.out(name.empty() ? fmt::format("added {}\n", hash)
-                                              : fmt::format("added {} {}\n", hash, name));
+    return context_.terminal.out(name.empty()
+                                     ? fmt::format("added {}\n", hash)
+                                     : fmt::format("added {} {}\n", hash, printable(name)));
   }
   Result<void> bytes(ByteView) override { return {}; }
+  void announce_length(std::uint64_t length) override { bar_.set_total(length); }
   Result<void> finish(bool ok) override {
     bar_.clear();
     if (ok && quieter_ && !silent_ && !last_hash_.empty())
@@ -330,6 +357,8 @@ class AddRenderer final : public Renderer {
   bool silent_;
   ProgressBar bar_;
   std::uint64_t finished_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;
+  std::string file_;
   std::string last_hash_;
 };
 
@@ -377,9 +406,10 @@ void add_add_command(CommandTable& table) {
                    {"max-hamt-fanout", 0, integer, "Width of a sharded folder's nodes.", ""},
                    {"preserve-mode", 0, flag, "Keep permissions.", ""},
                    {"preserve-mtime", 0, flag, "Keep modification times.", ""},
-                   {"mode", 0, integer, "Permissions for all (decimal).", ""},
+                   {"mode", 0, integer, "Permissions for all, for example 0644.", ""},
                    {"mtime", 0, integer, "Modification time for all, seconds since 1970.", ""},
                    {"mtime-nsecs", 0, integer, "Its nanoseconds.", ""}},
+       .streams = true,
        .run = run_add,
        .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
          return std::make_unique<AddRenderer>(context);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/api/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
@@ -54,12 +55,21 @@ Task<void> run_shutdown(Context& context, const Request&, Output&) {
 
 // version
 
+/// Processor and system, by Go's names as Kubo has them.
+#if defined(__x86_64__)
+constexpr std::string_view system_name = "amd64/linux";
+#elif defined(__aarch64__)
+constexpr std::string_view system_name = "arm64/linux";
+#else
+constexpr std::string_view system_name = "other/linux";
+#endif
+
 Task<void> run_version(Context&, const Request&, Output& output) {
   json::object value;
   value["Version"] = node::program_version;
   value["Commit"] = "";
   value["Repo"] = std::to_string(node::home_version);
-  value["System"] = "amd64/linux";
+  value["System"] = system_name;
   value["Golang"] = "";
   co_return co_await output.value(std::move(value));
 }
@@ -193,6 +203,12 @@ json::object ping_line(bool success, Duration time, std::string text) {
   return value;
 }
 
+Task<std::unique_ptr<net::Stream>> open_ping(node::Node& node, PeerId peer,
+                                             std::vector<Multiaddr> addresses, Instant deadline) {
+  KITH_CO_CHECK(co_await node.swarm().connect(peer, std::move(addresses), deadline));
+  co_return co_await node.ping().open(peer, deadline);
+}
+
 Task<void> run_ping(Context& context, const Request& request, Output& output) {
   node::Node& node = *context.node;
   std::int64_t count = request.integer("count").value_or(10);
@@ -213,14 +229,19 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
       ping_line(true, Duration(0), fmt::format("PING {}.", peer.to_string()))));
   KITH_CO_CHECK(co_await output.flush());
   Instant deadline = context.env.clock.now() + peer_dial_deadline;
-  KITH_CO_CHECK(co_await node.swarm().connect(peer, std::move(addresses), deadline));
-  KITH_CO_TRY(std::unique_ptr<net::Stream> stream, co_await node.ping().open(peer, deadline));
+  auto stream = co_await open_ping(node, peer, std::move(addresses), deadline);
+  if (!stream) {
+    if (stream.error().is(Errc::cancelled)) co_return std::unexpected(stream.error());
+    json::object line = ping_line(false, Duration(0), "Ping error: " + sentence_of(stream.error()));
+    KITH_CO_CHECK(co_await output.value(std::move(line)));
+    co_return std::unexpected(say("ping failed"));
+  }
   Duration sum{0};
   std::int64_t received = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     if (i > 0) KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, 1s));
     Instant until = context.env.clock.now() + net::ping_timeout;
-    auto round_trip = co_await node.ping().round_trip(*stream, until);
+    auto round_trip = co_await node.ping().round_trip(**stream, until);
     if (!round_trip) {
       if (round_trip.error().is(Errc::cancelled)) co_return std::unexpected(round_trip.error());
       KITH_CO_CHECK(co_await output.value(
@@ -232,8 +253,8 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
     KITH_CO_CHECK(co_await output.value(ping_line(true, *round_trip, "")));
     KITH_CO_CHECK(co_await output.flush());
   }
-  stream->reset();
-  if (received == 0) co_return std::unexpected(Error(Errc::timed_out, "ping failed"));
+  (*stream)->reset();
+  if (received == 0) co_return std::unexpected(say("ping failed"));
   double average_ms =
       std::chrono::duration<double, std::milli>(sum).count() / static_cast<double>(received);
   std::string text = fmt::format("Average latency: {:.2f}ms", average_ms);
@@ -346,6 +367,7 @@ void add_basic_commands(CommandTable& table) {
        .arguments = {{"peer", true, true, "Peer id or address."}},
        .options = {{"count", 'n', OptionKind::integer, "How many times.", "10"}},
        .where = Where::network,
+       .streams = true,
        .run = run_ping,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_ping); }});
   table.add(

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/content.hpp>
 #include <kith/multiformats/multicodec.hpp>
@@ -15,9 +16,8 @@ using multiformats::Codec;
 
 Task<ipld::Block> get_block(Context& context, const Request& request, const std::string& argument) {
   KITH_CO_TRY(Cid cid, parse_cid(argument));
-  bool offline = request.flag("offline") || request.flag("local");
-  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(!offline);
-  co_return co_await source->get(cid);
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  co_return co_await ipld::get_block(*source, cid);
 }
 
 Task<void> run_get(Context& context, const Request& request, Output& output) {
@@ -58,13 +58,15 @@ Result<PutOptions> put_options(const Request& request) {
   auto codec = multiformats::codec_from_name(name);
   if (!codec) {
     return std::unexpected(
-        Error(Errc::invalid_argument, fmt::format("option --cid-codec: \"{}\"", name)));
+        Error(Errc::invalid_argument,
+              fmt::format("option --cid-codec: \"{}\" isn't a codec's name", name)));
   }
   options.codec = *codec;
   auto hash = multiformats::codec_from_name(request.text("mhtype"));
   if (!hash) {
-    return std::unexpected(Error(Errc::invalid_argument,
-                                 fmt::format("option --mhtype: \"{}\"", request.text("mhtype"))));
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("unrecognized multihash function: {}", request.text("mhtype"))));
   }
   options.hash = *hash;
   if (format == "v0") options.version = 0;
@@ -85,9 +87,11 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
       if (part.empty()) break;
       append(content, part);
       if (content.size() > ipld::block_bytes_max) {
-        co_return std::unexpected(Error(
-            Errc::limit_exceeded, fmt::format("a block has at most {} bytes, or peers refuse it",
-                                              ipld::block_bytes_max)));
+        co_return std::unexpected(
+            Error(Errc::limit_exceeded,
+                  fmt::format("the block is over {} MiB: peers refuse big blocks. `add` cuts files "
+                              "into smaller ones",
+                              ipld::block_bytes_max / (1024 * 1024))));
       }
     }
     multiformats::CidPrefix prefix;
@@ -117,7 +121,6 @@ Result<void> show_key(const json::value& value, const RenderContext& context) {
 
 Task<void> run_rm(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
-  bool failed = false;
   for (const std::string& argument : request.arguments()) {
     KITH_CO_TRY(Cid cid, parse_cid(argument));
     std::vector<Cid> one = {cid};
@@ -126,22 +129,33 @@ Task<void> run_rm(Context& context, const Request& request, Output& output) {
     value["Hash"] = text(cid);
     if (removed == 0 && !request.flag("force")) {
       value["Error"] = "ipld: could not find " + text(cid);
-      failed = true;
     }
     if (!request.flag("quiet") || value.contains("Error"))
       KITH_CO_CHECK(co_await output.value(std::move(value)));
   }
-  if (failed) co_return std::unexpected(Error(Errc::not_found, "some blocks not removed"));
   co_return Result<void>{};
 }
 
-Result<void> show_rm(const json::value& value, const RenderContext& context) {
-  std::string failure = text_of(value, "Error");
-  if (!failure.empty())
-    return context.terminal.err(
-        fmt::format("cannot remove {}: {}\n", text_of(value, "Hash"), failure));
-  return context.terminal.out(fmt::format("removed {}\n", text_of(value, "Hash")));
-}
+class RmRenderer final : public Renderer {
+ public:
+  explicit RmRenderer(const RenderContext& context) : context_(context) {}
+  Result<void> bytes(ByteView) override { return {}; }
+  Result<void> value(const json::value& value) override {
+    std::string hash = text_of(value, "Hash");
+    std::string failure = text_of(value, "Error");
+    if (failure.empty()) return context_.terminal.out(fmt::format("removed {}\n", hash));
+    failed_ = true;
+    return context_.terminal.err(fmt::format("cannot remove {}: {}\n", hash, failure));
+  }
+  Result<void> finish(bool ok) override {
+    if (ok && failed_) return std::unexpected(say("some blocks not removed"));
+    return {};
+  }
+
+ private:
+  RenderContext context_;
+  bool failed_ = false;
+};
 
 }  // namespace
 
@@ -152,12 +166,14 @@ void add_block_commands(CommandTable& table) {
              .tagline = "Get a raw block.",
              .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
              .output = OutputKind::bytes,
+             .transfers = true,
              .content_type = "application/vnd.ipld.raw",
              .run = run_get});
   table.add(
       {.path = "block stat",
        .tagline = "Show a block's CID and size.",
        .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
+       .transfers = true,
        .run = run_stat,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_stat); }});
   table.add(
@@ -177,14 +193,16 @@ void add_block_commands(CommandTable& table) {
                     ""}},
        .run = run_put,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_key); }});
-  table.add(
-      {.path = "block rm",
-       .tagline = "Remove blocks from the store.",
-       .arguments = {{.name = "cid", .variadic = true, .help = "The blocks' CIDs."}},
-       .options = {{"force", 'f', flag, "Don't mind blocks that aren't here.", ""},
-                   {"quiet", 'q', flag, "Write only failures.", ""}},
-       .run = run_rm,
-       .renderer = [](const RenderContext& context) { return text_renderer(context, show_rm); }});
+  table.add({.path = "block rm",
+             .tagline = "Remove blocks from the store.",
+             .arguments = {{.name = "cid", .variadic = true, .help = "The blocks' CIDs."}},
+             .options = {{"force", 'f', flag, "Don't mind blocks that aren't here.", ""},
+                         {"quiet", 'q', flag, "Write only failures.", ""}},
+             .streams = true,
+             .run = run_rm,
+             .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+               return std::make_unique<RmRenderer>(context);
+             }});
 }
 
 }  // namespace kith::api

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
@@ -22,11 +23,6 @@ using multiformats::Codec;
 
 constexpr std::size_t dag_blocks_max = 50'000'000;
 
-std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request) {
-  bool offline = request.flag("offline") || request.flag("local");
-  return context.node->open_source(!offline);
-}
-
 Result<Codec> codec_option(const Request& request, std::string_view option) {
   auto codec = multiformats::codec_from_name(request.text(option));
   if (!codec || (*codec != Codec::raw && !ipld::codec_known(*codec))) {
@@ -41,8 +37,8 @@ Result<Codec> codec_option(const Request& request, std::string_view option) {
 Task<void> run_get(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Codec codec, codec_option(request, "output-codec"));
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
-  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
-  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve(*source, std::move(path)));
+  std::string path = request.argument(0);
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_block(*source, path));
   if (resolved.rest.empty() && resolved.block.cid.codec() == codec) {
     co_return co_await output.bytes(resolved.block.data);
   }
@@ -134,11 +130,11 @@ Result<void> show_put(const json::value& value, const RenderContext& context) {
 Task<void> run_resolve(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
-  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
-  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve_link(*source, std::move(path)));
+  std::string path = request.argument(0);
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(*source, path));
   std::string rest;
   for (const std::string& step : resolved.rest)
-    rest += (rest.empty() ? "" : "/") + step;
+    rest += "/" + step;
   json::object link;
   link["/"] = text(resolved.block.cid);
   json::object value;
@@ -150,44 +146,140 @@ Task<void> run_resolve(Context& context, const Request& request, Output& output)
 Result<void> show_resolve(const json::value& value, const RenderContext& context) {
   std::string rest = text_of(value, "RemPath");
   std::string cid = text_of(value.at("Cid"), "/");
-  return context.terminal.out(rest.empty() ? cid + "\n" : cid + "/" + rest + "\n");
+  return context.terminal.out(cid + rest + "\n");
 }
 
-Task<void> run_stat(Context& context, const Request& request, Output& output) {
-  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
-  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
-  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve(*source, std::move(path)));
-  std::unordered_set<Cid, multiformats::SeededHash> seen;
-  std::vector<Cid> open = {resolved.block.cid};
-  std::uint64_t blocks = 0;
+struct DagCount {
+  Cid root;
   std::uint64_t size = 0;
-  // Each block once, however often it is linked to.
-  seen.insert(resolved.block.cid);
+  std::uint64_t blocks = 0;
+};
+
+/// What `dag stat` answers: so far, or in the end.
+struct DagSummary {
+  std::vector<DagCount> dags;
+  std::unordered_set<Cid, multiformats::SeededHash> seen;  ///< in any of the DAGs
+  std::uint64_t size = 0;                                  ///< of those
+
+  json::value value(const CidText& text, bool complete) const {
+    json::object value;
+    json::array list;
+    std::uint64_t sum = 0;
+    for (const DagCount& dag : dags) {
+      sum += dag.size;
+      json::object one;
+      one["Cid"] = text(dag.root);
+      if (dag.size > 0) one["Size"] = dag.size;
+      if (dag.blocks > 0) one["NumBlocks"] = dag.blocks;
+      list.emplace_back(std::move(one));
+    }
+    if (complete) value["UniqueBlocks"] = seen.size();
+    if (size > 0) value["TotalSize"] = size;
+    if (complete && sum > size) value["SharedSize"] = sum - size;
+    if (complete && size > 0) value["Ratio"] = static_cast<double>(sum) / static_cast<double>(size);
+    value["DagStats"] = std::move(list);
+    return value;
+  }
+};
+
+/// Each block once a DAG, however often it is linked to.
+Task<void> count_dag(Context& context, ipld::BlockSource& source, DagSummary& summary,
+                     const CidText* progress, Output& output) {
+  constexpr Duration progress_interval = 200ms;
+  Instant told = context.env.clock.now();
+  Cid root = summary.dags.back().root;
+  std::unordered_set<Cid, multiformats::SeededHash> seen = {root};
+  std::vector<Cid> open = {root};
   while (!open.empty()) {
     Cid cid = open.back();
     open.pop_back();
-    KITH_CO_TRY(ipld::Block block, co_await source->get(cid));
-    ++blocks;
-    size += block.data.size();
+    KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(source, cid));
+    DagCount& dag = summary.dags.back();
+    ++dag.blocks;
+    dag.size += block.data.size();
+    if (summary.seen.insert(cid).second) summary.size += block.data.size();
     std::vector<Cid> links;
     if (ipld::codec_known(cid.codec())) {
       KITH_CO_TRY(links, ipld::links_of(cid.codec(), block.data));
     }
     std::erase_if(links, [&seen](const Cid& link) { return !seen.insert(link).second; });
     if (seen.size() > dag_blocks_max) co_return std::unexpected(Errc::limit_exceeded);
-    source->prefetch(links);
     open.insert(open.end(), links.rbegin(), links.rend());
+    ipld::prefetch_blocks(source, std::move(links));
+    if (progress == nullptr || context.env.clock.now() - told < progress_interval) continue;
+    told = context.env.clock.now();
+    json::value now = summary.value(*progress, false);
+    KITH_CO_CHECK(co_await output.value(std::move(now)));
+    KITH_CO_CHECK(co_await output.flush());
   }
-  json::object value;
-  value["Size"] = size;
-  value["NumBlocks"] = blocks;
-  co_return co_await output.value(std::move(value));
+  co_return Result<void>{};
 }
 
-Result<void> show_stat(const json::value& value, const RenderContext& context) {
-  return context.terminal.out(fmt::format("Size: {}, NumBlocks: {}\n", number_of(value, "Size"),
-                                          number_of(value, "NumBlocks")));
+Task<void> run_stat(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  DagSummary summary;
+  const CidText* progress = request.flag("progress") ? &text : nullptr;
+  for (const std::string& argument : request.arguments()) {
+    KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(*source, argument));
+    if (!resolved.rest.empty()) {
+      co_return std::unexpected(
+          say("cannot return size for anything other than a DAG with a root CID"));
+    }
+    summary.dags.push_back({resolved.block.cid});
+    KITH_CO_CHECK(co_await count_dag(context, *source, summary, progress, output));
+  }
+  co_return co_await output.value(summary.value(text, true));
 }
+
+class DagStatRenderer final : public Renderer {
+ public:
+  explicit DagStatRenderer(const RenderContext& context) : context_(context) {}
+  Result<void> bytes(ByteView) override { return {}; }
+  Result<void> value(const json::value& value) override {
+    bool complete = value.as_object().contains("UniqueBlocks");
+    if (complete) return show(value);
+    std::int64_t blocks = 0;
+    for (const json::value& dag : value.at("DagStats").as_array())
+      blocks += number_of(dag, "NumBlocks");
+    if (!context_.terminal.err_is_terminal()) return {};
+    on_screen_ = true;
+    return context_.terminal.err(
+        fmt::format("\r\x1b[KFetched/Processed {} blocks, {}", blocks,
+                    si_bytes(static_cast<double>(number_of(value, "TotalSize")))));
+  }
+  Result<void> finish(bool) override { return clear(); }
+
+ private:
+  Result<void> clear() {
+    if (!std::exchange(on_screen_, false)) return {};
+    return context_.terminal.err("\r\x1b[K");
+  }
+  Result<void> show(const json::value& value) {
+    KITH_CHECK(clear());
+    const json::array& dags = value.at("DagStats").as_array();
+    std::size_t width = dags.empty() ? 3 : text_of(dags.front(), "Cid").size();
+    std::string out = fmt::format("\n{:<{}}\t{:<15}\tSize\n", "CID", width, "Blocks");
+    for (const json::value& dag : dags) {
+      out += fmt::format("{}\t{:<15}\t{}\n", text_of(dag, "Cid"), number_of(dag, "NumBlocks"),
+                         number_of(dag, "Size"));
+    }
+    auto both = [&value](std::string_view key) {
+      std::int64_t number = number_of(value, key);
+      return fmt::format("{} ({})", number, si_bytes(static_cast<double>(number)));
+    };
+    boost::system::error_code failure;
+    const json::value* ratio = value.as_object().if_contains("Ratio");
+    out += fmt::format(
+        "\nSummary\nTotal Size: {}\nUnique Blocks: {}\nShared Size: {}\nRatio: {:.6f}\n\n\n",
+        both("TotalSize"), number_of(value, "UniqueBlocks"), both("SharedSize"),
+        ratio == nullptr ? 0 : ratio->to_number<double>(failure));
+    return context_.terminal.out(out);
+  }
+
+  RenderContext context_;
+  bool on_screen_ = false;
+};
 
 }  // namespace
 
@@ -200,6 +292,7 @@ void add_dag_commands(CommandTable& table) {
        .arguments = {{.name = "ref", .help = "CID or path.", .from_stdin = true}},
        .options = {{"output-codec", 0, text, "dag-json, dag-cbor, dag-pb or raw.", "dag-json"}},
        .output = OutputKind::bytes,
+       .transfers = true,
        .run = run_get,
        .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
          return std::make_unique<DagGetRenderer>(context);
@@ -221,17 +314,22 @@ void add_dag_commands(CommandTable& table) {
   table.add({.path = "dag resolve",
              .tagline = "Show which CID a path leads to.",
              .arguments = {{.name = "ref", .help = "Path.", .from_stdin = true}},
+             .transfers = true,
              .run = run_resolve,
              .renderer = [](const RenderContext& context) {
                return text_renderer(context, show_resolve);
              }});
-  table.add(
-      {.path = "dag stat",
-       .tagline = "Count the blocks and bytes of a DAG.",
-       .arguments = {{.name = "root", .help = "CID or path.", .from_stdin = true}},
-       .options = {{"progress", 'p', flag, "Accepted for Kubo's sake.", ""}},
-       .run = run_stat,
-       .renderer = [](const RenderContext& context) { return text_renderer(context, show_stat); }});
+  table.add({.path = "dag stat",
+             .tagline = "Count the blocks and bytes of a DAG.",
+             .arguments =
+                 {{.name = "root", .variadic = true, .help = "CID or path.", .from_stdin = true}},
+             .options = {{"progress", 'p', flag, "Show progress (the default on a terminal).", ""}},
+             .transfers = true,
+             .streams = true,
+             .run = run_stat,
+             .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+               return std::make_unique<DagStatRenderer>(context);
+             }});
 }
 
 }  // namespace kith::api

@@ -1,24 +1,27 @@
-// cat, get, ls, refs.
+// cat, ls, refs.
+#include <ctime>
 #include <unordered_set>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <kith/api/detail/progress.hpp>
-#include <kith/api/detail/tar.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/codec.hpp>
+#include <kith/ipld/content.hpp>
+#include <kith/ipld/dag_pb.hpp>
 #include <kith/ipld/links.hpp>
 #include <kith/multiformats/seeded_hash.hpp>
 #include <kith/node/node.hpp>
 #include <kith/unixfs/directory_reader.hpp>
 #include <kith/unixfs/reader.hpp>
 #include <kith/unixfs/stat.hpp>
-#include <kith/unixfs/tree.hpp>
 
 namespace kith::api {
 
 void add_add_command(CommandTable& table);
+void add_get_command(CommandTable& table);
 
 namespace {
 
@@ -26,25 +29,25 @@ using multiformats::Cid;
 
 constexpr std::uint64_t visited_max = 20'000'000;
 
-/// What --offline says about fetching.
-std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request) {
-  bool offline = request.flag("offline") || request.flag("local");
-  return context.node->open_source(!offline);
-}
-
 /// The CID that a path leads to.
 Task<Cid> resolve_argument(ipld::BlockSource& source, std::string_view text) {
-  KITH_CO_TRY(unixfs::ContentPath path, parse_path(text));
-  if (path.steps.empty()) co_return path.root;
-  KITH_CO_TRY(unixfs::Resolved resolved, co_await unixfs::resolve_link(source, std::move(path)));
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(source, text));
   if (!resolved.rest.empty()) {
-    co_return std::unexpected(
-        Error(Errc::invalid_argument, fmt::format("\"{}\" ends inside a block", text)));
+    co_return std::unexpected(say(fmt::format("\"{}\" ends inside a block", text)));
   }
   co_return resolved.block.cid;
 }
 
 // cat
+
+/// Opens a part of a file; says so if there is a folder instead.
+Task<unixfs::FileReader> open_file(ipld::BlockSource& source, Cid cid, unixfs::FileRange range) {
+  auto reader = co_await unixfs::FileReader::open(source, cid, range);
+  if (reader || !reader.error().is(unixfs::UnixfsError::not_a_file)) co_return reader;
+  KITH_CO_TRY(unixfs::Stat stat, co_await unixfs::stat(source, cid));
+  if (stat.kind == unixfs::Kind::symlink) co_return reader;
+  co_return std::unexpected(say("this dag node is a directory"));
+}
 
 Task<void> run_cat(Context& context, const Request& request, Output& output) {
   std::int64_t offset = request.integer("offset").value_or(0);
@@ -61,8 +64,8 @@ Task<void> run_cat(Context& context, const Request& request, Output& output) {
   for (const std::string& argument : request.arguments()) {
     if (left == 0) break;
     KITH_CO_TRY(Cid cid, co_await resolve_argument(*source, argument));
-    KITH_CO_TRY(unixfs::FileReader reader,
-                co_await unixfs::FileReader::open(*source, cid, unixfs::FileRange{skip, left}));
+    unixfs::FileRange range{skip, left};
+    KITH_CO_TRY(unixfs::FileReader reader, co_await open_file(*source, cid, range));
     skip -= std::min(skip, reader.size());
     total += reader.remaining();
     left -= reader.remaining();
@@ -83,9 +86,12 @@ class CatRenderer final : public Renderer {
  public:
   explicit CatRenderer(const RenderContext& context)
       : context_(context),
-        bar_(context, context.request.flag("progress") && context.terminal.err_is_terminal() &&
+        bar_(context, context.request.flag("progress") && !context.request.flag("quiet") &&
+                          context.terminal.err_is_terminal() &&
                           !context.terminal.out_is_terminal()) {}
   Result<void> value(const json::value&) override { return {}; }
+  void announce_peers(std::size_t peers) override { bar_.set_peers(peers); }
+  void interrupt() override { bar_.clear(); }
   Result<void> bytes(ByteView bytes) override {
     KITH_CHECK(context_.terminal.out(as_text(bytes)));
     bar_.add(bytes.size());
@@ -100,131 +106,6 @@ class CatRenderer final : public Renderer {
  private:
   RenderContext context_;
   ProgressBar bar_;
-};
-
-// get
-
-Task<void> run_get(Context& context, const Request& request, Output& output) {
-  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
-  KITH_CO_TRY(unixfs::ContentPath path, parse_path(request.argument(0)));
-  std::string name = path.steps.empty() ? path.root.to_string() : path.steps.back();
-  KITH_CO_TRY(Cid root, co_await resolve_argument(*source, request.argument(0)));
-  unixfs::TreeWalk walk(*source, root);
-  bool first = true;
-  for (;;) {
-    KITH_CO_TRY(std::optional<unixfs::TreeEntry> entry, co_await walk.next());
-    if (!entry) break;
-    if (std::exchange(first, false)) output.announce_length(entry->stat.cumulative_size);
-    TarEntry head;
-    head.path = entry->path.empty() ? name : name + "/" + entry->path;
-    if (auto mtime = entry->stat.metadata.mtime) {
-      head.modified = WallTime(std::chrono::seconds(mtime->seconds) +
-                               std::chrono::nanoseconds(mtime->nanoseconds));
-    }
-    switch (entry->stat.kind) {
-      case unixfs::Kind::directory:
-      case unixfs::Kind::sharded_directory:
-        head.kind = port::FileKind::directory;
-        head.mode = entry->stat.metadata.permissions().value_or(0755);
-        KITH_CO_CHECK(co_await output.bytes(tar_head(head)));
-        continue;
-      case unixfs::Kind::symlink:
-        head.kind = port::FileKind::symlink;
-        head.target = entry->stat.target;
-        head.mode = 0777;
-        KITH_CO_CHECK(co_await output.bytes(tar_head(head)));
-        continue;
-      case unixfs::Kind::file:
-        break;
-    }
-    head.mode = entry->stat.metadata.permissions().value_or(0644);
-    KITH_CO_TRY(unixfs::FileReader reader,
-                co_await unixfs::FileReader::open(*source, entry->stat.cid));
-    head.size_bytes = reader.size();
-    KITH_CO_CHECK(co_await output.bytes(tar_head(head)));
-    for (;;) {
-      KITH_CO_TRY(Buffer part, co_await reader.next());
-      if (part.empty()) break;
-      KITH_CO_CHECK(co_await output.bytes(part));
-    }
-    Bytes padding = tar_padding(head.size_bytes);
-    if (!padding.empty()) KITH_CO_CHECK(co_await output.bytes(padding));
-  }
-  co_return co_await output.bytes(tar_end());
-}
-
-/// Unpacks what comes, or keeps it as a tar file with --archive.
-class GetRenderer final : public Renderer {
- public:
-  explicit GetRenderer(const RenderContext& context)
-      : context_(context),
-        bar_(context, (context.request.flag("progress") || !context.request.given("progress")) &&
-                          context.terminal.err_is_terminal()),
-        archive_(context.request.flag("archive")) {}
-
-  Result<void> value(const json::value&) override { return {}; }
-  void announce_length(std::uint64_t length) override { bar_.set_total(length); }
-
-  Result<void> bytes(ByteView bytes) override {
-    if (destination_.empty()) KITH_CHECK(begin());
-    if (archive_) {
-      KITH_CHECK(file_->write_at(offset_, bytes));
-      offset_ += bytes.size();
-    } else {
-      KITH_CHECK(reader_->feed(bytes));
-    }
-    bar_.add(bytes.size());
-    return {};
-  }
-
-  Result<void> finish(bool ok) override {
-    bar_.finish();
-    if (ok && reader_ && !reader_->ended()) {
-      return std::unexpected(Error(Errc::end_of_stream, destination_));
-    }
-    return {};
-  }
-
- private:
-  Result<void> begin() {
-    port::FileSystem& files = context_.env.files;
-    std::string path = context_.request.argument(0);
-    while (path.ends_with('/'))
-      path.pop_back();
-    std::string name = path.substr(path.rfind('/') + 1);
-    if (archive_) name += ".tar";
-    destination_ = context_.request.text("output");
-    if (destination_.empty()) {
-      destination_ = name;
-    } else if (!archive_) {
-      auto there = files.info_followed(destination_);
-      // As cp does: into a folder that is there.
-      if (there && there->kind == port::FileKind::directory) {
-        while (destination_.size() > 1 && destination_.ends_with('/'))
-          destination_.pop_back();
-        destination_ += "/" + name;
-      }
-    }
-    bar_.clear();
-    KITH_CHECK(context_.terminal.out(
-        fmt::format("Saving {} to {}\n", archive_ ? "archive" : "file(s)", destination_)));
-    if (archive_) {
-      KITH_TRY(file_, files.open(destination_, port::OpenMode::create));
-      return file_->truncate(0);
-    }
-    extractor_.emplace(files, destination_);
-    reader_.emplace(*extractor_);
-    return {};
-  }
-
-  RenderContext context_;
-  ProgressBar bar_;
-  bool archive_;
-  std::string destination_;
-  std::optional<TarExtractor> extractor_;
-  std::optional<TarReader> reader_;
-  std::unique_ptr<port::File> file_;
-  std::uint64_t offset_ = 0;
 };
 
 // ls
@@ -243,6 +124,40 @@ int type_number(unixfs::Kind kind) {
   return 0;
 }
 
+/// How Go writes a time that isn't set.
+constexpr std::string_view no_time = "0001-01-01T00:00:00Z";
+
+/// The kind, in the bits that Go's file modes have for it.
+std::uint32_t go_mode_bits(unixfs::Kind kind) {
+  switch (kind) {
+    case unixfs::Kind::directory:
+    case unixfs::Kind::sharded_directory:
+      return std::uint32_t{1} << 31;
+    case unixfs::Kind::symlink:
+      return std::uint32_t{1} << 27;
+    case unixfs::Kind::file:
+      break;
+  }
+  return 0;
+}
+
+/// RFC 3339 in UTC.
+std::string time_text(const unixfs::Metadata::Time& mtime) {
+  std::time_t seconds = mtime.seconds;
+  std::tm parts{};
+  if (::gmtime_r(&seconds, &parts) == nullptr || parts.tm_year > 8099 || parts.tm_year < -1899) {
+    return std::string(no_time);
+  }
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                  parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  if (mtime.nanoseconds > 0) {
+    text += fmt::format(".{:09}", mtime.nanoseconds);
+    text.resize(text.find_last_not_of('0') + 1);
+  }
+  return text + "Z";
+}
+
 Task<json::object> link_of(ipld::BlockSource& source, unixfs::ListedEntry entry,
                            const Request& request, CidText text) {
   json::object link;
@@ -251,6 +166,8 @@ Task<json::object> link_of(ipld::BlockSource& source, unixfs::ListedEntry entry,
   link["Size"] = entry.cumulative_size;
   link["Type"] = 0;
   link["Target"] = "";
+  link["Mode"] = 0;
+  link["ModTime"] = no_time;
   bool resolve = request.flag("resolve-type") || request.flag("size") || request.flag("long");
   if (entry.cid.codec() == multiformats::Codec::raw) {
     link["Type"] = 2;
@@ -259,8 +176,9 @@ Task<json::object> link_of(ipld::BlockSource& source, unixfs::ListedEntry entry,
     link["Type"] = type_number(stat.kind);
     link["Size"] = stat.size;
     link["Target"] = stat.target;
-    if (auto mode = stat.metadata.permissions()) link["Mode"] = fmt::format("{:04o}", *mode);
-    if (auto mtime = stat.metadata.mtime) link["Mtime"] = mtime->seconds;
+    std::uint32_t permissions = stat.metadata.permissions().value_or(0);
+    if (permissions != 0) link["Mode"] = permissions | go_mode_bits(stat.kind);
+    if (auto mtime = stat.metadata.mtime) link["ModTime"] = time_text(*mtime);
   }
   if (!request.flag("size")) link["Size"] = 0;
   co_return link;
@@ -320,35 +238,103 @@ Task<void> run_ls(Context& context, const Request& request, Output& output) {
   co_return co_await output.value(std::move(value));
 }
 
-Result<void> show_ls(const json::value& value, const RenderContext& context) {
-  const json::array& objects = value.at("Objects").as_array();
-  std::string out;
-  bool sizes = context.request.flag("size");
-  for (const json::value& object : objects) {
-    if (objects.size() > 1) out += text_of(object, "Hash") + ":\n";
-    const json::array& links = object.at("Links").as_array();
-    std::size_t hash_width = 4;
-    std::size_t size_width = 4;
-    for (const json::value& link : links) {
-      hash_width = std::max(hash_width, text_of(link, "Hash").size());
-      size_width = std::max(size_width, std::to_string(number_of(link, "Size")).size());
-    }
-    if (context.request.flag("headers")) {
-      out += fmt::format("{:<{}} ", "Hash", hash_width);
-      if (sizes) out += fmt::format("{:<{}} ", "Size", size_width);
-      out += "Name\n";
-    }
-    for (const json::value& link : links) {
-      bool folder = number_of(link, "Type") == 1;
-      out += fmt::format("{:<{}} ", text_of(link, "Hash"), hash_width);
-      std::string size = folder ? "-" : std::to_string(number_of(link, "Size"));
-      if (sizes) out += fmt::format("{:<{}} ", size, size_width);
-      out += text_of(link, "Name") + (folder ? "/" : "") + "\n";
-    }
-    if (objects.size() > 1) out += "\n";
-  }
-  return context.terminal.out(out);
+/// "drwxr-xr-x", or "-" if nobody said.
+std::string mode_text(std::int64_t mode) {
+  if (mode == 0) return "-";
+  constexpr std::string_view letters = "rwxrwxrwx";
+  std::string text = (mode >> 31 & 1) != 0 ? "d" : (mode >> 27 & 1) != 0 ? "l" : "-";
+  for (int bit = 8; bit >= 0; --bit)
+    text += (mode >> bit & 1) != 0 ? letters[static_cast<std::size_t>(8 - bit)] : '-';
+  return text;
 }
+
+/// "Jan 15 10:30" of the last half year, "Nov 20  2023" of another, in UTC; "-" if nobody said.
+std::string short_time(const std::string& text, WallTime now) {
+  std::tm parts{};
+  if (text == no_time || ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) {
+    return "-";
+  }
+  auto at = WallTime(std::chrono::seconds(::timegm(&parts)));
+  bool recent = at > now - std::chrono::months(6) && at < now + std::chrono::days(1);
+  char shown[32];
+  std::size_t size =
+      std::strftime(shown, sizeof shown, recent ? "%b %d %H:%M" : "%b %d  %Y", &parts);
+  return std::string(shown, size);
+}
+
+/// Lists folder after folder in columns, the way Kubo does.
+class LsRenderer final : public Renderer {
+ public:
+  explicit LsRenderer(const RenderContext& context)
+      : context_(context),
+        sizes_(context.request.flag("size")),
+        long_(context.request.flag("long")),
+        streamed_(context.request.flag("stream")) {}
+  Result<void> bytes(ByteView) override { return {}; }
+  Result<void> finish(bool) override { return {}; }
+
+  Result<void> value(const json::value& value) override {
+    std::string out;
+    for (const json::value& object : value.at("Objects").as_array()) {
+      std::vector<std::vector<std::string>> rows;
+      std::string hash = text_of(object, "Hash");
+      if (!begun_ || hash != last_) {
+        if (context_.request.arguments().size() > 1) {
+          if (begun_) out += "\n";
+          out += hash + ":\n";
+        }
+        if (context_.request.flag("headers"))
+          rows.push_back(cells("Mode", "Hash", "Size", "ModTime", "Name"));
+        begun_ = true;
+        last_ = hash;
+      }
+      for (const json::value& link : object.at("Links").as_array()) {
+        bool folder = number_of(link, "Type") == 1;
+        rows.push_back(cells(mode_text(number_of(link, "Mode")), text_of(link, "Hash"),
+                             folder ? "-" : std::to_string(number_of(link, "Size")),
+                             short_time(text_of(link, "ModTime"), context_.env.wall.now()),
+                             printable(text_of(link, "Name")) + (folder ? "/" : "")));
+      }
+      out += aligned(rows);
+    }
+    return context_.terminal.out(out);
+  }
+
+ private:
+  std::vector<std::string> cells(std::string mode, std::string hash, std::string size,
+                                 std::string modified, std::string name) const {
+    std::vector<std::string> row;
+    if (long_) row.push_back(std::move(mode));
+    row.push_back(std::move(hash));
+    if (sizes_) row.push_back(std::move(size));
+    if (long_) row.push_back(std::move(modified));
+    row.push_back(std::move(name));
+    return row;
+  }
+
+  std::string aligned(const std::vector<std::vector<std::string>>& rows) const {
+    std::vector<std::size_t> widths;
+    for (const std::vector<std::string>& row : rows) {
+      widths.resize(row.size(), streamed_ ? 9 : 0);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::string out;
+    for (const std::vector<std::string>& row : rows) {
+      for (std::size_t i = 0; i + 1 < row.size(); ++i)
+        out += fmt::format("{:<{}} ", row[i], widths[i]);
+      out += row.back() + "\n";
+    }
+    return out;
+  }
+
+  RenderContext context_;
+  bool sizes_;
+  bool long_;
+  bool streamed_;
+  bool begun_ = false;
+  std::string last_;
+};
 
 // refs
 
@@ -363,23 +349,57 @@ struct RefsWalk {
   std::unordered_set<Cid, multiformats::SeededHash> seen;
 };
 
-std::string ref_text(const RefsWalk& walk, const Cid& from, const Cid& to) {
-  std::string out = walk.format;
-  auto replace = [&out](std::string_view what, const std::string& with) {
-    for (std::size_t at = 0; (at = out.find(what, at)) != std::string::npos; at += with.size()) {
-      out.replace(at, what.size(), with);
+struct Link {
+  Cid cid;
+  std::string name;  ///< of a dag-pb link
+};
+
+Result<std::vector<Link>> named_links(const ipld::Block& block) {
+  std::vector<Link> links;
+  if (block.cid.codec() == multiformats::Codec::dag_pb) {
+    KITH_TRY(ipld::DagPbNode node, ipld::decode_dag_pb(block.data));
+    for (const ipld::DagPbLink& link : node.links)
+      links.push_back({link.hash, std::string(link.name_or_empty())});
+    return links;
+  }
+  KITH_TRY(std::vector<Cid> cids, ipld::links_of(block.cid.codec(), block.data));
+  for (Cid& cid : cids)
+    links.push_back({std::move(cid), ""});
+  return links;
+}
+
+/// The format with its parts filled in, in one pass: a link's name may look like one of them.
+std::string ref_text(const RefsWalk& walk, const Cid& from, const Link& to) {
+  const std::pair<std::string_view, std::string> parts[] = {
+      {"<src>", walk.text(from)}, {"<dst>", walk.text(to.cid)}, {"<linkname>", to.name}};
+  std::string out;
+  for (std::string_view rest = walk.format; !rest.empty();) {
+    auto part = std::ranges::find_if(
+        parts, [rest](const auto& candidate) { return rest.starts_with(candidate.first); });
+    if (part == std::end(parts)) {
+      out += rest.front();
+      rest.remove_prefix(1);
+    } else {
+      out += part->second;
+      rest.remove_prefix(part->first.size());
     }
-  };
-  replace("<src>", walk.text(from));
-  replace("<dst>", walk.text(to));
-  replace("<linkname>", "");
+  }
   return out;
+}
+
+/// Blocks without links of their own are not read.
+void prefetch_links(ipld::BlockSource& source, const std::vector<Link>& links) {
+  std::vector<Cid> soon;
+  for (const Link& link : links) {
+    if (link.cid.codec() != multiformats::Codec::raw) soon.push_back(link.cid);
+  }
+  ipld::prefetch_blocks(source, std::move(soon));
 }
 
 Task<void> walk_refs(RefsWalk& walk, Cid root) {
   struct Open {
     Cid cid;
-    std::vector<Cid> links;  ///< the next one last
+    std::vector<Link> links;  ///< the next one last
     std::int64_t depth;
   };
   std::vector<Open> open;
@@ -392,10 +412,10 @@ Task<void> walk_refs(RefsWalk& walk, Cid root) {
       if (!ipld::codec_known(cid.codec()) || cid.codec() == multiformats::Codec::raw) {
         if (depth > 0) continue;
       }
-      KITH_CO_TRY(ipld::Block block, co_await walk.source.get(cid));
-      auto links = ipld::links_of(cid.codec(), block.data);
+      KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(walk.source, cid));
+      auto links = named_links(block);
       if (!links) co_return std::unexpected(Error(links.error()).with_context(cid.to_string()));
-      walk.source.prefetch(*links);
+      if (walk.depth_max < 0 || depth + 1 < walk.depth_max) prefetch_links(walk.source, *links);
       std::ranges::reverse(*links);
       open.push_back({cid, std::move(*links), depth});
       continue;
@@ -405,14 +425,14 @@ Task<void> walk_refs(RefsWalk& walk, Cid root) {
       open.pop_back();
       continue;
     }
-    Cid link = top.links.back();
+    Link link = std::move(top.links.back());
     top.links.pop_back();
-    if (walk.unique && !walk.seen.insert(link).second) continue;
+    if (walk.unique && !walk.seen.insert(link.cid).second) continue;
     if (walk.seen.size() > visited_max) co_return std::unexpected(Errc::limit_exceeded);
     json::object value;
     value["Ref"] = ref_text(walk, top.cid, link);
     value["Err"] = "";
-    next.emplace_back(link, top.depth + 1);
+    next.emplace_back(std::move(link.cid), top.depth + 1);
     KITH_CO_CHECK(co_await walk.output.value(std::move(value)));
   }
   co_return Result<void>{};
@@ -467,43 +487,32 @@ void add_file_commands(CommandTable& table) {
                             .from_stdin = true}},
              .options = {{"offset", 'o', integer, "Begin at this byte.", ""},
                          {"length", 'l', integer, "Show at most so many bytes.", ""},
+                         {"quiet", 'q', flag, "Say nothing besides.", ""},
                          {"progress", 'p', flag, "Show progress (the default on a terminal).", ""}},
              .output = OutputKind::bytes,
+             .transfers = true,
              .run = run_cat,
              .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
                return std::make_unique<CatRenderer>(context);
              }});
-  table.add({.path = "get",
-             .tagline = "Fetch a file or folder and save it.",
-             .description = "What was fetched before it was interrupted isn't fetched again.",
+  add_get_command(table);
+  table.add({.path = "ls",
+             .tagline = "List what is in a folder.",
              .arguments = {{.name = "path",
                             .required = true,
+                            .variadic = true,
                             .help = "CID or /ipfs/CID/path.",
                             .from_stdin = true}},
-             .options = {{"output", 'o', text, "Where to.", ""},
-                         {"archive", 'a', flag, "Save as a tar file.", ""},
-                         {"progress", 'p', flag, "Show progress (the default on a terminal).", ""}},
-             .output = OutputKind::bytes,
-             .content_type = "application/x-tar",
-             .run = run_get,
+             .options = {{"headers", 'v', flag, "With a line of headers.", ""},
+                         {"resolve-type", 0, flag, "Look at each entry to tell its type.", "true"},
+                         {"size", 0, flag, "Show sizes.", "true"},
+                         {"stream", 's', flag, "List entries as they come.", ""},
+                         {"long", 'l', flag, "With mode and time.", ""}},
+             .transfers = true,
+             .run = run_ls,
              .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
-               return std::make_unique<GetRenderer>(context);
+               return std::make_unique<LsRenderer>(context);
              }});
-  table.add(
-      {.path = "ls",
-       .tagline = "List what is in a folder.",
-       .arguments = {{.name = "path",
-                      .required = true,
-                      .variadic = true,
-                      .help = "CID or /ipfs/CID/path.",
-                      .from_stdin = true}},
-       .options = {{"headers", 'v', flag, "With a line of headers.", ""},
-                   {"resolve-type", 0, flag, "Look at each entry to tell its type.", "true"},
-                   {"size", 0, flag, "Show sizes.", "true"},
-                   {"stream", 's', flag, "List entries as they come.", ""},
-                   {"long", 'l', flag, "With mode and time.", ""}},
-       .run = run_ls,
-       .renderer = [](const RenderContext& context) { return text_renderer(context, show_ls); }});
   table.add(
       {.path = "refs",
        .tagline = "List the CIDs that blocks link to.",
@@ -512,16 +521,19 @@ void add_file_commands(CommandTable& table) {
                       .variadic = true,
                       .help = "CID or /ipfs/CID/path.",
                       .from_stdin = true}},
-       .options = {{"format", 0, text, "With <src> <dst> filled in.", "<dst>"},
+       .options = {{"format", 0, text, "With <src>, <dst> and <linkname> filled in.", "<dst>"},
                    {"edges", 'e', flag, "Show as <src> -> <dst>.", ""},
                    {"unique", 'u', flag, "Each only once.", ""},
                    {"recursive", 'r', flag, "And what those link to.", ""},
                    {"max-depth", 0, integer, "At most so deep.", "-1"}},
+       .transfers = true,
+       .streams = true,
        .run = run_refs,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_ref); }});
   table.add(
       {.path = "refs local",
        .tagline = "List every block in the store.",
+       .streams = true,
        .run = run_refs_local,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_ref); }});
 }

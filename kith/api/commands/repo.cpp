@@ -27,7 +27,7 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
   bool human = context.request.flag("human");
   auto bytes = [&value, human](std::string_view key) {
     std::int64_t number = number_of(value, key);
-    return human ? human_bytes(static_cast<double>(number)) : std::to_string(number);
+    return human ? si_bytes(static_cast<double>(number)) : std::to_string(number);
   };
   std::string out;
   if (context.request.flag("size-only")) {
@@ -97,6 +97,7 @@ void add_repo_commands(CommandTable& table) {
   table.add(stat);
   table.add({.path = "repo verify",
              .tagline = "Hash every block again.",
+             .streams = true,
              .run = run_verify,
              .renderer = [](const RenderContext& context) {
                return text_renderer(context, show_verify);

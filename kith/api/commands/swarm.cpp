@@ -5,6 +5,7 @@
 
 #include <kith/api/detail/values.hpp>
 #include <kith/api/duration.hpp>
+#include <kith/multiformats/multibase.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {
@@ -14,6 +15,7 @@ using multiformats::Multiaddr;
 using multiformats::PeerId;
 
 constexpr Duration connect_deadline = 60s;
+constexpr Duration disconnect_patience = 2s;
 
 json::object strings_value(std::vector<std::string> texts) {
   json::object value;
@@ -55,14 +57,42 @@ Task<void> run_connect(Context& context, const Request& request, Output& output)
 Task<void> run_disconnect(Context& context, const Request& request, Output& output) {
   for (const std::string& argument : request.arguments()) {
     KITH_CO_TRY(PeerId peer, parse_peer(argument));
-    if (!context.node->swarm().disconnect(peer)) {
-      co_return std::unexpected(Error(
-          Errc::not_found, fmt::format("disconnect {} failure: not connected", peer.to_string())));
-    }
-    std::vector<std::string> line = {fmt::format("disconnect {} success", peer.to_string())};
+    // Of several peers each gets its line, also if one isn't connected.
+    net::Swarm& swarm = context.node->swarm();
+    bool connected = swarm.disconnect(peer);
+    // Closing takes a moment, and who asks for the peers next expects it to be over.
+    Instant give_up = context.env.clock.now() + disconnect_patience;
+    while (connected && swarm.connected(peer) && context.env.clock.now() < give_up)
+      KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, 5ms));
+    std::string_view outcome = connected ? "success" : "failure: conn not found";
+    std::vector<std::string> line = {fmt::format("disconnect {} {}", peer.to_string(), outcome)};
     KITH_CO_CHECK(co_await output.value(strings_value(std::move(line))));
   }
   co_return Result<void>{};
+}
+
+/// What identify has told of a peer, in full or as Kubo leaves it when nobody asked.
+json::object identify_value(net::PeerStore& store, const PeerId& peer, bool asked, WallTime now) {
+  json::object value;
+  value["ID"] = asked ? peer.to_string() : "";
+  value["PublicKey"] = "";
+  value["Addresses"] = nullptr;
+  value["AgentVersion"] = "";
+  value["Protocols"] = nullptr;
+  if (!asked) return value;
+  if (auto key = store.public_key(peer)) {
+    value["PublicKey"] =
+        multiformats::base_encode(multiformats::Base::base64pad, key->encoded()).value_or("");
+  }
+  json::array addresses;
+  for (const Multiaddr& address : store.addresses(peer, now)) {
+    addresses.emplace_back(address.to_string() + "/p2p/" + peer.to_string());
+  }
+  value["Addresses"] = std::move(addresses);
+  value["AgentVersion"] = store.agent(peer);
+  const std::vector<std::string>& protocols = store.protocols(peer);
+  value["Protocols"] = json::array(protocols.begin(), protocols.end());
+  return value;
 }
 
 Task<void> run_peers(Context& context, const Request& request, Output& output) {
@@ -74,29 +104,15 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
     peer["Addr"] = connection.remote_address.to_string();
     peer["Peer"] = connection.peer.to_string();
     Duration round_trip = connection.stats.round_trip;
-    bool latency = verbose || request.flag("latency");
-    peer["Latency"] = !latency                   ? ""
-                      : round_trip > Duration(0) ? format_duration(round_trip)
-                                                 : "n/a";
-    peer["Muxer"] = verbose ? connection.muxer : "";
-    peer["Direction"] = verbose || request.flag("direction")
-                            ? (connection.direction == net::Direction::inbound ? 1 : 2)
-                            : 0;
-    peer["Streams"] = nullptr;
-    json::object identify;
-    if (verbose || request.flag("identify")) {
-      net::PeerStore& store = swarm.peer_store();
-      identify["ID"] = connection.peer.to_string();
-      identify["AgentVersion"] = store.agent(connection.peer);
-      const std::vector<std::string>& protocols = store.protocols(connection.peer);
-      identify["Protocols"] = json::array(protocols.begin(), protocols.end());
-      json::array addresses;
-      for (const Multiaddr& address : store.addresses(connection.peer, context.env.wall.now())) {
-        addresses.emplace_back(address.to_string());
-      }
-      identify["Addresses"] = std::move(addresses);
+    if (verbose || request.flag("latency")) {
+      peer["Latency"] = round_trip > Duration(0) ? format_duration(round_trip) : "n/a";
     }
-    peer["Identify"] = std::move(identify);
+    if (verbose) peer["Muxer"] = connection.muxer;
+    if (verbose || request.flag("direction")) {
+      peer["Direction"] = connection.direction == net::Direction::inbound ? 1 : 2;
+    }
+    peer["Identify"] = identify_value(swarm.peer_store(), connection.peer,
+                                      verbose || request.flag("identify"), context.env.wall.now());
     peers.push_back(std::move(peer));
   }
   json::object value;
@@ -198,8 +214,8 @@ double real_of(const json::value& value, std::string_view key) {
 Result<void> show_bandwidth(const json::value& value, const RenderContext& context) {
   return context.terminal.out(
       fmt::format("Bandwidth\nTotalIn: {}\nTotalOut: {}\nRateIn: {}/s\nRateOut: {}/s\n",
-                  human_bytes(real_of(value, "TotalIn")), human_bytes(real_of(value, "TotalOut")),
-                  human_bytes(real_of(value, "RateIn")), human_bytes(real_of(value, "RateOut"))));
+                  si_bytes(real_of(value, "TotalIn")), si_bytes(real_of(value, "TotalOut")),
+                  si_bytes(real_of(value, "RateIn")), si_bytes(real_of(value, "RateOut"))));
 }
 
 json::array cid_links(const std::vector<multiformats::Cid>& cids, const CidText& text) {
@@ -235,7 +251,7 @@ Result<void> show_bitswap_stat(const json::value& value, const RenderContext& co
   bool human = context.request.flag("human");
   auto bytes = [&value, human](std::string_view key) {
     std::int64_t number = number_of(value, key);
-    return human ? human_bytes(static_cast<double>(number)) : std::to_string(number);
+    return human ? si_bytes(static_cast<double>(number)) : std::to_string(number);
   };
   std::string out = "bitswap status\n";
   out += fmt::format("\tblocks received: {}\n", number_of(value, "BlocksReceived"));
@@ -273,6 +289,58 @@ Result<void> show_wantlist(const json::value& value, const RenderContext& contex
   std::string out;
   for (const json::value& key : value.at("Keys").as_array())
     out += text_of(key, "/") + "\n";
+  return context.terminal.out(out);
+}
+
+// transfers
+
+/// kith's own: Kubo has nothing like it.
+Task<void> run_transfers(Context& context, const Request& request, Output& output) {
+  std::string wanted = request.argument(0);
+  Instant now = context.env.clock.now();
+  json::array transfers;
+  for (const node::TransferInfo& info : context.node->transfers()) {
+    if (!wanted.empty() && info.id != wanted) continue;
+    const exchange::TransferStatus& status = info.status;
+    json::array peers;
+    for (const exchange::PeerStatus& peer : status.peers) {
+      json::object one;
+      one["Peer"] = peer.peer.to_string();
+      one["Blocks"] = peer.source.units;
+      one["Bytes"] = peer.source.bytes;
+      one["Rate"] = peer.source.bytes_per_second;
+      one["Stalled"] = peer.source.stalled;
+      peers.push_back(std::move(one));
+    }
+    json::object value;
+    value["Id"] = info.id;
+    value["What"] = info.what;
+    value["Seconds"] = std::chrono::duration<double>(now - info.begun_at).count();
+    value["BlocksWanted"] = status.blocks_wanted;
+    value["BlocksReceived"] = status.blocks_received;
+    value["BytesReceived"] = status.bytes_received;
+    value["Rate"] = status.bytes_per_second;
+    value["Peers"] = std::move(peers);
+    bool waiting = status.waiting != exchange::Waiting::nothing;
+    value["Fetching"] = status.waiting == exchange::Waiting::fetching;
+    value["Waiting"] = waiting ? exchange::describe(status) : "";
+    transfers.push_back(std::move(value));
+  }
+  json::object value;
+  value["Transfers"] = std::move(transfers);
+  co_return co_await output.value(std::move(value));
+}
+
+Result<void> show_transfers(const json::value& value, const RenderContext& context) {
+  std::string out;
+  for (const json::value& transfer : value.at("Transfers").as_array()) {
+    out += fmt::format("{}: {} blocks, {}, {}/s from {} peers\n", text_of(transfer, "What"),
+                       number_of(transfer, "BlocksReceived"),
+                       si_bytes(real_of(transfer, "BytesReceived")),
+                       si_bytes(real_of(transfer, "Rate")), transfer.at("Peers").as_array().size());
+    std::string waiting = text_of(transfer, "Waiting");
+    if (!waiting.empty()) out += "  " + waiting + "\n";
+  }
   return context.terminal.out(out);
 }
 
@@ -353,9 +421,24 @@ void add_swarm_commands(CommandTable& table) {
                          {"poll", 0, flag, "Again and again.", ""},
                          {"interval", 'i', text, "How often.", "1s"}},
              .where = Where::network,
+             .streams = true,
              .run = run_bandwidth,
              .renderer = [](const RenderContext& context) {
                return text_renderer(context, show_bandwidth);
+             }});
+  table.add({.path = "stats transfers",
+             .tagline = "Show what is being fetched now, from whom, and what it waits for.",
+             .description =
+                 "Every cat, get, ls, refs, dag and block command that may fetch is one transfer. "
+                 "The RPC's answer is {\"Transfers\": [{Id, What, Seconds, BlocksWanted, "
+                 "BlocksReceived, BytesReceived, Rate, Peers: [{Peer, Blocks, Bytes, Rate, "
+                 "Stalled}], Fetching, Waiting}]}; Id is what the command was given as "
+                 "--transfer-id, and Waiting a sentence that says what hasn't come yet and why.",
+             .arguments = {{.name = "id", .required = false, .help = "Only this one."}},
+             .where = Where::network,
+             .run = run_transfers,
+             .renderer = [](const RenderContext& context) {
+               return text_renderer(context, show_transfers);
              }});
   table.add(bitswap_stat_command("stats bitswap"));
   table.add(bitswap_stat_command("bitswap stat"));

@@ -40,6 +40,7 @@ void ProgressBar::draw() {
   } else {
     line += fmt::format("  {}/s", human_bytes(rate));
   }
+  if (peers_ > 0) line += fmt::format("  {} peer{}", peers_, peers_ == 1 ? "" : "s");
   if (!what_.empty()) line += "  " + what_;
   auto width = static_cast<std::size_t>(std::max(20, terminal_.columns() - 1));
   if (line.size() > width) line.resize(width);

@@ -1,5 +1,5 @@
-// A progress bar on a terminal: bytes, rate, time left. Drawn at most ten times a second, on one
-// line that it overwrites.
+// A progress bar on a terminal: bytes, rate, time left, peers. Drawn at most ten times a second, on
+// one line that it overwrites.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ class ProgressBar {
 
   void set_total(std::uint64_t bytes) { total_ = bytes; }
   void set_done(std::uint64_t bytes, std::string_view what = {});
+  void set_peers(std::size_t peers) { peers_ = peers; }
   void add(std::uint64_t bytes) { set_done(done_ + bytes, what_); }
   /// Takes the bar away, for a line of text; it comes back with the next change.
   void clear();
@@ -37,6 +38,7 @@ class ProgressBar {
   std::optional<std::uint64_t> total_;
   std::uint64_t done_ = 0;
   std::string what_;
+  std::size_t peers_ = 0;
   bool on_screen_ = false;
 };
 

@@ -1,34 +1,24 @@
+#include <array>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <kith/api/detail/remote.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/upload.hpp>
+#include <kith/api/detail/values.hpp>
+#include <kith/api/detail/waiting.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/http/client.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/port/task_group.hpp>
 
 namespace kith::api {
-
-/// A failure that the daemon reported: its sentence is shown as it is.
-enum class ReportedError { by_daemon = 1 };
-const ErrorDomain& error_domain(ReportedError) noexcept;
-
-namespace {
-class ReportedDomain final : public ErrorDomain {
- public:
-  std::string_view name() const noexcept override { return "daemon"; }
-  std::string message(int) const override { return ""; }
-};
-constinit const ReportedDomain reported_domain;
-}  // namespace
-
-const ErrorDomain& error_domain(ReportedError) noexcept {
-  return reported_domain;
-}
 
 namespace {
 
 constexpr std::size_t error_body_bytes_max = 1024 * 1024;
+constexpr std::size_t transfer_bytes_max = 1024 * 1024;
 
 struct Target {
   std::string host;
@@ -65,7 +55,18 @@ Result<Target> target_of(const std::string& api) {
   return Target{name->value_text(), load_be<std::uint16_t>(tcp->value.data())};
 }
 
-std::string target_path(const Command& command, const Request& request) {
+/// Names one of the daemon's transfers, so that it can be asked for.
+std::string make_transfer_id(port::Env& env) {
+  std::array<std::uint8_t, 8> id;
+  env.random.fill(id);
+  std::string text;
+  for (std::uint8_t byte : id)
+    text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::string target_path(const Command& command, const Request& request,
+                        const std::string& transfer_id) {
   std::string path(rpc_prefix);
   for (char c : command.path)
     path += c == ' ' ? '/' : c;
@@ -75,8 +76,10 @@ std::string target_path(const Command& command, const Request& request) {
   for (const auto& [name, value] : request.raw_options()) {
     static constexpr std::string_view ours[] = {
         "home", "repo-dir", "api", "passphrase-file", "debug", "enc", "encoding", "json", "help"};
-    if (std::ranges::find(ours, name) == std::end(ours)) query.add(name, value);
+    bool own = std::ranges::find(command.options, name, &OptionSpec::name) != command.options.end();
+    if (own || std::ranges::find(ours, name) == std::end(ours)) query.add(name, value);
   }
+  if (!transfer_id.empty()) query.add("transfer-id", transfer_id);
   query.add("encoding", "json");
   query.add("stream-channels", "true");
   return path + "?" + query.to_string();
@@ -88,13 +91,15 @@ Error daemon_error(std::string_view body, int status) {
   if (!failure && value.is_object()) {
     if (const json::value* message = value.as_object().if_contains("Message");
         message != nullptr && message->is_string()) {
-      return Error(ReportedError::by_daemon, std::string(message->as_string()));
+      return say(std::string(message->as_string()));
     }
   }
   std::string text(body.substr(0, 200));
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
-  return Error(ReportedError::by_daemon, fmt::format("the daemon answered {}: {}", status, text));
+  // Wrong arguments are told in plain text.
+  if (status == 400 && !text.empty()) return say(std::move(text));
+  return say(fmt::format("the daemon answered {}: {}", status, text));
 }
 
 /// Cuts a flow of bytes into JSON values.
@@ -152,24 +157,69 @@ Task<void> read_answer(http::Response& response, const Command& command, Rendere
     }
   }
   if (auto failure = response.trailers().get("X-Stream-Error")) {
-    co_return std::unexpected(Error(ReportedError::by_daemon, std::string(*failure)));
+    co_return std::unexpected(say(std::string(*failure)));
   }
   co_return Result<void>{};
 }
 
-}  // namespace
-
-Task<void> run_remote(port::Env& env, const Command& command, const Request& request,
-                      std::string api, Renderer& renderer) {
-  KITH_CO_TRY(Target target, target_of(api));
+/// The state of one of the daemon's transfers, if it is under way.
+Task<std::optional<json::value>> read_transfer(http::Client& client, const Target& target,
+                                               const std::string& id) {
   http::ClientRequest call;
   call.host = target.host;
   call.port = target.port;
-  call.target = target_path(command, request);
+  call.target = std::string(rpc_prefix) + "stats/transfers?arg=" + id;
+  KITH_CO_TRY(http::ResponsePtr response, co_await client.send(std::move(call)));
+  KITH_CO_TRY(Bytes body, co_await http::read_all(*response, transfer_bytes_max));
+  boost::system::error_code failure;
+  std::string_view text = as_text(body);
+  json::value value = json::parse(json::string_view(text.data(), text.size()), failure);
+  const json::value* list = nullptr;
+  if (!failure && value.is_object()) list = value.as_object().if_contains("Transfers");
+  if (list == nullptr || !list->is_array() || list->as_array().empty()) {
+    co_return std::optional<json::value>();
+  }
+  const json::value& first = list->as_array().front();
+  if (!first.is_object()) co_return std::optional<json::value>();
+  co_return std::optional(first);
+}
+
+/// Until it is cancelled. Of another daemon than ours, which knows no transfers, it learns nothing.
+Task<void> watch_transfer(const RenderContext& context, http::Client& client, Target target,
+                          std::string id, Renderer& renderer) {
+  port::Clock& clock = context.env.clock;
+  WaitingNotes notes(clock.now());
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(clock, waiting_poll_interval));
+    KITH_CO_TRY(std::optional<json::value> transfer, co_await read_transfer(client, target, id));
+    if (!transfer) continue;
+    std::optional<std::string> note = notes.update(*transfer, clock.now());
+    renderer.announce_peers(notes.peers());
+    if (!note) continue;
+    renderer.interrupt();
+    KITH_CO_CHECK(context.terminal.err(*note + "\n"));
+  }
+}
+
+}  // namespace
+
+Task<void> run_remote(const RenderContext& context, const Command& command, std::string api,
+                      Renderer& renderer) {
+  port::Env& env = context.env;
+  const Request& request = context.request;
+  KITH_CO_TRY(Target target, target_of(api));
+  bool watched = command.transfers && !request.given("transfer-id") && !request.flag("quiet");
+  std::string transfer_id = watched ? make_transfer_id(env) : "";
+  http::ClientRequest call;
+  call.host = target.host;
+  call.port = target.port;
+  call.target = target_path(command, request, transfer_id);
   if (request.files) upload(env, request.files, call);
   http::ClientOptions options;
   options.unreachable_hint = "is the daemon running?";
   http::Client client(env, options);
+  port::TaskGroup watch(env.executor, env.clock, 1);
+  if (watched) watch.spawn(watch_transfer(context, client, target, transfer_id, renderer));
   auto response = co_await client.send(std::move(call));
   Result<void> outcome;
   if (!response) {
@@ -178,6 +228,8 @@ Task<void> run_remote(port::Env& env, const Command& command, const Request& req
     outcome = co_await read_answer(**response, command, renderer);
     response->reset();
   }
+  watch.cancel();
+  co_await watch.join_shielded();
   co_await client.close();
   co_return outcome;
 }

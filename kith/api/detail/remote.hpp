@@ -9,8 +9,8 @@
 namespace kith::api {
 
 /// `api` is a multiaddr or a URL. ECONNREFUSED if nobody listens there; what the daemon says went
-/// wrong otherwise.
-Task<void> run_remote(port::Env& env, const Command& command, const Request& request,
-                      std::string api, Renderer& renderer);
+/// wrong otherwise. A transfer that stands still is told on the terminal, unless --quiet is given.
+Task<void> run_remote(const RenderContext& context, const Command& command, std::string api,
+                      Renderer& renderer);
 
 }  // namespace kith::api

@@ -263,13 +263,26 @@ Result<void> TarReader::entry_complete() {
   return {};
 }
 
-Result<std::string> TarExtractor::place(const std::string& path) {
+TarExtractor::~TarExtractor() {
+  if (!file_) return;
+  file_.reset();
+  static_cast<void>(files_.remove(part_path_));
+}
+
+Result<std::string> TarExtractor::place(const std::string& path, port::FileKind kind) {
   std::string trimmed = path;
   while (trimmed.ends_with('/'))
     trimmed.pop_back();
   std::size_t slash = trimmed.find('/');
   std::string first = trimmed.substr(0, slash);
-  if (!root_) root_ = first;
+  if (!root_) {
+    root_ = first;
+    auto there = files_.info_followed(destination_);
+    // As cp does.
+    if (kind != port::FileKind::directory && there && there->kind == port::FileKind::directory) {
+      destination_ += "/" + first;
+    }
+  }
   bool inside = first == *root_ && !trimmed.empty() && trimmed[0] != '/';
   std::string relative = slash == std::string::npos ? "" : trimmed.substr(slash + 1);
   std::string walked;
@@ -292,18 +305,21 @@ Result<std::string> TarExtractor::place(const std::string& path) {
 Result<void> TarExtractor::begin(const TarEntry& entry) {
   entry_ = entry;
   offset_ = 0;
-  KITH_TRY(path_, place(entry.path));
+  KITH_TRY(path_, place(entry.path, entry.kind));
   auto there = files_.info(path_);
   if (entry.kind == port::FileKind::directory) {
     if (there && there->kind == port::FileKind::symlink) KITH_CHECK(files_.remove(path_));
     return files_.make_directories(path_);
   }
-  if (there) KITH_CHECK(files_.remove(path_));
   if (entry.kind == port::FileKind::symlink) {
+    if (there) KITH_CHECK(files_.remove(path_));
     symlinks_.insert(path_.substr(destination_.size()));
     return files_.make_symlink(entry.target, path_);
   }
-  KITH_TRY(file_, files_.open(path_, port::OpenMode::create_new, 0644));
+  part_path_ = port::parent_path(path_) + "/" + std::string(part_name);
+  // One that a killed program left, or that somebody laid there to lead us elsewhere.
+  static_cast<void>(files_.remove(part_path_));
+  KITH_TRY(file_, files_.open(part_path_, port::OpenMode::create_new, 0644));
   return {};
 }
 
@@ -314,7 +330,14 @@ Result<void> TarExtractor::content(ByteView bytes) {
 }
 
 Result<void> TarExtractor::end() {
-  file_.reset();
+  if (file_) {
+    file_.reset();
+    auto named = files_.rename(part_path_, path_);
+    if (!named) {
+      static_cast<void>(files_.remove(part_path_));
+      return named;
+    }
+  }
   if (entry_.kind != port::FileKind::symlink && entry_.mode != 0) {
     KITH_CHECK(files_.set_mode(path_, entry_.mode));
   }

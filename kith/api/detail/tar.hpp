@@ -69,20 +69,25 @@ class TarReader {
   std::uint64_t padding_left_ = 0;
 };
 
-/// Unpacks below `destination`: the tree's root becomes it. What is there is replaced file by file.
-/// Names that would lead out of it (absolute, "..", through a symlink that was unpacked) are
-/// Errc::refused.
+/// Unpacks below `destination`: the tree's root becomes it, or, if the root is a file and there is
+/// a folder already, is put into that. What is there is replaced file by file, each when it is
+/// complete: until then a file is called part_name. Names that would lead out of it (absolute,
+/// "..", through a symlink that was unpacked) are Errc::refused.
 class TarExtractor final : public TarReader::Sink {
  public:
   TarExtractor(port::FileSystem& files, std::string destination)
       : files_(files), destination_(std::move(destination)) {}
+
+  static constexpr std::string_view part_name = ".kith-part";
+
+  ~TarExtractor() override;
 
   Result<void> begin(const TarEntry& entry) override;
   Result<void> content(ByteView bytes) override;
   Result<void> end() override;
 
  private:
-  Result<std::string> place(const std::string& path);
+  Result<std::string> place(const std::string& path, port::FileKind kind);
 
   port::FileSystem& files_;
   std::string destination_;
@@ -92,6 +97,7 @@ class TarExtractor final : public TarReader::Sink {
   std::uint64_t offset_ = 0;
   TarEntry entry_;
   std::string path_;
+  std::string part_path_;
 };
 
 }  // namespace kith::api

@@ -1,7 +1,14 @@
+#include <cmath>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
+#include <kith/ipld/content.hpp>
+#include <kith/ipld/error.hpp>
+#include <kith/node/node.hpp>
+#include <kith/unixfs/error.hpp>
 
 namespace kith::api {
 
@@ -10,6 +17,46 @@ using multiformats::Multiaddr;
 using multiformats::PeerId;
 
 namespace {
+
+/// An offline source over one that answers Errc::not_found: tells which block is missing.
+class LocalSource final : public ipld::BlockSource {
+ public:
+  explicit LocalSource(std::unique_ptr<ipld::BlockSource> below) : below_(std::move(below)) {}
+  Task<ipld::Block> get(Cid cid, Instant deadline) override {
+    auto block = co_await below_->get(cid, deadline);
+    if (!block && block.error().is(Errc::not_found)) {
+      co_return std::unexpected(say(fmt::format(
+          "block was not found locally (offline): ipld: could not find {}", cid.to_string())));
+    }
+    co_return block;
+  }
+  void prefetch(std::span<const Cid> cids) override { below_->prefetch(cids); }
+  Task<bool> has(Cid cid) override { return below_->has(std::move(cid)); }
+
+ private:
+  std::unique_ptr<ipld::BlockSource> below_;
+};
+
+bool is_missing_name(const Error& error) {
+  return error.is(unixfs::UnixfsError::no_such_entry) || error.is(ipld::IpldError::no_such_path);
+}
+
+/// Fails with the first step of the path that isn't there, and the block that it isn't in.
+Task<void> fail_for_missing_name(ipld::BlockSource& source, unixfs::ContentPath path) {
+  Cid under = path.root;
+  for (std::size_t length = 1; length <= path.steps.size(); ++length) {
+    unixfs::ContentPath part = path;
+    part.steps.resize(length);
+    auto found = co_await unixfs::resolve_link(source, std::move(part));
+    if (!found && !is_missing_name(found.error())) co_return std::unexpected(found.error());
+    if (!found) {
+      co_return std::unexpected(say(
+          fmt::format("no link named \"{}\" under {}", path.steps[length - 1], under.to_string())));
+    }
+    under = found->block.cid;
+  }
+  co_return std::unexpected(Error(Errc::not_found, path.to_string()));
+}
 
 template <class Failure>
 Error wrong(std::string_view what, std::string_view text, Failure failure) {
@@ -82,6 +129,36 @@ Result<Multiaddr> parse_peer_address(std::string_view text) {
   return *address;
 }
 
+std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request) {
+  node::SourceOptions options;
+  options.fetch = !request.flag("offline") && !request.flag("local");
+  options.id = request.text("transfer-id");
+  options.what = request.command_path();
+  for (const std::string& argument : request.arguments())
+    options.what += " " + argument;
+  bool local = !context.node->online() || !options.fetch;
+  auto source = context.node->open_source(std::move(options));
+  if (!local) return source;
+  return std::make_unique<LocalSource>(std::move(source));
+}
+
+Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view text) {
+  KITH_CO_TRY(unixfs::ContentPath path, parse_path(text));
+  auto resolved = co_await unixfs::resolve_link(source, path);
+  if (resolved || !is_missing_name(resolved.error())) co_return resolved;
+  KITH_CO_CHECK(co_await fail_for_missing_name(source, std::move(path)));
+  co_return resolved;
+}
+
+Task<unixfs::Resolved> resolve_block(ipld::BlockSource& source, std::string_view text) {
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(source, text));
+  if (resolved.rest.empty()) {
+    Cid cid = resolved.block.cid;
+    KITH_CO_TRY(resolved.block, co_await ipld::get_block(source, std::move(cid)));
+  }
+  co_return resolved;
+}
+
 std::string text_of(const json::value& value, std::string_view key) {
   if (!value.is_object()) return "";
   const json::value* member = value.as_object().if_contains(key);
@@ -103,6 +180,23 @@ bool flag_of(const json::value& value, std::string_view key) {
   return member != nullptr && member->is_bool() && member->as_bool();
 }
 
+std::string printable(std::string_view name) {
+  std::string out;
+  for (char c : name) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string human_bytes(double bytes) {
   constexpr std::string_view units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   std::size_t unit = 0;
@@ -112,6 +206,19 @@ std::string human_bytes(double bytes) {
   }
   if (unit == 0) return fmt::format("{:.0f} B", bytes);
   return fmt::format("{:.2f} {}", bytes, units[unit]);
+}
+
+std::string si_bytes(double bytes) {
+  constexpr std::string_view units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  std::size_t unit = 0;
+  double count = bytes;
+  while (count >= 1000 && unit + 1 < std::size(units)) {
+    count /= 1000;
+    ++unit;
+  }
+  if (bytes < 10) return fmt::format("{:.0f} B", bytes);
+  double rounded = std::floor(count * 10 + 0.5) / 10;
+  return fmt::format("{:.{}f} {}", rounded, rounded < 10 ? 1 : 0, units[unit]);
 }
 
 }  // namespace kith::api

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <kith/api/command.hpp>
+#include <kith/ipld/block.hpp>
 #include <kith/multiformats/cid.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/peer_id.hpp>
@@ -32,13 +33,27 @@ Result<multiformats::PeerId> parse_peer(std::string_view text);
 /// Of a peer to connect to: with a /p2p part.
 Result<multiformats::Multiaddr> parse_peer_address(std::string_view text);
 
+/// What a command reads blocks through; --offline keeps it from fetching. `stats transfers` lists
+/// it, under the id that the caller gave by --transfer-id.
+std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request);
+/// Where a path leads. Says under which block there is no such name.
+Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view path);
+/// The same, and gets the block.
+Task<unixfs::Resolved> resolve_block(ipld::BlockSource& source, std::string_view path);
+
 /// A member's text, or empty; its number, or 0; its flag, or false. For renderers.
 std::string text_of(const json::value& value, std::string_view key);
 std::int64_t number_of(const json::value& value, std::string_view key);
 bool flag_of(const json::value& value, std::string_view key);
 
+/// A name without what would move a terminal's cursor or colour it: control characters are shown as
+/// \\n, \\x1b and the like.
+std::string printable(std::string_view name);
+
 /// "1.2 MiB"
 std::string human_bytes(double bytes);
+/// "1.3 MB", as Kubo writes sizes for people.
+std::string si_bytes(double bytes);
 
 /// Renders one member of each value on a line.
 template <const char* key>

@@ -1,0 +1,46 @@
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <kith/api/detail/values.hpp>
+#include <kith/api/detail/waiting.hpp>
+
+namespace kith::api {
+
+std::optional<std::string> WaitingNotes::update(const json::value& transfer, Instant now) {
+  std::set<std::string> here;
+  peers_ = 0;
+  const json::value* list = transfer.as_object().if_contains("Peers");
+  if (list != nullptr && list->is_array()) {
+    for (const json::value& peer : list->as_array()) {
+      std::string name = text_of(peer, "Peer");
+      here.insert(name);
+      if (number_of(peer, "Blocks") > 0) {
+        senders_.insert(name);
+        ++peers_;
+      }
+    }
+  }
+  std::int64_t blocks = number_of(transfer, "BlocksReceived");
+  std::string waiting = text_of(transfer, "Waiting");
+  if (blocks != blocks_ || waiting.empty()) {
+    blocks_ = blocks;
+    changed_at_ = now;
+    if (std::exchange(said_, "").empty()) return std::nullopt;
+    return fmt::format("going on, with blocks from {} peer{}", peers_, peers_ == 1 ? "" : "s");
+  }
+  if (now - changed_at_ < waiting_silence) return std::nullopt;
+  std::string note = waiting + who_left(here);
+  if (note == said_) return std::nullopt;
+  said_ = note;
+  return note;
+}
+
+std::string WaitingNotes::who_left(const std::set<std::string>& here) const {
+  std::string names;
+  for (const std::string& sender : senders_) {
+    if (!here.contains(sender)) names += (names.empty() ? "" : ", ") + sender;
+  }
+  return names.empty() ? "" : fmt::format(" (what came before was sent by {}, gone now)", names);
+}
+
+}  // namespace kith::api
