@@ -127,8 +127,7 @@ Result<void> show_import(const json::value& value, const RenderContext& context)
 
 Task<void> run_export(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Cid root, parse_cid(request.argument(0)));
-  bool local = request.flag("local-only") || request.flag("offline") || request.flag("local");
-  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(!local);
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
   ipld::WalkOptions options;
   options.local_only = request.flag("local-only");
   ipld::DagWalk walk(*source, root, options);
