@@ -13,6 +13,7 @@ set(kith_pkg_config_cares libcares)
 set(kith_pkg_config_of_OpenSSL libcrypto)
 set(kith_pkg_config_of_fmt fmt)
 set(kith_pkg_config_of_spdlog spdlog)
+set(kith_pkg_config_of_ZLIB zlib)
 
 install(TARGETS ${kith_targets} EXPORT kithTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT kithTargets NAMESPACE kith:: DESTINATION ${kith_cmake_dir})

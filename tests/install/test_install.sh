@@ -57,6 +57,22 @@ build_example() {
     -DCMAKE_PREFIX_PATH="$work/prefix" && cmake --build "$work/$1" -j2
 }
 
+every_component_links() {
+  mkdir -p "$work/every"
+  cat >"$work/every/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(every LANGUAGES CXX)
+find_package(kith REQUIRED)
+file(WRITE ${CMAKE_BINARY_DIR}/main.cpp "int main() {}")
+add_executable(every ${CMAKE_BINARY_DIR}/main.cpp)
+foreach(module IN LISTS _kith_modules)
+  target_link_libraries(every PRIVATE kith::${module})
+endforeach()
+END
+  cmake -G Ninja -S "$work/every" -B "$work/every/build" -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_PREFIX_PATH="$work/prefix" \
+    && cmake --build "$work/every/build"
+}
+
 unknown_component_is_refused() {
   mkdir -p "$work/unknown"
   printf 'cmake_minimum_required(VERSION 3.25)\nproject(unknown LANGUAGES CXX)\nfind_package(kith REQUIRED COMPONENTS nonsense)\n' \
@@ -116,6 +132,7 @@ ping_a_stranger_fails() {
 check "the release build installs" install_build
 need
 check "installed headers need nothing that isn't installed" headers_are_whole
+check "every component is found and links" every_component_links
 check "a component that doesn't exist is refused" unknown_component_is_refused
 for example in ping echo-protocol share-a-file; do
   check "$example builds by find_package" build_example "$example"
