@@ -65,8 +65,12 @@ Task<Answer> Site::get(std::string target, http::Headers headers, std::string me
   http::ClientRequest asked = request(std::move(target));
   asked.method = std::move(method);
   asked.headers = std::move(headers);
-  KITH_CO_TRY(http::ResponsePtr response, co_await client.send(std::move(asked)));
   Answer answer;
+  auto sent = co_await client.send(std::move(asked));
+  // A reset may come before the head that was sent before it.
+  answer.broken = !sent;
+  if (!sent) co_return answer;
+  http::ResponsePtr response = *std::move(sent);
   answer.status = response->status;
   answer.headers = response->headers;
   while (true) {
