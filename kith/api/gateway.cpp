@@ -22,7 +22,9 @@ class Counted {
 }  // namespace
 
 Gateway::Gateway(node::Node& node, GatewayOptions options)
-    : Gateway(node.env(), [&node](bool fetch) { return node.open_source({.fetch = fetch}); }, options) {}
+    : Gateway(
+          node.env(), [&node](bool fetch) { return node.open_source({.fetch = fetch}); }, options) {
+}
 
 Gateway::Gateway(port::Env& env, OpenBlockSource open, GatewayOptions options)
     : env_(env), open_(std::move(open)), options_(options) {}

@@ -662,13 +662,16 @@ Task<void> GatewayCall::stream_car(Cid root, std::vector<Cid> way, ipld::Block e
   std::vector<Buffer> bodies;
   std::size_t held = 0;
   while (true) {
-    KITH_CO_TRY(std::optional<ipld::Block> block, co_await blocks.next());
-    if (block) {
-      held += block->data.size();
-      starts.push_back(ipld::encode_car_section_start(block->cid, block->data.size()));
-      bodies.push_back(std::move(block->data));
+    auto next = co_await blocks.next();
+    bool more = next && *next;
+    if (more) {
+      ipld::Block& block = **next;
+      held += block.data.size();
+      starts.push_back(ipld::encode_car_section_start(block.cid, block.data.size()));
+      bodies.push_back(std::move(block.data));
+      if (held < gateway_write_bytes) continue;
     }
-    if (block && held < gateway_write_bytes) continue;
+    // Also before an error: the blocks so far are worth something to who checks them.
     std::vector<ByteView> pieces;
     for (std::size_t i = 0; i < starts.size(); ++i) {
       pieces.emplace_back(starts[i]);
@@ -676,7 +679,8 @@ Task<void> GatewayCall::stream_car(Cid root, std::vector<Cid> way, ipld::Block e
     }
     std::span<const ByteView> all = pieces;
     if (!pieces.empty()) KITH_CO_CHECK(co_await response_.write_all(all));
-    if (!block) co_return Result<void>{};
+    if (!next) co_return std::unexpected(next.error());
+    if (!more) co_return Result<void>{};
     starts.clear();
     bodies.clear();
     held = 0;
