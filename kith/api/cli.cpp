@@ -87,6 +87,25 @@ Task<void> measure(port::Env& env, std::vector<std::string> paths, bool hidden,
   co_return Result<void>{};
 }
 
+/// Tells the renderer how much of the input has been read.
+class CountedInput final : public InputTree {
+ public:
+  CountedInput(std::shared_ptr<InputTree> below, Renderer& renderer)
+      : below_(std::move(below)), renderer_(renderer) {}
+  Task<std::optional<InputEntry>> next() override { return below_->next(); }
+  Task<Buffer> read(std::size_t size_max) override {
+    KITH_CO_TRY(Buffer part, co_await below_->read(size_max));
+    count_ += part.size();
+    renderer_.announce_sent(count_);
+    co_return part;
+  }
+
+ private:
+  std::shared_ptr<InputTree> below_;
+  Renderer& renderer_;
+  std::uint64_t count_ = 0;
+};
+
 class CommandLine {
  public:
   CommandLine(io::Runtime& runtime, Terminal& terminal, std::span<const WebAsset> page)
@@ -262,6 +281,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   }
   port::TaskGroup measuring(env_.executor, env_.clock, 1);
   if (takes_files && request.flag("progress")) {
+    request.files = std::make_shared<CountedInput>(std::move(request.files), *renderer);
     measuring.spawn(measure(env_, paths, request.flag("hidden"), *renderer));
   }
   auto outcome = co_await run_anywhere(command, request, invocation, *renderer, render);

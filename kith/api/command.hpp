@@ -132,6 +132,8 @@ class Renderer {
   virtual Result<void> value(const json::value& value) = 0;
   virtual Result<void> bytes(ByteView bytes) = 0;
   virtual void announce_length(std::uint64_t) {}
+  /// How many bytes of the files given have been read.
+  virtual void announce_sent(std::uint64_t) {}
   /// How many peers the blocks come from.
   virtual void announce_peers(std::size_t) {}
   /// A line for the person comes next: takes away what is drawn in its place.

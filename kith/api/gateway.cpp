@@ -19,12 +19,19 @@ class Counted {
   std::size_t& count_;
 };
 
+OpenBlockSource open_for(node::Node& node) {
+  return [&node](bool fetch) {
+    node::SourceOptions source;
+    source.fetch = fetch;
+    source.what = "gateway";
+    return node.open_source(std::move(source));
+  };
+}
+
 }  // namespace
 
 Gateway::Gateway(node::Node& node, GatewayOptions options)
-    : Gateway(
-          node.env(), [&node](bool fetch) { return node.open_source({.fetch = fetch}); }, options) {
-}
+    : Gateway(node.env(), open_for(node), options) {}
 
 Gateway::Gateway(port::Env& env, OpenBlockSource open, GatewayOptions options)
     : env_(env), open_(std::move(open)), options_(options) {}

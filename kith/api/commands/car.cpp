@@ -112,24 +112,46 @@ Task<void> run_import(Context& context, const Request& request, Output& output) 
   co_return Result<void>{};
 }
 
-Result<void> show_import(const json::value& value, const RenderContext& context) {
-  if (context.request.flag("silent")) return {};
-  if (const json::value* stats = value.as_object().if_contains("Stats")) {
-    return context.terminal.out(fmt::format("Imported {} blocks ({} bytes)\n",
-                                            number_of(*stats, "BlockCount"),
-                                            number_of(*stats, "BlockBytesCount")));
+class ImportRenderer final : public Renderer {
+ public:
+  explicit ImportRenderer(const RenderContext& context)
+      : context_(context),
+        silent_(context.request.flag("silent")),
+        bar_(context,
+             context.request.flag("progress") && !silent_ && context.terminal.err_is_terminal()) {}
+  Result<void> bytes(ByteView) override { return {}; }
+  void announce_length(std::uint64_t length) override { bar_.set_total(length); }
+  void announce_sent(std::uint64_t bytes) override { bar_.set_done(bytes); }
+  Result<void> value(const json::value& value) override {
+    bar_.clear();
+    if (silent_) return {};
+    if (const json::value* stats = value.as_object().if_contains("Stats")) {
+      return context_.terminal.out(fmt::format("Imported {} blocks ({} bytes)\n",
+                                               number_of(*stats, "BlockCount"),
+                                               number_of(*stats, "BlockBytesCount")));
+    }
+    const json::value& root = value.at("Root");
+    std::string failure = text_of(root, "PinErrorMsg");
+    return context_.terminal.out(fmt::format("Pinned root\t{}\t{}\n", text_of(root.at("Cid"), "/"),
+                                             failure.empty() ? "success" : "FAILED: " + failure));
   }
-  const json::value& root = value.at("Root");
-  std::string failure = text_of(root, "PinErrorMsg");
-  return context.terminal.out(fmt::format("Pinned root\t{}\t{}\n", text_of(root.at("Cid"), "/"),
-                                          failure.empty() ? "success" : "FAILED: " + failure));
-}
+  Result<void> finish(bool) override {
+    bar_.clear();
+    return {};
+  }
+
+ private:
+  RenderContext context_;
+  bool silent_;
+  ProgressBar bar_;
+};
 
 Task<void> run_export(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Cid root, parse_cid(request.argument(0)));
-  std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
+  bool local_only = request.flag("local-only");
+  std::unique_ptr<ipld::BlockSource> source = source_for(context, request, !local_only);
   ipld::WalkOptions options;
-  options.local_only = request.flag("local-only");
+  options.local_only = local_only;
   ipld::DagWalk walk(*source, root, options);
   std::vector<Cid> roots = {root};
   bool first = true;
@@ -162,6 +184,8 @@ class ExportRenderer final : public Renderer {
     bar_.add(bytes.size());
     return {};
   }
+  void announce_peers(std::size_t peers) override { bar_.set_peers(peers); }
+  void interrupt() override { bar_.clear(); }
   Result<void> finish(bool) override {
     bar_.clear();
     return {};
@@ -186,11 +210,13 @@ void add_car_commands(CommandTable& table) {
        .options = {{"pin-roots", 0, flag, "Name the roots, and whether they are here.", "true"},
                    {"silent", 0, flag, "Print nothing.", ""},
                    {"stats", 0, flag, "Count blocks and bytes.", ""},
+                   {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
                    {"allow-big-block", 0, flag,
                     "Accepted for Kubo's sake: larger blocks can't be shared.", ""}},
+       .streams = true,
        .run = run_import,
-       .renderer = [](const RenderContext& context) {
-         return text_renderer(context, show_import);
+       .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+         return std::make_unique<ImportRenderer>(context);
        }});
   table.add({.path = "dag export",
              .tagline = "Write a DAG as a CAR archive.",
@@ -199,6 +225,7 @@ void add_car_commands(CommandTable& table) {
                          {"local-only", 0, flag,
                           "Only what is here, even if the DAG isn't complete.", ""}},
              .output = OutputKind::bytes,
+             .transfers = true,
              .content_type = "application/vnd.ipld.car",
              .run = run_export,
              .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {

@@ -129,9 +129,10 @@ Result<Multiaddr> parse_peer_address(std::string_view text) {
   return *address;
 }
 
-std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request) {
+std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request,
+                                              bool fetch) {
   node::SourceOptions options;
-  options.fetch = !request.flag("offline") && !request.flag("local");
+  options.fetch = fetch && !request.flag("offline") && !request.flag("local");
   options.id = request.text("transfer-id");
   options.what = request.command_path();
   for (const std::string& argument : request.arguments())

@@ -33,9 +33,10 @@ Result<multiformats::PeerId> parse_peer(std::string_view text);
 /// Of a peer to connect to: with a /p2p part.
 Result<multiformats::Multiaddr> parse_peer_address(std::string_view text);
 
-/// What a command reads blocks through; --offline keeps it from fetching. `stats transfers` lists
-/// it, under the id that the caller gave by --transfer-id.
-std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request);
+/// What a command reads blocks through; --offline keeps it from fetching, as does `fetch`. `stats
+/// transfers` lists it, under the id that the caller gave by --transfer-id.
+std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request,
+                                              bool fetch = true);
 /// Where a path leads. Says under which block there is no such name.
 Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view path);
 /// The same, and gets the block.
