@@ -43,12 +43,15 @@ const served = {
     "/api/v0": {
       target: rpc,
       changeOrigin: true,
-      configure: (proxy) =>
+      configure: (proxy) => {
+        // Pages can't read trailers, and the proxy dies of one that an answer of known length announces.
+        proxy.on("proxyRes", (response) => delete response.headers.trailer);
         proxy.on("proxyReq", (request) => {
           // To the node it looks like its own page; of foreign ones it refuses everything.
           request.setHeader("origin", rpc);
           request.removeHeader("referer");
-        }),
+        });
+      },
     },
   },
 };

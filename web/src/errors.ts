@@ -12,9 +12,9 @@ export interface Explanation {
 type Rule = [RegExp, string, string];
 
 const connectRules: Rule[] = [
-  [/dial to self|self attempted|own (peer )?id|ourselves/i, "That's this node's own address.", "Ask the other person for theirs: it's on the Me page of their node."],
+  [/dial to self|self attempted|this node itself/i, "That's this node's own address.", "Ask the other person for theirs: it's on the Me page of their node."],
   // Of several addresses tried, this answer says the most.
-  [/peer ?id (mis|doesn|does not)|mismatch|wrong peer|expected .*got|unexpected peer/i, "Another node answers at that address.", "The address is out of date. Ask for a fresh one, with the peer id at its end."],
+  [/peer ?id (mis|doesn|does not)|mismatch|another peer answered/i, "Another node answers at that address.", "The address is out of date. Ask for a fresh one, with the peer id at its end."],
   [/connection refused/i, "Nothing answers at that address.", "Is the other node running? Its port may have changed when it was started again: ask for a fresh address."],
   [/no route|unreachable/i, "There is no way to that address from here.", "An address such as 192.168… or 10… works only within its own network. Ask for one that the internet can reach."],
   [/timeout|timed out|deadline/i, "No answer came in time.", "The other node may be off, or a firewall or router stands before it. Ask them to connect to you instead."],
@@ -29,7 +29,7 @@ const connectRules: Rule[] = [
 const contentRules: Rule[] = [
   [/^more than \d+ files|^too large for a browser/i, "That is more than a page can carry.", "Use the command line for it: kith add -r FOLDER, kith get CID."],
   [/NotFoundError|NotReadable|could not be read|permission/i, "The browser couldn't read that.", "It may have been moved or changed meanwhile, or its permissions don't allow it."],
-  [/no link named|no such link|not found under|no entry/i, "There is nothing of that name in this folder.", "Go back to the folder and pick from its list."],
+  [/no link named|no such (link|entry)/i, "There is nothing of that name in this folder.", "Go back to the folder and pick from its list."],
   [/is a directory/i, "That is a folder, not a file.", "Open it instead."],
   [/not found|could not find|offline/i, "Nobody that this node knows has this now.", "Connect to a peer that has it, on the Peers page, and try again."],
   [/invalid path|invalid cid|selected encoding|cid|parse|multihash/i, "That isn't a CID.", "A CID looks like bafy… or Qm…. Copy the whole of it."],

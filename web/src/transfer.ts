@@ -94,6 +94,12 @@ export async function saveToDisk(cid: string, path: readonly string[], name: str
   });
 }
 
+/** Whether the node counts a peer's bytes; one that can't, tells those of all under any peer's name. */
+async function tellsPerPeer(signal: AbortSignal): Promise<boolean> {
+  const me = await call<{ ID: string }>("id", {}, signal);
+  return (await call<Bandwidth>("stats/bw", { peer: me.ID }, signal)).TotalIn === 0;
+}
+
 function clickLink(url: string, fileName: string | null): void {
   const link = document.createElement("a");
   link.href = url;
@@ -110,7 +116,7 @@ function watchSources(job: Job): void {
   job.signal.addEventListener("abort", () => stop.abort());
   const before = new Map<string, number>();
   const givers = new Set<string>();
-  let perPeer = true;
+  let perPeer: boolean | null = null;
   let receivedAtFirst = -1;
   every(watchMilliseconds, stop.signal, async () => {
     if (job.state !== "running") {
@@ -122,6 +128,7 @@ function watchSources(job: Job): void {
       if (receivedAtFirst < 0) receivedAtFirst = stat.DataReceived;
       const peers = new Set(((await call<{ Peers: Peer[] | null }>("swarm/peers", {}, stop.signal)).Peers ?? []).map((peer) => peer.Peer));
       job.stalledText = peers.size === 0 ? "this node knows no peer: connect to one that has it" : `none of ${format.count(peers.size, "peer")} has sent more yet`;
+      perPeer ??= await tellsPerPeer(stop.signal);
       let giving = 0;
       for (const peer of [...peers].slice(0, perPeer ? peersWatchedMax : 0)) {
         const total = (await call<Bandwidth>("stats/bw", { peer }, stop.signal)).TotalIn;
@@ -137,7 +144,7 @@ function watchSources(job: Job): void {
       else if (received > 0) job.detail = `${format.count(peers.size, "peer")} connected`;
       else job.detail = job.done > 0 ? "already here" : "";
     } catch (error) {
-      // A node that can't tell a peer's share still tells the rest.
+      // A node that refuses to tell a peer's share still tells the rest.
       if (error instanceof RpcError && error.command === "stats/bw") perPeer = false;
     }
   });
