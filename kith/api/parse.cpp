@@ -205,7 +205,10 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
         Error(Errc::invalid_argument,
               fmt::format("{} (see `{} --help`)", error.what(), named.command->path)));
   }
-  if (std::vector<std::string> extras = app.remaining(); !extras.empty()) {
+  std::vector<std::string> extras = app.remaining();
+  // CLI11 counts the mark after which there are no options among what it doesn't know.
+  if (auto mark = std::ranges::find(extras, "--"); mark != extras.end()) extras.erase(mark);
+  if (!extras.empty()) {
     std::string name = extras.front().substr(0, extras.front().find('='));
     name.erase(0, name.find_first_not_of('-'));
     return std::unexpected(
@@ -233,7 +236,18 @@ std::string command_help(const Command& command, const std::string& program) {
     }
   }
   if (!command.options.empty()) text += "\nOPTIONS\n" + options_help(command.options);
-  if (!command.description.empty()) text += "\nDESCRIPTION\n" + command.description + "\n";
+  if (!command.description.empty()) text += "\nDESCRIPTION\n";
+  for (std::string_view rest = command.description; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    // A line that begins with spaces is a row of a table.
+    constexpr std::size_t column = 24;
+    if (line.starts_with("  ") && line.size() > column) {
+      text += fmt::format("{}{}\n", line.substr(0, column), wrapped(line.substr(column), column));
+    } else {
+      text += fmt::format("  {}\n", wrapped(line, 2));
+    }
+  }
   return text;
 }
 

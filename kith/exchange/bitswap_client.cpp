@@ -83,6 +83,7 @@ void BitswapClient::forget(JobId job, const Cid& cid) {
 
 void BitswapClient::remove_job(JobId job) {
   scheduler_.remove_job(job);
+  left_.erase(job);
   for (const auto& [unit, _] : cids_) {
     if (!scheduler_.wanted(unit)) ended_.push_back(unit);
   }
@@ -122,6 +123,12 @@ void BitswapClient::connected(const PeerId& id, Instant now) {
 void BitswapClient::disconnected(const PeerId& id) {
   auto peer = peers_.find(id);
   if (peer == peers_.end()) return;
+  for (JobId job : scheduler_.jobs_served_by(peer->second.source)) {
+    std::deque<PeerId>& left = left_[job];
+    std::erase(left, id);
+    left.push_back(id);
+    if (left.size() > left_peers_max) left.pop_front();
+  }
   scheduler_.remove_source(peer->second.source);
   sources_.erase(peer->second.source);
   peers_.erase(peer);
@@ -348,6 +355,11 @@ TransferStatus BitswapClient::status(JobId job, Instant now) const {
   status.bytes_per_second = from.bytes_per_second;
   for (const transfer::SourceStatus& source : from.sources)
     status.peers.push_back({sources_.at(source.source), source});
+  if (auto left = left_.find(job); left != left_.end()) {
+    for (const PeerId& peer : left->second) {
+      if (!peers_.contains(peer)) status.left.push_back(peer);
+    }
+  }
   status.waiting = from.waiting;
   if (from.waiting_unit) status.waiting_cid = cids_.at(*from.waiting_unit);
   for (transfer::SourceId source : from.waiting_for)

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -50,6 +51,7 @@ struct TransferStatus {
   std::uint64_t bytes_received = 0;
   double bytes_per_second = 0;
   std::vector<PeerStatus> peers;
+  std::vector<PeerId> left;  ///< brought something and went; the newest last, a few at most
   Waiting waiting = Waiting::nothing;
   Cid waiting_cid;
   std::vector<PeerId> waiting_for;
@@ -112,6 +114,7 @@ class BitswapClient {
   std::vector<Cid> wantlist() const;
   const ClientStats& stats() const noexcept { return stats_; }
   const transfer::Scheduler& scheduler() const noexcept { return scheduler_; }
+  std::map<JobId, std::deque<PeerId>> left_;
 
  private:
   using UnitId = transfer::UnitId;

@@ -54,6 +54,9 @@ inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
 
 // Session.
 
+/// Peers that served a transfer and left, remembered for whoever waits for the rest.
+inline constexpr std::size_t left_peers_max = 8;
+
 /// Inbound streams of one peer: Kubo opens one for each message.
 inline constexpr std::size_t streams_per_peer_max = 128;
 /// Bytes of messages that are being hashed and stored, of all peers.

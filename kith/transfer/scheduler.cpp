@@ -157,6 +157,15 @@ SourceId Scheduler::add_source(bool answers, Instant now) {
   return id;
 }
 
+std::vector<JobId> Scheduler::jobs_served_by(SourceId source) const {
+  std::vector<JobId> served;
+  for (const auto& [id, job] : jobs_) {
+    auto member = job.members.find(source);
+    if (member != job.members.end() && member->second.units > 0) served.push_back(id);
+  }
+  return served;
+}
+
 void Scheduler::remove_source(SourceId id) {
   auto found = sources_.find(id);
   if (found == sources_.end()) return;

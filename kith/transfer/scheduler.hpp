@@ -145,6 +145,8 @@ class Scheduler {
   bool wanted(UnitId unit) const { return units_.contains(unit); }
   JobStatus status(JobId job, Instant now) const;
   SourceStatus source_status(SourceId source) const;
+  /// The jobs that this source has brought something for.
+  std::vector<JobId> jobs_served_by(SourceId source) const;
   const SchedulerStats& stats() const noexcept { return stats_; }
   std::size_t units() const noexcept { return units_.size(); }
 

@@ -242,7 +242,7 @@ class GetRenderer final : public Renderer {
   }
 
   Result<void> finish(bool ok) override {
-    bar_.finish();
+    bar_.finish(ok);
     bool complete = reader_ ? reader_->ended() : file_ != nullptr;
     if (ok && !complete) return std::unexpected(Error(Errc::end_of_stream, destination_));
     if (file_ && !ok) {

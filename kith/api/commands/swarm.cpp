@@ -322,6 +322,10 @@ Task<void> run_transfers(Context& context, const Request& request, Output& outpu
     value["Rate"] = status.bytes_per_second;
     value["Peers"] = std::move(peers);
     bool waiting = status.waiting != exchange::Waiting::nothing;
+    json::array left;
+    for (const PeerId& peer : status.left)
+      left.emplace_back(peer.to_string());
+    value["Left"] = std::move(left);
     value["Fetching"] = status.waiting == exchange::Waiting::fetching;
     value["Waiting"] = waiting ? exchange::describe(status) : "";
     transfers.push_back(std::move(value));
@@ -426,20 +430,22 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = [](const RenderContext& context) {
                return text_renderer(context, show_bandwidth);
              }});
-  table.add({.path = "stats transfers",
-             .tagline = "Show what is being fetched now, from whom, and what it waits for.",
-             .description =
-                 "Every cat, get, ls, refs, dag and block command that may fetch is one transfer. "
-                 "The RPC's answer is {\"Transfers\": [{Id, What, Seconds, BlocksWanted, "
-                 "BlocksReceived, BytesReceived, Rate, Peers: [{Peer, Blocks, Bytes, Rate, "
-                 "Stalled}], Fetching, Waiting}]}; Id is what the command was given as "
-                 "--transfer-id, and Waiting a sentence that says what hasn't come yet and why.",
-             .arguments = {{.name = "id", .required = false, .help = "Only this one."}},
-             .where = Where::network,
-             .run = run_transfers,
-             .renderer = [](const RenderContext& context) {
-               return text_renderer(context, show_transfers);
-             }});
+  table.add(
+      {.path = "stats transfers",
+       .tagline = "Show what is being fetched now, from whom, and what it waits for.",
+       .description =
+           "Every cat, get, ls, refs, dag and block command that may fetch is one transfer. "
+           "The RPC's answer is {\"Transfers\": [{Id, What, Seconds, BlocksWanted, "
+           "BlocksReceived, BytesReceived, Rate, Peers: [{Peer, Blocks, Bytes, Rate, "
+           "Stalled}], Left, Fetching, Waiting}]}; Left are peers that sent something and are "
+           "gone; Id is what the command was given as "
+           "--transfer-id, and Waiting a sentence that says what hasn't come yet and why.",
+       .arguments = {{.name = "id", .required = false, .help = "Only this one."}},
+       .where = Where::network,
+       .run = run_transfers,
+       .renderer = [](const RenderContext& context) {
+         return text_renderer(context, show_transfers);
+       }});
   table.add(bitswap_stat_command("stats bitswap"));
   table.add(bitswap_stat_command("bitswap stat"));
   table.add({.path = "bitswap wantlist",

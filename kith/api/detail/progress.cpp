@@ -54,8 +54,9 @@ void ProgressBar::clear() {
   on_screen_ = false;
 }
 
-void ProgressBar::finish() {
+void ProgressBar::finish(bool ok) {
   if (!shown_) return;
+  if (ok && total_) done_ = *total_;
   draw();
   static_cast<void>(terminal_.err("\n"));
   on_screen_ = false;

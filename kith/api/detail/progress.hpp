@@ -16,7 +16,8 @@ class ProgressBar {
       : clock_(context.env.clock),
         terminal_(context.terminal),
         shown_(shown),
-        begun_(clock_.now()) {}
+        begun_(clock_.now()),
+        drawn_(begun_) {}
 
   void set_total(std::uint64_t bytes) { total_ = bytes; }
   void set_done(std::uint64_t bytes, std::string_view what = {});
@@ -24,8 +25,8 @@ class ProgressBar {
   void add(std::uint64_t bytes) { set_done(done_ + bytes, what_); }
   /// Takes the bar away, for a line of text; it comes back with the next change.
   void clear();
-  /// Leaves the last state on the screen.
-  void finish();
+  /// Leaves the last state on the screen; if all went well, everything is done.
+  void finish(bool ok);
 
  private:
   void draw();
@@ -34,7 +35,7 @@ class ProgressBar {
   Terminal& terminal_;
   bool shown_;
   Instant begun_;
-  Instant drawn_{};
+  Instant drawn_;
   std::optional<std::uint64_t> total_;
   std::uint64_t done_ = 0;
   std::string what_;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 
 #include <boost/json/value.hpp>
@@ -26,13 +25,10 @@ class WaitingNotes {
   std::size_t peers() const noexcept { return peers_; }
 
  private:
-  std::string who_left(const std::set<std::string>& here) const;
-
   Instant changed_at_;
   std::int64_t blocks_ = -1;
   std::size_t peers_ = 0;
-  std::set<std::string> senders_;  ///< peers that have sent something
-  std::string said_;               ///< the note that holds; empty if all is well
+  std::string said_;  ///< the note that holds; empty if all is well
 };
 
 }  // namespace kith::api

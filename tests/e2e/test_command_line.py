@@ -1,0 +1,233 @@
+"""Words in, text and exit codes out."""
+
+import json
+import os
+import unittest
+
+from harness.process import Process
+from program import Case, Screen, wait_until
+
+ODD_NAMES = ["with space", "umläut-ß-日本語", "per%cent+plus&and#hash?", ".hidden", "-dash", "a" * 255, "tab\there",
+             "new\nline", "quote'\"", "back\\slash", "*", "\x1b[31mred", "emoji-\U0001f4be"]
+
+
+class Words(Case):
+    def test_help_of_every_command(self):
+        node = self.node()
+        commands = node.text("commands").splitlines()
+        self.assertGreater(len(commands), 45)
+        for line in commands:
+            words = line.split()[1:]
+            with self.subTest(" ".join(words)):
+                text = node.text(*words, "--help")
+                self.assertTrue(text.startswith(f"USAGE\n  {line}"), text)
+                self.assertLessEqual(max(map(len, text.splitlines()[2:]), default=0), 100)
+                self.assertEqual(node.text(*words, "-h") if words != ["add"] else text, text)
+
+    def test_the_commands_of_the_first_slice_are_there(self):
+        have = {line.partition(" ")[2] for line in self.node().text("commands").splitlines()}
+        self.assertLessEqual(set("""init,daemon,shutdown,id,add,cat,get,ls,refs,block get,block put,block stat,block rm,
+            dag get,dag put,dag stat,dag resolve,dag import,dag export,swarm connect,swarm disconnect,swarm peers,swarm addrs,
+            ping,bootstrap,config,repo stat,repo verify,stats bw,stats bitswap,version,perf""".replace("\n", "").replace(
+            "            ", "").split(",")), have)
+
+    def test_help_of_all_and_of_groups(self):
+        node = self.node()
+        everything = node.text("--help")
+        self.assertEqual(node.text(), everything)
+        for word in ("daemon", "add", "get", "swarm", "--offline"):
+            self.assertIn(word, everything)
+        self.assertIn("stat", node.text("block"))
+        self.assertEqual(node.text("swarm", "--help"), node.text("swarm"))
+
+    def test_wrong_words_are_named(self):
+        node = self.made()
+        for words, told in ((["nosuch"], 'unknown command "nosuch"'), (["catt"], 'did you mean "cat"'),
+                            (["block", "nosuch"], "nosuch"), (["cat", "--nosuch", "x"], 'unknown option "nosuch"'),
+                            (["cat"], 'argument "path" is required'), (["add", "nowhere"], "nowhere"),
+                            (["add", str(self.folder)], "use the '-r' flag"),
+                            (["cat", "--offset=x", "bafkqaaa"], "offset"), (["cat", "--offset=-1", "bafkqaaa"], "negative"),
+                            (["cat", "notacid"], 'invalid path "notacid"'), (["block", "stat", "x", "y"], "at most 1"),
+                            (["add", "--chunker=nonsense", "-q", "-"], "chunker"), (["add", "--cid-version=2", "-"], "cid-version"),
+                            (["cat", "--api=nonsense", "bafkqaaa"], "nonsense"), (["config", "No.Such"], "No.Such")):
+            with self.subTest(words):
+                error = node.fails(*words)
+                self.assertIn(told, error)
+                self.assertTrue(error.startswith("Error: "))
+                self.assertEqual(error.count("\n"), 1, error)
+
+    def test_options_stand_anywhere_and_end_at_two_dashes(self):
+        node = self.made()
+        path = self.write("-Q", b"dash\n")
+        cid = node.text("add", "-Q", path)
+        for words in (["cat", cid, "--length=2"], ["cat", "--length", "2", cid], ["--offline", "cat", "-l", "2", "--", cid]):
+            with self.subTest(words):
+                self.assertEqual(node.ok(*words), b"da")
+        self.assertIn(f"added {cid} -Q", node.text("add", "--", "-Q", cwd=self.folder))
+
+    def test_an_unreachable_api_says_what_to_try(self):
+        error = self.made().fails("--api=/ip4/127.0.0.1/tcp/1", "id")
+        self.assertIn("127.0.0.1:1", error)
+        self.assertIn("is the daemon running?", error)
+
+
+class Output(Case):
+    def setUp(self):
+        super().setUp()
+        self.subject = self.started()
+        self.write("d/a.txt", b"aaa")
+        self.write("d/sub/b.txt", b"b")
+
+    def test_enc_json_is_a_line_of_json_for_each_value(self):
+        node = self.subject
+        lines = [json.loads(line) for line in node.text("add", "-r", "--enc=json", self.folder / "d").splitlines()]
+        self.assertEqual([line["Name"] for line in lines], ["d/a.txt", "d/sub/b.txt", "d/sub", "d"])
+        self.assertEqual(lines[0]["Size"], "3")
+        cid = lines[-1]["Hash"]
+        links = node.json("ls", cid)["Objects"][0]["Links"]
+        self.assertEqual([(link["Name"], link["Size"], link["Type"]) for link in links], [("a.txt", 3, 2), ("sub", 0, 1)])
+        self.assertEqual([json.loads(line)["Err"] for line in node.text("refs", "-r", "--enc=json", cid).splitlines()], ["", "", ""])
+        self.assertEqual(node.json("block", "stat", cid)["Key"], cid)
+        self.assertEqual(node.json("version")["System"].partition("/")[2], "linux")
+        self.assertEqual(node.json("dag", "stat", "--progress=false", cid)["UniqueBlocks"], 4)
+        self.assertEqual(node.json("swarm", "peers"), {"Peers": []})
+        self.assertEqual(node.json("bootstrap"), {"Peers": []})
+
+    def test_quiet_flags_of_add(self):
+        node = self.subject
+        every = node.text("add", "-r", "-q", self.folder / "d").splitlines()
+        self.assertEqual(len(every), 4)
+        self.assertEqual(node.text("add", "-r", "-Q", self.folder / "d"), every[-1])
+        self.assertEqual(node.text("add", "-r", "--silent", self.folder / "d"), "")
+        self.assertEqual(node.text("get", "-q", "-o", self.folder / "out", every[-1]), "")
+
+    def test_a_reader_that_leaves_ends_a_command_without_a_word(self):
+        node = self.subject
+        cid = node.add(self.write("big", os.urandom(20_000_000)))
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as sink:
+            cat = Process(node.command("cat", cid), env=node.env, stdout=sink)
+        self.addCleanup(cat.stop)
+        self.assertEqual(len(os.read(reading, 1000)), 1000)
+        os.close(reading)
+        self.assertEqual(cat.wait(10), 1)
+        self.assertEqual(cat.log(), "")
+
+    def test_names_that_move_the_cursor_are_shown_harmless(self):
+        node = self.subject
+        name = "evil\x1b[2Jname\nx"
+        self.write(f"n/{name}", b"")
+        shown = node.text("add", "-r", self.folder / "n") + node.text("ls", node.add(self.folder / "n"))
+        self.assertNotIn("\x1b", shown)
+        self.assertIn("evil\\x1b[2Jname\\nx", shown)
+
+
+class Input(Case):
+    def test_add_reads_standard_input(self):
+        node = self.started()
+        cid = node.text("add", "-Q", stdin=b"from a pipe\n")
+        self.assertEqual(node.text("add", "-Q", "-", stdin=b"from a pipe\n"), cid)
+        self.assertEqual(node.text("cat", cid), "from a pipe")
+        wrapped = node.text("add", "-Q", "-w", "--stdin-name=note.txt", stdin=b"from a pipe\n")
+        self.assertIn("note.txt", node.text("ls", wrapped))
+
+    def test_cids_may_come_from_standard_input_a_line_each(self):
+        node = self.started()
+        one, two = (node.text("add", "-Q", stdin=text) for text in (b"1\n", b"2\n"))
+        self.assertEqual(node.text("cat", stdin=f"{one}\n{two}\n".encode()), "1\n2")
+
+    def test_block_and_dag_put_read_standard_input(self):
+        node = self.started()
+        cid = node.text("block", "put", stdin=b"raw bytes")
+        self.assertEqual(node.ok("block", "get", cid), b"raw bytes")
+        cid = node.text("dag", "put", stdin=b'{"a":[1,2]}')
+        self.assertEqual(json.loads(node.text("dag", "get", f"{cid}/a")), [1, 2])
+
+    def test_unusual_names_survive_the_way_there_and_back(self):
+        for daemon in (False, True):
+            with self.subTest(daemon=daemon):
+                node = self.started(f"home-{daemon}") if daemon else self.made(f"home-{daemon}")
+                for name in ODD_NAMES:
+                    self.write(f"odd/{name}", name.encode())
+                cid = node.add(self.folder / "odd", "--hidden")
+                out = self.folder / f"out-{daemon}"
+                node.ok("get", "-o", out, cid)
+                self.assertEqual({path.name: path.read_bytes().decode() for path in out.iterdir()},
+                                 {name: name for name in ODD_NAMES})
+                for name in ("with space", "per%cent+plus&and#hash?", "umläut-ß-日本語"):
+                    self.assertEqual(node.text("cat", f"{cid}/{name}"), name)
+
+    def test_symlinks_and_hidden_files(self):
+        node = self.started()
+        self.write("l/target.txt", b"t")
+        self.write("l/.secret", b"s")
+        (self.folder / "l/link").symlink_to("target.txt")
+        (self.folder / "l/broken").symlink_to("/no/such/place")
+        plain = node.add(self.folder / "l")
+        self.assertNotIn(".secret", node.text("ls", plain))
+        out = self.folder / "out"
+        node.ok("get", "-o", out, node.add(self.folder / "l", "--hidden"))
+        self.assertEqual(os.readlink(out / "link"), "target.txt")
+        self.assertEqual(os.readlink(out / "broken"), "/no/such/place")
+        self.assertEqual((out / ".secret").read_bytes(), b"s")
+
+    def test_mode_and_time_are_kept_if_that_is_wanted(self):
+        node = self.started()
+        path = self.write("m/tool.sh", b"#!/bin/sh\n")
+        path.chmod(0o750)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        cid = node.add(self.folder / "m", "--preserve-mode", "--preserve-mtime")
+        node.ok("get", "-o", self.folder / "out", cid)
+        got = (self.folder / "out/tool.sh").stat()
+        self.assertEqual((got.st_mode & 0o777, int(got.st_mtime)), (0o750, 1_000_000_000))
+        self.assertRegex(node.text("ls", "-l", cid), r"(?m)^-rwxr-x--- \S+ 10 +Sep 09  2001 tool\.sh$")
+
+
+class OnATerminal(Case):
+    def screen(self, node, *arguments, **options):
+        screen = Screen(node, *arguments, **options)
+        self.addCleanup(screen.close)
+        return screen
+
+    def test_add_and_get_draw_a_bar_with_bytes_rate_and_time_left(self):
+        node = self.started()
+        path = self.write("big", os.urandom(120_000_000))
+        adding = self.screen(node, "add", str(path))
+        adding.wait_for(r"\d+\.\d+ MiB / 114\.44 MiB \[=*>? *\] \d+\.\d% \d+\.\d+ MiB/s \d\S*s")
+        self.assertEqual(adding.finish(), 0)
+        cid = adding.wait_for(r"added (\S+) big").group(1)
+        getting = self.screen(node, "get", "-o", str(self.folder / "out"), cid)
+        self.assertEqual(getting.finish(), 0)
+        getting.wait_for(r"114\.\d+ MiB / 114\.\d+ MiB \[=+\] 100\.0% ")
+        self.assertEqual((self.folder / "out").read_bytes(), path.read_bytes())
+
+    def test_progress_fits_a_narrow_terminal_and_can_be_turned_off(self):
+        node = self.started()
+        path = self.write("name-that-is-long-" + "x" * 60, os.urandom(30_000_000))
+        narrow = self.screen(node, "add", str(path), columns=40)
+        self.assertEqual(narrow.finish(), 0)
+        drawn = [line for line in narrow.text.replace("\r", "\n").replace("\x1b[K", "").split("\n") if "/s" in line]
+        self.assertLess(max(map(len, drawn), default=0), 40)
+        quiet = self.screen(node, "add", "--progress=false", str(path))
+        self.assertEqual(quiet.finish(), 0)
+        self.assertNotIn("MiB", quiet.text)
+
+    def test_no_bar_where_no_terminal_is(self):
+        node = self.started()
+        done = node.run("add", self.write("big", os.urandom(10_000_000)))
+        self.assertEqual(done.stderr, b"")
+
+    def test_ctrl_c_ends_a_command_with_130_and_the_daemon_forgets_its_wish(self):
+        node = self.started()
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        waiting = self.screen(node, "get", "-o", str(self.folder / "out"), missing)
+        wait_until(lambda: missing in node.text("bitswap", "wantlist"), what="a wish for the block")
+        waiting.process.send_signal(2)
+        self.assertEqual(waiting.finish(), 130)
+        self.assertNotIn("Error", waiting.text)
+        wait_until(lambda: node.text("bitswap", "wantlist") == "", what="an empty wantlist")
+        self.assertEqual(node.json("stats", "transfers"), {"Transfers": []})
+
+
+if __name__ == "__main__":
+    unittest.main()

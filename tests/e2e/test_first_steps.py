@@ -1,0 +1,204 @@
+"""What a newcomer does first, in the order of the README."""
+
+import json
+import os
+import re
+import stat
+import unittest
+import urllib.request
+
+from program import Case, wait_until
+
+PEER_ID = r"12D3KooW[1-9A-HJ-NP-Za-km-z]{44}"
+LOOPBACK = r"/ip4/127\.0\.0\.1/tcp/\d+"
+
+
+class FirstSteps(Case):
+    def test_init_says_who_the_node_is_and_what_comes_next(self):
+        node = self.node()
+        text = node.text("init", "--profile=test")
+        self.assertRegex(text, rf"peer identity: {PEER_ID}\n")
+        self.assertIn(str(node.home), text)
+        self.assertIn("kith daemon", text)
+        self.assertEqual(stat.S_IMODE((node.home / "identity.key").stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(node.home.stat().st_mode), 0o700)
+
+    def test_init_leaves_a_node_that_is_there_alone(self):
+        node = self.made()
+        before = (node.home / "identity.key").read_bytes()
+        self.assertIn("exists already", node.fails("init"))
+        self.assertEqual((node.home / "identity.key").read_bytes(), before)
+
+    def test_daemon_makes_a_home_and_prints_where_it_can_be_reached(self):
+        node = self.node()
+        node.start("--profile=test")
+        log = node.daemon.log()
+        self.assertRegex(log, rf"PeerID: {PEER_ID}\n")
+        self.assertRegex(log, rf"Swarm listening on {LOOPBACK}/p2p/{PEER_ID}\n")
+        self.assertRegex(log, rf"RPC API server listening on {LOOPBACK}\n")
+        url = re.search(r"WebUI: (\S+)\n", log).group(1)
+        request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(request, timeout=10) as page:
+            self.assertEqual(page.status, 200)
+        self.assertRegex((node.home / "api").read_text(), rf"^{LOOPBACK}$")
+
+    def test_a_folder_goes_from_one_home_to_another(self):
+        first, second = self.pair()
+        self.write("photos/one.txt", b"one")
+        self.write("photos/2024/two.bin", os.urandom(3_000_000))
+        self.write("photos/empty", b"")
+        cid = first.add(self.folder / "photos")
+        self.assertEqual(second.ok("cat", f"{cid}/one.txt"), b"one")
+        self.assertRegex(second.text("ls", cid), r"(?m)^\S+ - +2024/$\n^\S+ 0 +empty$\n^\S+ 3 +one.txt$")
+        out = self.folder / "got"
+        self.assertEqual(second.text("get", "-o", out, cid), f"Saving file(s) to {out}")
+        for name in ("one.txt", "2024/two.bin", "empty"):
+            self.assertEqual((out / name).read_bytes(), (self.folder / "photos" / name).read_bytes())
+        self.assertEqual(sorted(path.name for path in out.iterdir()), ["2024", "empty", "one.txt"])
+
+    def test_get_without_a_place_saves_under_the_last_name_in_the_present_folder(self):
+        node = self.made()
+        self.write("a/b.txt", b"b")
+        cid = node.add(self.folder / "a")
+        here = self.folder / "here"
+        here.mkdir()
+        self.assertEqual(node.text("get", f"{cid}/b.txt", cwd=here), "Saving file(s) to b.txt")
+        node.ok("get", cid, cwd=here)
+        self.assertEqual((here / "b.txt").read_bytes(), b"b")
+        self.assertEqual((here / cid / "b.txt").read_bytes(), b"b")
+
+    def test_get_of_a_file_into_a_folder_that_is_there(self):
+        node = self.made()
+        cid = node.add(self.write("x", b"x"))
+        (self.folder / "out").mkdir()
+        node.ok("get", "-o", self.folder / "out", cid)
+        self.assertEqual((self.folder / "out" / cid).read_bytes(), b"x")
+
+    def test_shutdown_ends_the_daemon(self):
+        node = self.started()
+        node.ok("shutdown")
+        self.assertEqual(node.daemon.wait(10), 0)
+        self.assertFalse((node.home / "api").exists())
+        self.assertIn("online mode", node.fails("swarm", "peers"))
+
+    def test_a_second_daemon_on_the_same_home_is_told_so(self):
+        node = self.started()
+        error = node.fails("daemon")
+        self.assertIn(str(node.home), error)
+        self.assertIn("is a daemon running?", error)
+        self.assertEqual(node.json("id")["ID"], node.id, "the first one still answers")
+
+    def test_a_home_that_is_not_there_is_named(self):
+        node = self.node()
+        error = node.fails("cat", "bafkqaaa")
+        self.assertIn(str(node.home), error)
+        self.assertIn("kith init", error)
+
+
+class WithoutDaemon(Case):
+    def test_commands_on_the_store_work(self):
+        node = self.made()
+        cid = node.add(self.write("note", b"offline\n"))
+        self.assertEqual(node.ok("cat", cid), b"offline\n")
+        self.assertEqual(node.json("block", "stat", cid)["Size"], 8)
+        self.assertIn(cid, node.text("refs", "local"))
+        self.assertIn("all blocks validated", node.text("repo", "verify"))
+        self.assertEqual(node.json("id")["Addresses"], [])
+
+    def test_what_is_not_here_is_an_error_at_once(self):
+        node = self.made()
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        self.assertIn(f"could not find {missing}", node.fails("cat", missing))
+
+    def test_commands_on_the_network_say_that_a_daemon_is_needed(self):
+        node = self.made()
+        for command in (["swarm", "peers"], ["swarm", "connect", f"/ip4/127.0.0.1/tcp/1/p2p/{node.id}"],
+                        ["ping", node.id], ["stats", "bitswap"], ["shutdown"]):
+            with self.subTest(command):
+                self.assertIn("kith daemon", node.fails(*command))
+
+    def test_the_api_file_of_a_killed_daemon_does_not_mislead(self):
+        node = self.started()
+        cid = node.add(self.write("x", b"x"))
+        node.stop(9)
+        self.assertTrue((node.home / "api").exists())
+        self.assertEqual(node.ok("cat", cid), b"x")
+
+
+class Configuration(Case):
+    def test_get_and_set_with_and_without_a_daemon(self):
+        node = self.made()
+        for state in ("without", "with"):
+            with self.subTest(state):
+                node.ok("config", "--json", "Swarm.ConnMgr.HighWater", "333")
+                self.assertEqual(node.text("config", "Swarm.ConnMgr.HighWater"), "333")
+                self.assertEqual(json.loads((node.home / "config").read_text())["Swarm"]["ConnMgr"]["HighWater"], 333)
+                node.ok("config", "--bool", "Discovery.MDNS.Enabled", "false")
+                self.assertEqual(node.text("config", "Discovery.MDNS.Enabled"), "false")
+                node.ok("config", "Import.Profile", "unixfs-v0-2015")
+                self.assertEqual(node.text("config", "Import.Profile"), "unixfs-v0-2015")
+                self.assertEqual(node.json("config", "show")["Import"]["Profile"], "unixfs-v0-2015")
+                node.ok("config", "Import.Profile", "unixfs-v1-2025")
+            if state == "without":
+                node.start()
+
+    def test_a_value_that_no_daemon_could_start_with_is_refused(self):
+        node = self.made()
+        before = (node.home / "config").read_bytes()
+        self.assertIn("Swarm.ConnMgr.HighWater", node.fails("config", "Swarm.ConnMgr.HighWater", "many"))
+        self.assertIn("Addresses.Swarm", node.fails("config", "--json", "Addresses.Swarm", '["nonsense"]'))
+        self.assertIn("Identity", node.fails("config", "Identity.PeerID", "me"))
+        self.assertEqual((node.home / "config").read_bytes(), before)
+
+    def test_the_profile_decides_how_files_are_cut(self):
+        node = self.made()
+        path = self.write("x", b"hello world\n")
+        self.assertEqual(node.add(path), "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4")
+        node.ok("config", "profile", "apply", "unixfs-v0-2015")
+        self.assertEqual(node.add(path), "QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o")
+
+    def test_bootstrap_peers_are_listed_added_removed_and_dialed(self):
+        first, second = self.started("first"), self.made("second")
+        self.assertEqual(second.text("bootstrap"), "")
+        self.assertEqual(second.text("bootstrap", "add", first.address), f"added {first.address}")
+        self.assertEqual(second.text("bootstrap", "list"), first.address)
+        second.start()
+        wait_until(lambda: first.id in second.peers(), what="a connection to the bootstrap peer")
+        self.assertEqual(second.text("bootstrap", "rm", "all"), f"removed {first.address}")
+        self.assertEqual(second.text("bootstrap"), "")
+        self.assertIn("multiaddr", second.fails("bootstrap", "add", "nonsense"))
+
+    def test_an_identity_under_a_passphrase_needs_it(self):
+        node = self.node()
+        node.ok("init", "--profile=test", KITH_PASSPHRASE="correct horse")
+        self.assertIn("KITH_PASSPHRASE", node.fails("id"))
+        node.fails("id", KITH_PASSPHRASE="wrong")
+        secret = self.write("secret", b"correct horse\n")
+        by_file = node.text("id", "-f", "<id>", f"--passphrase-file={secret}")
+        self.assertEqual(node.text("id", "-f", "<id>", KITH_PASSPHRASE="correct horse"), by_file)
+
+
+class AsIpfs(Case):
+    def test_called_ipfs_it_uses_ipfs_path_and_its_name(self):
+        link = self.folder / "ipfs"
+        kith = self.node()
+        link.symlink_to(os.path.abspath(kith.binary))
+        ipfs = self.node("ipfs-home", binary=link, variable="IPFS_PATH")
+        self.assertIn("ipfs daemon", ipfs.text("init", "--profile=test"))
+        self.assertTrue((self.folder / "ipfs-home" / "config").exists())
+        self.assertRegex(ipfs.text("version"), r"^ipfs version \d+\.\d+\.\d+$")
+        self.assertIn("ipfs daemon", ipfs.fails("swarm", "peers"))
+        ipfs.start()
+        self.assertEqual(ipfs.text("cat", ipfs.text("add", "-Q", stdin=b"both")), "both")
+        self.assertIn("ipfs add", ipfs.text("add", "--help"))
+
+    def test_homes_default_to_the_users_folder(self):
+        node = self.node()
+        del node.env["KITH_PATH"]
+        node.env["HOME"] = str(self.folder)
+        node.ok("init", "--profile=test")
+        self.assertTrue((self.folder / ".kith" / "config").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
