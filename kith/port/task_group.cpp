@@ -30,13 +30,21 @@ struct TaskGroup::State {
     child->started = true;
     // Cancellation is a value here: waits return Errc::cancelled instead of throwing.
     co_await asio::this_coro::throw_if_cancelled(false);
-    if (state->cancelled) co_return std::unexpected(Errc::cancelled);
-    co_return co_await std::move(task);
+    if (state->cancelled) {
+      --state->running;
+      co_return std::unexpected(Errc::cancelled);
+    }
+    auto outcome = co_await std::move(task);
+    // co_spawn tells the end in a handler of its own, later than whoever this task woke with its
+    // last words: a place must be free for a task that such a one spawns.
+    --state->running;
+    co_return outcome;
   }
 
   Executor executor;
   std::size_t limit;
   std::list<Child> children;
+  std::size_t running = 0;  ///< of the children, those whose task has not ended
   bool cancelled = false;
   Event emptied;
 };
@@ -68,7 +76,8 @@ TaskGroup::~TaskGroup() {
 }
 
 bool TaskGroup::spawn(Task<void> task) {
-  if (state_->cancelled || state_->children.size() >= state_->limit) return false;
+  if (state_->cancelled || state_->running >= state_->limit) return false;
+  ++state_->running;
   auto child = state_->children.emplace(state_->children.end());
   asio::co_spawn(state_->executor, State::run(state_.get(), &*child, std::move(task)),
                  Ended{state_.get(), child});

@@ -67,6 +67,31 @@ TEST(TaskGroup, RefusesATaskBeyondItsLimitAndTakesOneAgainWhenAnotherHasEnded) {
   EXPECT_EQ(order, "woken woken woken ");
 }
 
+Task<void> wakes(Event& event) {
+  event.notify_all();
+  co_return Result<void>{};
+}
+
+Task<void> spawns_when_woken(TaskGroup& full, Event& event, bool& spawned) {
+  KITH_CO_CHECK(co_await event.wait());
+  spawned = full.spawn(wakes(event));
+  co_return Result<void>{};
+}
+
+TEST(TaskGroup, HasAPlaceForWhomATaskWokeWithItsLastWords) {
+  World world(1);
+  TaskGroup outer(world.executor(), world.clock());
+  TaskGroup full(world.executor(), world.clock(), 1);
+  Event event(world.clock());
+  bool spawned = false;
+  outer.spawn(spawns_when_woken(full, event, spawned));
+  world.run_to_rest();
+  EXPECT_TRUE(full.spawn(wakes(event)));
+  EXPECT_FALSE(full.spawn(wakes(event)));
+  world.run_to_rest();
+  EXPECT_TRUE(spawned);
+}
+
 Task<std::size_t> waits_deep(Event& event, std::size_t depth) {
   if (depth == 0) {
     KITH_CO_CHECK(co_await event.wait());
