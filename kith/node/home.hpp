@@ -1,9 +1,15 @@
 // Home: the folder that makes a node what it is, between runs.
 //
-//   config          JSON (config.hpp)                  identity.key   the private key, mode 0600
-//   (crypto/key_file.hpp) repo.lock       held by the process that has the home open        version
-//   the number of this layout blocks/         the store                          peers          the
-//   peer store api, gateway    addresses in use while a daemon runs (Kubo's names)
+// | file           | what                                                             |
+// |----------------|------------------------------------------------------------------|
+// | `config`       | JSON (config.hpp)                                                |
+// | `identity.key` | the private key, mode 0600 (crypto/key_file.hpp)                 |
+// | `repo.lock`    | held by the process that has the home open                       |
+// | `version`      | the number of this layout                                        |
+// | `blocks/`      | the store                                                        |
+// | `peers`        | the peer store                                                   |
+// | `api`          | where the RPC listens while a daemon runs; Kubo's name, as next  |
+// | `gateway`      | where the gateway does                                           |
 //
 // The calls block; they are for start-up. Errors name the path and say what to try.
 #pragma once
