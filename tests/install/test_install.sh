@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Installs the release build into a folder of its own, builds the examples against what came there, by CMake and by
 # pkg-config, and lets two of each talk to each other on loopback.
-#   tests/install/test_install.sh [BUILD]      BUILD: the build folder, build/release if not given; brought up to date first
+#   tests/install/test_install.sh [--junit FILE] [BUILD]      BUILD: the build folder, build/release if not given; brought
+#                                                             up to date first
 # Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
+junit=
+[ "${1:-}" = --junit ] && { junit=$2; shift 2; }
 build=${1:-build/release}
 cxx=${CXX:-clang++-19}
 work=$(mktemp -d)
 passed=0
 failed=0
+cases=
 serving=
 
 stop_serving() {
@@ -30,14 +34,17 @@ check() {
   shift
   if "$@" >"$work/output" 2>&1; then
     passed=$((passed + 1))
+    cases+="<testcase classname=\"install\" name=\"$name\"/>"
     echo "ok      $name"
   else
     failed=$((failed + 1))
+    cases+="<testcase classname=\"install\" name=\"$name\"><failure/></testcase>"
     echo "FAILED  $name"
     tail -30 "$work/output"
   fi
 }
 finish() {
+  [ -z "$junit" ] || printf '<testsuite name="install">%s</testsuite>\n' "$cases" >"$junit"
   echo "$passed passed, $failed failed, 0 skipped"
   [ "$failed" -eq 0 ]
   exit
