@@ -1,8 +1,16 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include <kith/api/detail/gzip.hpp>
 #include <kith/api/page.hpp>
 
 namespace kith::api {
+namespace {
+
+constexpr std::size_t asset_bytes_max = 16 * 1024 * 1024;
+
+}  // namespace
 
 Task<void> serve_page(std::span<const WebAsset> assets, http::Request& request,
                       http::ResponseWriter& response) {
@@ -22,7 +30,9 @@ Task<void> serve_page(std::span<const WebAsset> assets, http::Request& request,
   if (asset == assets.end()) {
     co_return co_await response.send(404, "text/plain", as_bytes("404 page not found\n"));
   }
-  std::string etag = "\"" + std::string(asset->etag) + "\"";
+  bool packed = asset->gzip && request.headers.has_token("Accept-Encoding", "gzip");
+  // Two encodings of a file are two representations, each with a tag of its own (RFC 9110 8.8.3.3).
+  std::string etag = fmt::format("\"{}{}\"", asset->etag, packed ? "-gzip" : "");
   response.headers.set("Etag", etag);
   response.headers.set("X-Content-Type-Options", "nosniff");
   response.headers.set("X-Frame-Options", "DENY");
@@ -30,12 +40,11 @@ Task<void> serve_page(std::span<const WebAsset> assets, http::Request& request,
   if (request.headers.get("If-None-Match") == etag) {
     co_return co_await response.send(304, std::string(asset->content_type), {});
   }
-  if (asset->gzip) {
-    if (!request.headers.has_token("Accept-Encoding", "gzip")) {
-      co_return co_await response.send(406, "text/plain", as_bytes("this page needs gzip\n"));
-    }
-    response.headers.set("Content-Encoding", "gzip");
-    response.headers.set("Vary", "Accept-Encoding");
+  if (asset->gzip) response.headers.set("Vary", "Accept-Encoding");
+  if (packed) response.headers.set("Content-Encoding", "gzip");
+  if (asset->gzip && !packed) {
+    KITH_CO_TRY(Bytes content, gunzip(asset->bytes, asset_bytes_max));
+    co_return co_await response.send(200, asset->content_type, content);
   }
   co_return co_await response.send(200, asset->content_type, asset->bytes);
 }

@@ -1,5 +1,6 @@
 """What a newcomer does first, in the order of the README."""
 
+import gzip
 import json
 import os
 import re
@@ -37,9 +38,13 @@ class FirstSteps(Case):
         self.assertRegex(log, rf"Swarm listening on {LOOPBACK}/p2p/{PEER_ID}\n")
         self.assertRegex(log, rf"RPC API server listening on {LOOPBACK}\n")
         url = re.search(r"WebUI: (\S+)\n", log).group(1)
-        request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-        with urllib.request.urlopen(request, timeout=10) as page:
-            self.assertEqual(page.status, 200)
+        pages = {}
+        for encoding in ("gzip", "identity"):
+            request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
+            with urllib.request.urlopen(request, timeout=10) as page:
+                pages[encoding] = page.read()
+        self.assertIn(b"<title>", pages["identity"])
+        self.assertEqual(gzip.decompress(pages["gzip"]), pages["identity"])
         self.assertRegex((node.home / "api").read_text(), rf"^{LOOPBACK}$")
 
     def test_a_folder_goes_from_one_home_to_another(self):

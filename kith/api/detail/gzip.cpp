@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <zlib.h>
 
 #include <kith/api/detail/gzip.hpp>
@@ -13,6 +14,30 @@ constexpr int memory_level = 8;
 constexpr std::size_t output_step_bytes = 64 * 1024;
 
 }  // namespace
+
+Result<Bytes> gunzip(ByteView packed, std::size_t bytes_max) {
+  z_stream stream{};
+  if (packed.size() > UINT32_MAX || inflateInit2(&stream, gzip_window_bits) != Z_OK)
+    return std::unexpected(Errc::limit_exceeded);
+  stream.next_in = const_cast<std::uint8_t*>(packed.data());
+  stream.avail_in = static_cast<unsigned>(packed.size());
+  Bytes out;
+  int outcome = Z_OK;
+  // One byte beyond the limit tells an end that is just there from one that isn't.
+  while (outcome == Z_OK && out.size() <= bytes_max) {
+    std::size_t before = out.size();
+    out.resize(before + std::min(output_step_bytes, bytes_max + 1 - before));
+    stream.next_out = out.data() + before;
+    stream.avail_out = static_cast<unsigned>(out.size() - before);
+    outcome = inflate(&stream, Z_NO_FLUSH);
+    out.resize(out.size() - stream.avail_out);
+  }
+  bool left = stream.avail_in > 0;
+  inflateEnd(&stream);
+  if (out.size() > bytes_max) return std::unexpected(Errc::limit_exceeded);
+  if (outcome != Z_STREAM_END || left) return std::unexpected(Errc::corrupt);
+  return out;
+}
 
 struct GzipWriter::State {
   z_stream stream{};

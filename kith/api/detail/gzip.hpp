@@ -1,4 +1,4 @@
-// gzip (RFC 1952) as a flow: for `get --compress`.
+// gzip (RFC 1952): as a flow for `get --compress`, and whole for the page's files.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,10 @@
 #include <kith/base/result.hpp>
 
 namespace kith::api {
+
+/// What was packed. Errc::corrupt if it isn't one whole gzip file, Errc::limit_exceeded beyond
+/// `bytes_max`.
+Result<Bytes> gunzip(ByteView packed, std::size_t bytes_max);
 
 class GzipWriter {
  public:
