@@ -4,6 +4,7 @@
     run.py                          kith (KITH_BIN, default build/release/kith), the page that it serves itself
     run.py --node kubo              Kubo (KITH_PEERS, default build/peers), the page from web/dist (npm run build in web/)
     run.py --junit FILE             the results as JUnit too
+    run.py --picture FILE           no tests: the picture of the README, docs/images/page.png
 
 The second node, which the page connects to and fetches from, is of the same kind. Everything stays on loopback.
 """
@@ -73,14 +74,14 @@ def serve_dist(node):
     return server, url
 
 
-def run_tests(page_url, gateway, peer):
-    """Runs the browser tests; returns their TAP output."""
-    env = {**os.environ, "PAGE_URL": page_url, "PEER_ADDRESS": peer.addrs[0], "PEER_RPC": origin(peer), "CHROMIUM": CHROMIUM}
+def run_script(arguments, page_url, gateway, peer, **more):
+    """Runs a script that drives the browser; returns what it printed."""
+    env = {**os.environ, "PAGE_URL": page_url, "PEER_ADDRESS": peer.addrs[0], "PEER_RPC": origin(peer), "CHROMIUM": CHROMIUM,
+           **more}
     env.pop("GATEWAY", None)
     if gateway:
         env["GATEWAY"] = gateway
-    command = ["node", "--test-reporter=tap", "page.test.mjs"]
-    done = subprocess.run(command, cwd=HERE, env=env, stdout=subprocess.PIPE, timeout=TESTS_SECONDS, check=False)
+    done = subprocess.run(["node", *arguments], cwd=HERE, env=env, stdout=subprocess.PIPE, timeout=TESTS_SECONDS, check=False)
     return done.stdout.decode(errors="replace")
 
 
@@ -114,7 +115,8 @@ def prepare():
         subprocess.run(["npm", "ci", "--loglevel=error"], cwd=HERE, check=True, stdout=sys.stderr)
 
 
-def test(kind):
+def with_nodes(kind, use):
+    """Starts the two nodes and whatever serves the page, and calls use(page's address, gateway, second node)."""
     prepare()
     opened = []
     try:
@@ -132,21 +134,33 @@ def test(kind):
         if told and told.startswith("http"):
             gateway = told.strip()
         print(f"page {page_url}, gateway {gateway}", file=sys.stderr)
-        return results_of(run_tests(page_url, gateway, peer))
+        return use(page_url, gateway, peer)
     finally:
         for close in reversed(opened):
             close()
+
+
+def test(*nodes):
+    return results_of(run_script(["--test-reporter=tap", "page.test.mjs"], *nodes))
+
+
+def take_picture(path):
+    with_nodes(daemon.Kith, lambda *nodes: run_script(["picture.mjs"], *nodes, PICTURE=str(Path(path).resolve())))
+    return 0 if Path(path).exists() else 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--node", choices=["kith", "kubo"], default="kith")
     parser.add_argument("--junit")
+    parser.add_argument("--picture", metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.picture:
+        return take_picture(arguments.picture)
     suite = f"page.{arguments.node}"
     skipped = None
     try:
-        results = test(daemon.Kith if arguments.node == "kith" else daemon.Kubo)
+        results = with_nodes(daemon.Kith if arguments.node == "kith" else daemon.Kubo, test)
         if not results:
             results = [("starts", False, "no test ran")]
     except (Skip, unittest.SkipTest) as reason:
