@@ -24,6 +24,7 @@ constexpr std::int64_t ping_count_max = 1'000'000;
 
 Task<void> run_init(ClientContext& context, const Request& request) {
   node::InitOptions options;
+  options.program = context.program;
   auto type = crypto::key_type_from(request.text("algorithm"));
   if (!type) {
     co_return std::unexpected(
