@@ -9,8 +9,8 @@
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/duration.hpp>
 #include <kith/api/parse.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/node/home.hpp>
 #include <kith/node/node.hpp>
 
@@ -137,23 +137,38 @@ class CommandLine {
   std::optional<std::string> passphrase_;
 };
 
+/// Takes the word by which the program was called out of `words`. Called as `ipfs` it is Kubo's
+/// stand-in, with Kubo's home.
+std::string take_program(std::vector<std::string>& words) {
+  if (words.empty()) return "kith";
+  std::string name = words.front().substr(words.front().rfind('/') + 1);
+  words.erase(words.begin());
+  return name == "ipfs" ? "ipfs" : "kith";
+}
+
 std::string option_of(const Invocation& invocation, const std::string& name) {
   auto found = invocation.options.find(name);
   return found == invocation.options.end() ? "" : found->second;
 }
 
 Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
-  for (const char* option : {"home", "repo-dir"}) {
-    if (std::string given = option_of(invocation, option); !given.empty()) return given;
-  }
   bool as_ipfs = program_ == "ipfs";
-  if (std::string given = environment(as_ipfs ? "IPFS_PATH" : "KITH_PATH"); !given.empty())
-    return given;
   std::string user = environment("HOME");
-  if (user.empty()) {
-    return std::unexpected(Error(Errc::not_found, "no home folder: use --home, or set KITH_PATH"));
+  std::string given;
+  for (const char* option : {"home", "repo-dir"}) {
+    if (given.empty()) given = option_of(invocation, option);
   }
-  return user + (as_ipfs ? "/.ipfs" : "/.kith");
+  if (given.empty()) given = environment(as_ipfs ? "IPFS_PATH" : "KITH_PATH");
+  if (given.empty()) given = as_ipfs ? "~/.ipfs" : "~/.kith";
+  // A shell leaves the ~ of a quoted or written-down path alone.
+  if (given != "~" && !given.starts_with("~/")) return given;
+  if (user.empty()) {
+    return std::unexpected(
+        Error(Errc::refused, fmt::format("HOME isn't set, so there is no {}: {}", given,
+                                         as_ipfs ? "use --repo-dir, or set IPFS_PATH"
+                                                 : "use --home, or set KITH_PATH")));
+  }
+  return user + given.substr(1);
 }
 
 Result<std::optional<std::string>> CommandLine::find_passphrase(
@@ -202,13 +217,9 @@ Task<void> CommandLine::add_stdin_arguments(const Command& command,
 }
 
 Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
-  if (!words.empty()) {
-    std::string name = words.front().substr(words.front().rfind('/') + 1);
-    if (name == "ipfs") program_ = "ipfs";
-    words.erase(words.begin());
-  }
+  program_ = take_program(words);
   status = 1;
-  auto invocation = parse_words(table_, std::move(words));
+  auto invocation = parse_words(table_, std::move(words), program_);
   Result<void> outcome;
   if (!invocation) {
     outcome = std::unexpected(invocation.error());
@@ -314,11 +325,15 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
                           program_)));
   }
   LocalOutput output(renderer);
+  if (command.where == Where::files) {
+    KITH_CO_CHECK(node::check_home(env_.files, home_, program_));
+  }
   if (command.where == Where::anywhere || command.where == Where::files) {
     Context none{env_, nullptr, home_, program_};
     co_return co_await command.run(none, request, output);
   }
-  KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, passphrase_));
+  node::OpenOptions how{passphrase_, program_};
+  KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, how));
   node::NodeOptions options;
   options.online = false;
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
@@ -352,8 +367,8 @@ Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector
 
 bool is_daemon(std::vector<std::string> words) {
   CommandTable table = make_command_table();
-  if (!words.empty()) words.erase(words.begin());
-  auto invocation = parse_words(table, std::move(words));
+  std::string program = take_program(words);
+  auto invocation = parse_words(table, std::move(words), program);
   return invocation && invocation->command != nullptr && invocation->command->path == "daemon";
 }
 

@@ -18,8 +18,10 @@ using multiformats::Multiaddr;
 constexpr Duration stop_grace = 500ms;
 
 Result<node::Home> open_or_make_home(ClientContext& context, const Request& request) {
-  if (!node::home_exists(context.env, context.home)) {
+  KITH_TRY(node::Owner owner, node::owner_of(context.env.files, context.home));
+  if (owner == node::Owner::nobody) {
     node::InitOptions options;
+    options.program = context.program;
     std::string profiles =
         request.given("profile") ? request.text("profile") : request.text("init-profile");
     while (!profiles.empty()) {
@@ -31,7 +33,7 @@ Result<node::Home> open_or_make_home(ClientContext& context, const Request& requ
     KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
     KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
   }
-  return node::Home::open(context.env, context.home, context.passphrase);
+  return node::Home::open(context.env, context.home, {context.passphrase, context.program});
 }
 
 /// Listens on every address; returns where, with the ports in use.

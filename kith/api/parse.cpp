@@ -156,7 +156,8 @@ std::string options_help(const std::vector<OptionSpec>& options) {
 
 }  // namespace
 
-Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words) {
+Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words,
+                               std::string_view program) {
   Named named = take_command(table, words);
   Invocation invocation;
   bool wants_help = words.empty() || std::ranges::find(words, "--help") != words.end() ||
@@ -203,7 +204,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
   } catch (const CLI::ParseError& error) {
     return std::unexpected(
         Error(Errc::invalid_argument,
-              fmt::format("{} (see `{} --help`)", error.what(), named.command->path)));
+              fmt::format("{} (see `{} {} --help`)", error.what(), program, named.command->path)));
   }
   std::vector<std::string> extras = app.remaining();
   // CLI11 counts the mark after which there are no options among what it doesn't know.
@@ -212,8 +213,8 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
     std::string name = extras.front().substr(0, extras.front().find('='));
     name.erase(0, name.find_first_not_of('-'));
     return std::unexpected(
-        Error(Errc::invalid_argument,
-              fmt::format("unknown option \"{}\" (see `{} --help`)", name, named.command->path)));
+        Error(Errc::invalid_argument, fmt::format("unknown option \"{}\" (see `{} {} --help`)",
+                                                  name, program, named.command->path)));
   }
   for (auto& [name, given] : flags) {
     if (!given.empty()) invocation.options.emplace(name, std::move(given));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kith/api/command.hpp>
@@ -16,8 +17,9 @@ struct Invocation {
 };
 
 /// Options may stand anywhere; after "--" there are none. Errc::invalid_argument says which word
-/// isn't understood, and what is near it.
-Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words);
+/// isn't understood, and what is near it. `program` is what the user calls us, for hints.
+Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words,
+                               std::string_view program);
 
 /// What `kith [group] --help` shows.
 std::string group_help(const CommandTable& table, const std::string& group,

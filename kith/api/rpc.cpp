@@ -5,8 +5,8 @@
 
 #include <kith/api/detail/multipart_input.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/duration.hpp>
 #include <kith/api/rpc.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {
@@ -178,7 +178,9 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
     co_return co_await refuse(response, 400, "file argument 'path' is required");
   }
   if (command->where == Where::network && !context_.node->online()) {
-    Error offline = say("this command must be run in online mode. Try running 'kith daemon' first");
+    Error offline =
+        say(fmt::format("this command must be run in online mode. Try running '{} daemon' first",
+                        context_.program));
     co_return co_await send_failure(response, offline);
   }
   co_return co_await run(*command, *std::move(call), response);

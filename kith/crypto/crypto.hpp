@@ -11,8 +11,9 @@
 //   secret.hpp    bytes that are wiped; comparison in constant time
 //   random.hpp    where randomness comes from
 //
-// Pure: no I/O, no clock; randomness is handed in, but for RSA keys and ECDSA signatures, which
-// OpenSSL makes with its own. OpenSSL runs in a library context of ours, so openssl.cnf has no say.
+// Pure: no I/O, no clock; randomness is handed in, but for RSA keys, which OpenSSL makes with its
+// own, and where it shows in no result (blinding). OpenSSL runs in a library context of ours, so
+// openssl.cnf has no say.
 // No data from outside makes anything here throw, abort or allocate past limits.hpp. Everything is
 // safe on any thread unless its comment says that an object belongs to one.
 #pragma once

@@ -18,8 +18,9 @@
 // would make verification slow.
 //
 // Both are values: a copy shares immutable state, and any thread may use it. Private bytes are
-// wiped when the last copy dies. Signatures of Ed25519, secp256k1 and RSA are deterministic; those
-// of ECDSA carry fresh randomness.
+// wiped when the last copy dies. Signatures are deterministic (ECDSA's by RFC 6979), and so are new
+// keys in the randomness that they are made of, but for RSA: OpenSSL makes its primes of its own
+// randomness, so that a simulation which needs an RSA identity takes one that is written down.
 #pragma once
 
 #include <cstdint>

@@ -427,6 +427,40 @@ TEST(Ecdsa, RefusesPointsOffTheCurveAndScalarsOutOfRange) {
   EXPECT_TRUE(fails_with(PrivateKey::from_data(KeyType::ecdsa, scalar), CryptoError::bad_key));
 }
 
+/// A key of its 32 bytes, the public half as it comes.
+PrivateKey ecdsa_of_scalar(std::string_view scalar_hex) {
+  return PrivateKey::generate(KeyType::ecdsa,
+                              [scalar_hex](MutableBytes out) {
+                                std::ranges::copy(from_hex(scalar_hex).value(), out.begin());
+                              })
+      .value();
+}
+
+// RFC 6979, A.2.5: the key, and the signatures with SHA-256.
+TEST(Ecdsa, SignsAsRfc6979Says) {
+  const PrivateKey key =
+      ecdsa_of_scalar("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+  EXPECT_EQ(to_hex(key.public_key().data().last(64)),
+            "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+            "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299");
+  EXPECT_EQ(to_hex(key.sign(as_bytes("sample")).value()),
+            "3046"
+            "022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+            "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
+  EXPECT_EQ(to_hex(key.sign(as_bytes("test")).value()),
+            "3045"
+            "022100f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367"
+            "0220019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083");
+}
+
+TEST(Ecdsa, SignsWithTheSmallestAndTheLargestScalar) {
+  for (const char* scalar : {"0000000000000000000000000000000000000000000000000000000000000001",
+                             "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550"}) {
+    const PrivateKey key = ecdsa_of_scalar(scalar);
+    EXPECT_TRUE(key.public_key().verify(as_bytes("edge"), key.sign(as_bytes("edge")).value()));
+  }
+}
+
 TEST(Ecdsa, RefusesAPublicKeyThatIsNotTheScalars) {
   Bytes data = private_data(KeyType::ecdsa);
   const PrivateKey other = PrivateKey::generate(KeyType::ecdsa, seeded(3)).value();
@@ -525,6 +559,13 @@ TEST(KeyGeneration, GivesUpOnABrokenSource) {
   const RandomFill zeros = [](MutableBytes out) { std::ranges::fill(out, std::uint8_t{0}); };
   EXPECT_TRUE(fails_with(PrivateKey::generate(KeyType::secp256k1, zeros), CryptoError::internal));
   EXPECT_TRUE(fails_with(PrivateKey::generate(KeyType::ecdsa, zeros), CryptoError::internal));
+}
+
+RC_GTEST_PROP(Keys, SignTheSameMessageAlike, (const Bytes& message, std::uint64_t seed)) {
+  const KeyType type = *rc::gen::element(KeyType::ed25519, KeyType::secp256k1, KeyType::ecdsa);
+  const PrivateKey first = PrivateKey::generate(type, seeded(seed)).value();
+  const PrivateKey second = PrivateKey::generate(type, seeded(seed)).value();
+  RC_ASSERT(first.sign(message).value() == second.sign(message).value());
 }
 
 RC_GTEST_PROP(Keys, SignAndVerifyAnyMessage, (const Bytes& message, std::uint64_t seed)) {

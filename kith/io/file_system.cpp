@@ -89,6 +89,14 @@ Result<FileInfo> info_with_flags(const std::string& path, int flags) {
   return info;
 }
 
+/// Whether the open file is still the one at the path.
+bool is_at(const Descriptor& descriptor, const std::string& path) noexcept {
+  struct stat open_file;
+  struct stat there;
+  return ::fstat(descriptor.number(), &open_file) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path) noexcept
@@ -315,16 +323,21 @@ Result<void> PosixFileSystem::set_modified(const std::string& path, WallTime mod
 }
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
-  KITH_TRY(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, 0644));
-  struct flock whole = {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (::fcntl(descriptor.number(), F_OFD_SETLK, &whole) != 0) {
-    if (errno == EAGAIN || errno == EACCES)
-      return std::unexpected(Error(Errc::busy, "lock " + path));
-    return failed("lock", path);
+  for (int i = 0; i < lock_tries_max; ++i) {
+    KITH_TRY(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, 0644));
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(descriptor.number(), F_OFD_SETLK, &whole) != 0) {
+      if (errno == EAGAIN || errno == EACCES)
+        return std::unexpected(Error(Errc::busy, "lock " + path));
+      return failed("lock", path);
+    }
+    // Whoever held it may have removed the file as it let go (Kubo does). Then the lock is one on a
+    // file that nobody else will find.
+    if (is_at(descriptor, path)) return std::make_unique<PosixLock>(std::move(descriptor));
   }
-  return std::make_unique<PosixLock>(std::move(descriptor));
+  return std::unexpected(Error(Errc::busy, "lock " + path));
 }
 
 Result<std::uint64_t> PosixFileSystem::free_bytes(const std::string& path) {

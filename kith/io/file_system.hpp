@@ -1,6 +1,6 @@
 // The machine's files. Stateless: any number of threads may use one object. Locks are open file
-// description locks (fcntl), which exclude other processes' POSIX record locks as well as other
-// objects of this process.
+// description locks (fcntl), which exclude other processes' POSIX record locks (Kubo's are of that
+// kind) as well as other objects of this process.
 #pragma once
 
 #include <kith/port/file_system.hpp>

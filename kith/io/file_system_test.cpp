@@ -1,6 +1,11 @@
 #include <algorithm>
+#include <atomic>
+#include <new>
+#include <utility>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +179,94 @@ TEST(PosixFileSystem, ALockExcludesAnotherOfTheSameProcess) {
   EXPECT_TRUE(second.error().is(Errc::busy));
   held.reset();
   EXPECT_TRUE(files.lock(folder / "lock"));
+}
+
+/// A lock as Kubo takes it (go4.org/lock): a POSIX record lock on a file that is made if missing,
+/// and removed as the lock is given up.
+class RecordLock {
+ public:
+  explicit RecordLock(std::string path) : path_(std::move(path)) {}
+  ~RecordLock() { release(); }
+  RecordLock(const RecordLock&) = delete;
+  RecordLock& operator=(const RecordLock&) = delete;
+
+  bool take() {
+    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0666);
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (file_ >= 0 && ::fcntl(file_, F_SETLK, &whole) == 0) return true;
+    ::close(std::exchange(file_, -1));
+    return false;
+  }
+  void release() {
+    if (file_ < 0) return;
+    ::unlink(path_.c_str());
+    ::close(std::exchange(file_, -1));
+  }
+
+ private:
+  std::string path_;
+  int file_ = -1;
+};
+
+TEST(PosixFileSystem, ALockAndARecordLockExcludeEachOther) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  RecordLock other(folder / "lock");
+  auto held = value_of(files.lock(folder / "lock"));
+  EXPECT_FALSE(other.take());
+  held.reset();
+  ASSERT_TRUE(other.take());
+  auto refused = files.lock(folder / "lock");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(Errc::busy));
+  other.release();
+  EXPECT_TRUE(files.lock(folder / "lock"));
+}
+
+TEST(PosixFileSystem, ALockExcludesAProcessThatRemovesTheFileAsItLetsGo) {
+  constexpr int turns = 2000;
+  struct Shared {
+    std::atomic<int> inside = 0;
+    std::atomic<int> both = 0;
+    std::atomic<int> turns_of_child = 0;
+  };
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  void* memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* shared = new (memory) Shared;
+  auto go_in_and_out = [shared] {
+    if (shared->inside.fetch_add(1) != 0) ++shared->both;
+    shared->inside.fetch_sub(1);
+  };
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    RecordLock lock(folder / "lock");
+    for (;;) {
+      if (!lock.take()) continue;
+      go_in_and_out();
+      ++shared->turns_of_child;
+      lock.release();
+    }
+  }
+  for (int turn = 0; turn < turns || shared->turns_of_child < turns;) {
+    auto held = files.lock(folder / "lock");
+    if (held) {
+      ++turn;
+      go_in_and_out();
+    } else if (!held.error().is(Errc::busy)) {
+      ADD_FAILURE() << held.error().message();
+      break;
+    }
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(shared->both, 0);
+  ::munmap(memory, sizeof(Shared));
 }
 
 TEST(PosixFileSystem, ALockEndsWithTheProcessThatHeldIt) {

@@ -29,6 +29,9 @@ inline constexpr std::size_t link_target_bytes_max = 64 * 1024;
 /// Pieces handed to one pwritev.
 inline constexpr std::size_t write_pieces_max = 64;
 
+/// How often a lock's file may be removed in the moment between opening and locking it.
+inline constexpr int lock_tries_max = 100;
+
 /// Names asked for at a time; whoever has one more waits for a place.
 inline constexpr std::size_t dns_queries_max = 32;
 /// What is taken from one answer; the rest is dropped. A name has at most 253 bytes (RFC 1035).

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/base/duration.hpp>
 #include <kith/node/config.hpp>
 
 namespace kith::node {
@@ -90,25 +92,26 @@ class Reader {
     out = value->as_string();
   }
 
+  /// Where Kubo takes "default" or an empty text, it means that the key isn't there.
   void duration(std::string_view key, Duration& out) {
     const json::value* value = find(config_, key);
     if (value == nullptr) return;
-    std::optional<Duration> read;
-    if (value->is_string()) read = parse_duration(value->as_string());
+    std::string_view text;
+    if (value->is_string()) text = value->as_string();
+    if (value->is_string() && (text.empty() || text == "default" || text == "null")) return;
+    auto read = parse_duration(text);
     if (!read) return fail(wrong(key, "a duration such as \"20s\" or \"1m\""));
     out = *read;
   }
 
-  /// A text or a list of them, as Kubo allows.
-  void addresses(std::string_view key, std::vector<Multiaddr>& out) {
+  /// A text or a list of them, as Kubo allows. "auto" stands for `automatic`, where there is such.
+  void addresses(std::string_view key, std::vector<Multiaddr>& out,
+                 std::span<const std::string_view> automatic = {}) {
     for (const std::string& text : strings(key)) {
-      auto address = Multiaddr::parse(text);
-      if (!address) {
-        return fail(Error(Errc::invalid_argument,
-                          fmt::format("config key {}: \"{}\" is no multiaddr ({})", key, text,
-                                      Error(address.error()).message())));
-      }
-      out.push_back(*std::move(address));
+      if (text != "auto" || automatic.empty()) add_address(key, text, out);
+      if (text != "auto") continue;
+      for (std::string_view one : automatic)
+        add_address(key, one, out);
     }
   }
 
@@ -117,7 +120,7 @@ class Reader {
     const json::value* value = find(config_, key);
     if (value == nullptr) return list;
     if (value->is_string()) {
-      list.emplace_back(value->as_string());
+      if (!value->as_string().empty()) list.emplace_back(value->as_string());
     } else if (value->is_array()) {
       for (const json::value& item : value->as_array()) {
         if (!item.is_string()) fail(wrong(key, "a list of texts"));
@@ -139,25 +142,14 @@ class Reader {
     return all;
   }
 
-  static std::optional<Duration> parse_duration(std::string_view text) {
-    Duration sum{0};
-    while (!text.empty()) {
-      double count = 0;
-      auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
-      if (failure != std::errc{} || count < 0 || count > 1e6) return std::nullopt;
-      text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-      std::size_t unit_size = std::min(text.find_first_of("0123456789"), text.size());
-      std::string_view unit = text.substr(0, unit_size);
-      text.remove_prefix(unit_size);
-      double seconds = unit == "ms"  ? 1e-3
-                       : unit == "s" ? 1
-                       : unit == "m" ? 60
-                       : unit == "h" ? 3600
-                                     : 0;
-      if (seconds == 0) return std::nullopt;
-      sum += std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count * seconds));
+  void add_address(std::string_view key, std::string_view text, std::vector<Multiaddr>& out) {
+    auto address = Multiaddr::parse(text);
+    if (!address) {
+      return fail(
+          Error(Errc::invalid_argument, fmt::format("config key {}: \"{}\" is no multiaddr ({})",
+                                                    key, text, Error(address.error()).message())));
     }
-    return sum;
+    out.push_back(*std::move(address));
   }
 
   void fail(Error error) {
@@ -345,7 +337,7 @@ Result<NodeSettings> read_settings(const json::value& config) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
   reader.addresses("Addresses.Gateway", settings.gateway_addresses);
-  reader.addresses("Bootstrap", settings.bootstrap);
+  reader.addresses("Bootstrap", settings.bootstrap, default_bootstrap());
   reader.flag("Discovery.MDNS.Enabled", settings.mdns);
   reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);
   reader.flag("Datastore.HashOnRead", settings.verify_reads);

@@ -1,3 +1,6 @@
+#include <fstream>
+#include <iterator>
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
@@ -58,10 +61,52 @@ TEST(Config, SurvivesWritingAndReading) {
   EXPECT_FALSE(parse_config("{\"a\":").has_value());
 }
 
-TEST(Config, ReadsDurations) {
-  boost::json::value config = default_config();
-  ASSERT_TRUE(config_set(config, "Swarm.ConnMgr.GracePeriod", "1m30s").has_value());
-  EXPECT_EQ(read_settings(config)->grace_period, Duration(90s));
+TEST(Config, ReadsDurationsAsKuboDoes) {
+  const std::pair<const char*, Duration> durations[] = {
+      {"1m30s", 90s},   {"1.5h", 90min},  {"300ms", 300ms},
+      {"250us", 250us}, {"default", 20s}, {"", 20s},
+  };
+  for (const auto& [text, duration] : durations) {
+    boost::json::value config = default_config();
+    ASSERT_TRUE(config_set(config, "Swarm.ConnMgr.GracePeriod", text).has_value());
+    auto settings = read_settings(config);
+    ASSERT_TRUE(settings.has_value()) << text;
+    EXPECT_EQ(settings->grace_period, duration) << text;
+  }
+}
+
+boost::json::value kubos_config(const std::string& name) {
+  std::ifstream file(std::string(KITH_SOURCE_DIR) + "/tests/vectors/kubo/" + name);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto config = parse_config(text);
+  EXPECT_TRUE(config.has_value()) << name;
+  return config ? *config : boost::json::object();
+}
+
+TEST(Config, ReadsWhatKuboWrites) {
+  auto settings = read_settings(kubos_config("config-test.json"));
+  ASSERT_TRUE(settings.has_value()) << settings.error().message();
+  ASSERT_EQ(settings->swarm_addresses.size(), 1u);
+  EXPECT_EQ(settings->swarm_addresses[0].to_string(), "/ip4/127.0.0.1/tcp/0");
+  EXPECT_TRUE(settings->bootstrap.empty());
+  EXPECT_FALSE(settings->mdns);
+
+  settings = read_settings(kubos_config("config-default.json"));
+  ASSERT_TRUE(settings.has_value()) << settings.error().message();
+  EXPECT_EQ(settings->swarm_addresses.size(), 8u);
+  EXPECT_EQ(settings->swarm_addresses[4].to_string(), "/ip4/0.0.0.0/udp/4001/quic-v1/webtransport");
+  // "auto"
+  EXPECT_EQ(settings->bootstrap.size(), default_bootstrap().size());
+  EXPECT_TRUE(settings->mdns);
+}
+
+TEST(Config, KeepsWhatKuboKnowsAndWeDoNot) {
+  boost::json::value config = kubos_config("config-test.json");
+  boost::json::value changed = *parse_config(format_json(config));
+  ASSERT_TRUE(config_set(changed, "Swarm.ConnMgr.LowWater", 10).has_value());
+  changed.at_pointer("/Swarm/ConnMgr").as_object().erase("LowWater");
+  EXPECT_EQ(changed, config);
+  EXPECT_EQ(config_get(changed, "Mounts.MFS")->as_string(), "/mfs");
 }
 
 }  // namespace

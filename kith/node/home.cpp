@@ -1,3 +1,6 @@
+#include <cerrno>
+#include <charconv>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -30,24 +33,84 @@ Result<void> write_key(port::Env& env, const std::string& path, const crypto::Pr
   return port::replace_file(env.files, path, content, 0600);
 }
 
-Result<int> read_version(port::FileSystem& files, const std::string& home) {
-  KITH_TRY(Bytes text, port::read_file(files, home + "/version", 64));
-  int version = 0;
-  for (std::uint8_t c : text) {
-    if (c == '\n') break;
-    if (c < '0' || c > '9' || version > 1'000'000) {
-      return std::unexpected(Error(Errc::corrupt, home + "/version is no number"));
-    }
-    version = version * 10 + (c - '0');
+/// Before the number, so that Kubo can't take the file for one of its own.
+constexpr std::string_view version_word = "kith ";
+constexpr std::size_t version_bytes_max = 64;
+
+struct Version {
+  bool named = false;  ///< has the word
+  int number = 0;
+};
+
+Result<Version> read_version(port::FileSystem& files, const std::string& home) {
+  KITH_TRY(Bytes content, port::read_file(files, home + "/version", version_bytes_max));
+  std::string_view text = as_text(content);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.remove_suffix(1);
+  Version version;
+  version.named = text.starts_with(version_word);
+  if (version.named) text.remove_prefix(version_word.size());
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), version.number);
+  if (failure != std::errc{} || end != text.data() + text.size() || version.number < 0) {
+    return std::unexpected(Error(Errc::corrupt, home + "/version is neither kith's nor Kubo's"));
   }
   return version;
 }
 
+Result<void> write_version(port::FileSystem& files, const std::string& home) {
+  std::string text = fmt::format("{}{}\n", version_word, home_version);
+  return port::replace_file(files, home + "/version", as_bytes(text));
+}
+
+bool exists(port::FileSystem& files, const std::string& path) {
+  return files.info(path).has_value();
+}
+
+/// Whether a config holds what Kubo keeps there and we don't: the private key, or how its datastore
+/// is built.
+bool config_is_kubos(port::FileSystem& files, const std::string& home) {
+  auto config = read_config(files, home);
+  if (!config) return false;
+  auto key = config_get(*config, "Identity.PrivKey");
+  return key.has_value() || config_get(*config, "Datastore.Spec").has_value();
+}
+
+Error kubos_repository(const std::string& path, std::string_view program) {
+  bool as_ipfs = program == "ipfs";
+  return Error(
+      Errc::unsupported,
+      fmt::format(
+          "{} is a repository of Kubo, which this program can't read; nothing in it was "
+          "changed. Use another folder ({}), and bring the content over: `ipfs dag export "
+          "CID > FILE.car` with Kubo, then `{} dag import FILE.car` here, or fetch it by its "
+          "CID while Kubo's daemon runs",
+          path, as_ipfs ? "--repo-dir, or set IPFS_PATH" : "--home, or set KITH_PATH", program));
+}
+
 }  // namespace
 
-bool home_exists(port::Env& env, const std::string& path) {
-  // The version is written last, so a home that was being made when the power went doesn't count.
-  return env.files.info(path + "/version").has_value();
+Result<Owner> owner_of(port::FileSystem& files, const std::string& path) {
+  auto version = read_version(files, path);
+  bool kubos = exists(files, path + "/datastore_spec");
+  if (!version) {
+    if (!version.error().is_errno(ENOENT)) return std::unexpected(version.error());
+    // The version is written last, by both: a home that was being made when the power went isn't
+    // one yet, but what is Kubo's is left alone.
+    return kubos || config_is_kubos(files, path) ? Owner::kubo : Owner::nobody;
+  }
+  if (version->named) return Owner::kith;
+  // A bare number is Kubo's, and was ours before the word stood there.
+  bool ours = !kubos && exists(files, path + "/identity.key");
+  return ours ? Owner::kith : Owner::kubo;
+}
+
+Result<void> check_home(port::FileSystem& files, const std::string& path,
+                        std::string_view program) {
+  KITH_TRY(Owner owner, owner_of(files, path));
+  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, program));
+  if (owner == Owner::kith) return {};
+  return std::unexpected(
+      Error(Errc::not_found, fmt::format("no node in {} (`{} init` makes one)", path, program)));
 }
 
 Result<boost::json::value> read_config(port::FileSystem& files, const std::string& home) {
@@ -64,7 +127,9 @@ Result<void> write_config(port::FileSystem& files, const std::string& home,
 
 Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
                                      const InitOptions& options) {
-  if (home_exists(env, path)) {
+  KITH_TRY(Owner owner, owner_of(env.files, path));
+  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, options.program));
+  if (owner == Owner::kith) {
     return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
   }
   boost::json::value config = default_config();
@@ -77,40 +142,37 @@ Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
       multiformats::PeerId::from_public_key(key.public_key()).to_string();
   KITH_CHECK(write_key(env, path + "/identity.key", key, options.passphrase));
   KITH_CHECK(write_config(env.files, path, config));
-  std::string version = fmt::format("{}\n", home_version);
-  KITH_CHECK(port::replace_file(env.files, path + "/version", as_bytes(version)));
+  KITH_CHECK(write_version(env.files, path));
   return key;
 }
 
-Result<Home> Home::open(port::Env& env, const std::string& path,
-                        const std::optional<std::string>& passphrase) {
-  if (!home_exists(env, path)) {
-    return std::unexpected(
-        Error(Errc::not_found, fmt::format("no node in {} (`kith init` makes one)", path)));
-  }
-  KITH_TRY(int version, read_version(env.files, path));
-  if (version > home_version) {
+Result<Home> Home::open(port::Env& env, const std::string& path, const OpenOptions& options) {
+  KITH_CHECK(check_home(env.files, path, options.program));
+  KITH_TRY(Version version, read_version(env.files, path));
+  if (version.number > home_version) {
     return std::unexpected(Error(
         Errc::unsupported, fmt::format("{} has layout {}, this program knows {}: use a newer kith",
-                                       path, version, home_version)));
+                                       path, version.number, home_version)));
   }
   Home home;
   home.path_ = path;
   auto lock = env.files.lock(path + "/repo.lock");
   if (!lock && lock.error().is(Errc::busy)) {
-    return std::unexpected(
-        Error(Errc::busy, fmt::format("{} (is a daemon running? `kith shutdown` ends it)", path)));
+    return std::unexpected(Error(
+        Errc::busy,
+        fmt::format("{} (is a daemon running? `{} shutdown` ends it)", path, options.program)));
   }
   if (!lock) return std::unexpected(lock.error());
   home.lock_ = *std::move(lock);
+  if (!version.named) KITH_CHECK(write_version(env.files, path));
   KITH_TRY(home.config_, read_config(env.files, path));
   std::string key_path = path + "/identity.key";
   KITH_TRY(Bytes content, port::read_file(env.files, key_path, key_file_bytes_read_max));
   std::optional<ByteView> secret;
-  if (passphrase) secret = as_bytes(*passphrase);
+  if (options.passphrase) secret = as_bytes(*options.passphrase);
   auto key = crypto::open_key_file(content, secret);
   if (!key) {
-    std::string hint = crypto::key_file_is_sealed(content) && !passphrase
+    std::string hint = crypto::key_file_is_sealed(content) && !options.passphrase
                            ? " (set KITH_PASSPHRASE or use --passphrase-file)"
                            : "";
     return std::unexpected(key.error().with_context(key_path + hint));

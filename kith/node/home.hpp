@@ -1,22 +1,27 @@
 // Home: the folder that makes a node what it is, between runs.
 //
-// | file           | what                                                             |
-// |----------------|------------------------------------------------------------------|
-// | `config`       | JSON (config.hpp)                                                |
-// | `identity.key` | the private key, mode 0600 (crypto/key_file.hpp)                 |
-// | `repo.lock`    | held by the process that has the home open                       |
-// | `version`      | the number of this layout                                        |
-// | `blocks/`      | the store                                                        |
-// | `peers`        | the peer store                                                   |
-// | `api`          | where the RPC listens while a daemon runs; Kubo's name, as next  |
-// | `gateway`      | where the gateway does                                           |
+//   config        JSON (config.hpp)
+//   identity.key  the private key, mode 0600 (crypto/key_file.hpp)
+//   repo.lock     held by the process that has the home open, as Kubo holds it
+//   version       "kith " and the number of this layout
+//   blocks/       the store
+//   peers         the peer store
+//   libp2p-resource-limit-overrides.json   limits, if the operator wants others
+//   api, gateway  addresses in use while a daemon runs (Kubo's names)
+//
+// A home may stand where Kubo looks for its repository (~/.ipfs), so each must know the other's. A
+// folder that is Kubo's is refused before anything is written. Kubo in turn takes any folder with a
+// `config` for its own and reads a number from `version`, which it would migrate; the word before
+// ours makes it say that the version is invalid and leave.
 //
 // The calls block; they are for start-up. Errors name the path and say what to try.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/value.hpp>
@@ -29,28 +34,41 @@ namespace kith::node {
 
 inline constexpr int home_version = 1;
 
+/// Whose home a folder is.
+enum class Owner : std::uint8_t { nobody, kith, kubo };
+
+/// Errc::corrupt if there is a `version` that is neither's.
+Result<Owner> owner_of(port::FileSystem& files, const std::string& path);
+
+/// Fails unless there is a node of ours in the folder: Errc::not_found, Errc::unsupported if it is
+/// Kubo's. `program` is what the user calls us, "kith" or "ipfs": what to try depends on it.
+Result<void> check_home(port::FileSystem& files, const std::string& path, std::string_view program);
+
 struct InitOptions {
   std::vector<std::string> profiles;
   crypto::KeyType key_type = crypto::KeyType::ed25519;
   std::size_t rsa_bits = 2048;
   /// Encrypts the identity key, if given.
   std::optional<std::string> passphrase;
+  std::string program = "kith";
 };
 
-/// Whether there is a node in the folder.
-bool home_exists(port::Env& env, const std::string& path);
+struct OpenOptions {
+  std::optional<std::string> passphrase;
+  std::string program = "kith";
+};
 
-/// Makes one. Errc::already_exists if there is one. Returns its identity.
+/// Makes a home. Errc::already_exists if there is one, Errc::unsupported if the folder is Kubo's.
+/// Returns its identity.
 Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
                                      const InitOptions& options);
 
 class Home {
  public:
-  /// Errc::not_found without a node in the folder, Errc::busy if another process has it open,
+  /// The errors of check_home, Errc::busy if another process has it open (kith or Kubo),
   /// Errc::refused for a wrong or missing passphrase, Errc::unsupported for the layout of a later
   /// version.
-  static Result<Home> open(port::Env& env, const std::string& path,
-                           const std::optional<std::string>& passphrase);
+  static Result<Home> open(port::Env& env, const std::string& path, const OpenOptions& options);
 
   const std::string& path() const noexcept { return path_; }
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }

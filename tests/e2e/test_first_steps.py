@@ -1,5 +1,6 @@
 """What a newcomer does first, in the order of the README."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -184,18 +185,52 @@ class Configuration(Case):
 
 
 class AsIpfs(Case):
-    def test_called_ipfs_it_uses_ipfs_path_and_its_name(self):
+    def ipfs(self, name="ipfs-home"):
+        """kith under Kubo's name."""
         link = self.folder / "ipfs"
-        kith = self.node()
-        link.symlink_to(os.path.abspath(kith.binary))
-        ipfs = self.node("ipfs-home", binary=link, variable="IPFS_PATH")
+        if not link.is_symlink():
+            link.symlink_to(os.path.abspath(self.node().binary))
+        return self.node(name, binary=link, variable="IPFS_PATH")
+
+    def test_called_ipfs_it_uses_ipfs_path_and_its_name(self):
+        ipfs = self.ipfs()
+        self.assertIn("ipfs init", ipfs.fails("cat", "bafkqaaa"))
         self.assertIn("ipfs daemon", ipfs.text("init", "--profile=test"))
         self.assertTrue((self.folder / "ipfs-home" / "config").exists())
         self.assertRegex(ipfs.text("version"), r"^ipfs version \d+\.\d+\.\d+$")
         self.assertIn("ipfs daemon", ipfs.fails("swarm", "peers"))
+        self.assertIn("`ipfs add --help`", ipfs.fails("add", "--no-such-option"))
         ipfs.start()
         self.assertEqual(ipfs.text("cat", ipfs.text("add", "-Q", stdin=b"both")), "both")
-        self.assertIn("ipfs add", ipfs.text("add", "--help"))
+        self.assertIn("ipfs shutdown", ipfs.fails("daemon"))
+        for words in (["--help"], ["add", "--help"], ["swarm", "--help"]):
+            with self.subTest(words):
+                self.assertIn("ipfs ", ipfs.text(*words))
+                self.assertNotIn("kith ", ipfs.text(*words))
+
+    def test_called_ipfs_its_home_is_repo_dir_or_ipfs_path_or_dot_ipfs(self):
+        ipfs = self.ipfs()
+        for given, made, env in (
+                (["--repo-dir", self.folder / "by-option"], "by-option", {}),
+                (["--repo-dir", "~/by-tilde"], "by-tilde", {}),
+                ([], "by-variable", {"IPFS_PATH": str(self.folder / "by-variable")}),
+                ([], ".ipfs", {"IPFS_PATH": ""})):
+            with self.subTest(made):
+                # What kith would go by says nothing to ipfs.
+                env = {**env, "HOME": str(self.folder), "KITH_PATH": str(self.folder / "wrong")}
+                ipfs.ok(*given, "init", "--profile=test", **env)
+                self.assertTrue((self.folder / made / "identity.key").exists())
+        self.assertFalse((self.folder / "wrong").exists())
+        self.assertFalse((self.folder / ".kith").exists())
+
+    def test_a_home_whose_lock_somebody_holds_is_left_alone(self):
+        node = self.made()
+        with open(node.home / "repo.lock", "w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)  # as Kubo does
+            for command in (["daemon"], ["add", "-Q"], ["repo", "stat"]):
+                with self.subTest(command):
+                    self.assertIn("is a daemon running?", node.fails(*command))
+        node.ok("repo", "stat")
 
     def test_homes_default_to_the_users_folder(self):
         node = self.node()

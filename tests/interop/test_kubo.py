@@ -1,12 +1,15 @@
 """kith and Kubo: files both ways, the same CIDs for the same files, and each other's discovery."""
 
+import json
+import shutil
+import signal
 import tempfile
 import time
 import unittest
 import urllib.request
 
 from harness import data
-from harness.daemon import Kith, Kubo, started
+from harness.daemon import CommandError, Kith, Kubo, started
 from harness.namespace import Cable
 from harness.process import Process
 from harness.transfer_cases import TransferCases
@@ -134,6 +137,101 @@ class InOneNetwork(unittest.TestCase):
             time.sleep(0.1)
         cid = kubo.run("add", "-Q", stdin=b"over the cable").decode().strip()
         self.assertEqual(kith.cat(cid), b"over the cable")
+
+
+def files_of(home):
+    """Every file below, with its content."""
+    return {str(path.relative_to(home)): path.read_bytes() if path.is_file() else None for path in home.rglob("*")}
+
+
+class InOneFolder(unittest.TestCase):
+    """kith stands where Kubo's repository may be, and the other way round: none harms the other's."""
+
+    def of(self, kind, home=None):
+        """One of them on a home that it or the other has made."""
+        daemon = kind(home=home)
+        self.addCleanup(daemon.close)
+        if home is None:
+            daemon.init()
+        return daemon
+
+    def assert_fails(self, daemon, *command, saying):
+        with self.subTest(program=daemon.name, command=command):
+            with self.assertRaises(CommandError) as failure:
+                daemon.run(*command, stdin=b"content")
+            self.assertRegex(failure.exception.stderr, saying)
+
+    def test_kith_leaves_a_repository_of_kubo_alone(self):
+        kubo = self.of(Kubo)
+        cid = kubo.text("add", "-Q", stdin=b"Kubo's own")
+        before = files_of(kubo.home)
+        kith = self.of(Kith, kubo.home)
+        for command in (["daemon"], ["init"], ["init", "--profile=test"], ["id"], ["add", "-Q"], ["cat", cid], ["repo", "stat"],
+                        ["config", "Addresses.API", "/ip4/127.0.0.1/tcp/0"], ["config", "show"], ["bootstrap", "rm", "all"]):
+            self.assert_fails(kith, *command, saying="is a repository of Kubo.*nothing in it was changed.*dag import")
+        self.assertEqual(files_of(kubo.home), before)
+        self.assertEqual(kubo.cat(cid), b"Kubo's own")
+
+    def test_kith_leaves_a_repository_alone_on_which_kubo_runs(self):
+        kubo = self.of(Kubo)
+        kubo.start()
+        kith = self.of(Kith, kubo.home)
+        self.assert_fails(kith, "daemon", saying="is a repository of Kubo")
+        self.assert_fails(kith, "init", saying="is a repository of Kubo")
+        self.assertTrue(kubo.process.alive())
+        # What goes by the RPC goes to Kubo.
+        cid = kith.text("add", "-Q", stdin=b"through kith")
+        self.assertEqual(kubo.cat(cid), b"through kith")
+
+    def test_kubo_leaves_a_home_of_kith_alone(self):
+        kith = self.of(Kith)
+        cid = kith.text("add", "-Q", stdin=b"kith's own")
+        before = files_of(kith.home)
+        kubo = self.of(Kubo, kith.home)
+        for command in (["daemon", "--offline"], ["daemon", "--offline", "--migrate"], ["daemon", "--offline", "--init"],
+                        ["repo", "migrate"], ["repo", "migrate", "--to=1", "--allow-downgrade"], ["add", "-Q"], ["repo", "gc"],
+                        ["config", "Addresses.API", "x"], ["config", "profile", "apply", "test"], ["key", "gen", "a"],
+                        ["key", "rotate", "-o", "old"], ["bootstrap", "rm", "all"]):
+            self.assert_fails(kubo, *command, saying="invalid data in repo version file")
+        self.assert_fails(kubo, "init", saying="already exists")
+        # The lock's file goes with Kubo, which removes it as it lets go.
+        before.pop("repo.lock", None)
+        self.assertEqual(files_of(kith.home), before)
+        kith.start()
+        self.assertEqual(kith.cat(cid), b"kith's own")
+
+    def test_kubo_is_refused_by_the_lock_while_kith_runs(self):
+        kith = self.of(Kith)
+        kith.start()
+        kubo = self.of(Kubo, kith.home)
+        self.assert_fails(kubo, "daemon", "--migrate", saying="repo.lock.*someone else has the lock")
+        self.assertEqual(kith.text("cat", kith.text("add", "-Q", stdin=b"still here")), "still here")
+
+    def test_kith_is_refused_by_the_lock_that_kubo_holds(self):
+        # Each refuses the other's folder before it looks at the lock, so a home is put under a Kubo that runs.
+        kubo = self.of(Kubo)
+        kubo.start()
+        (kubo.home / "api").unlink()
+        (kubo.home / "datastore_spec").unlink()
+        made = self.of(Kith)
+        for name in ("version", "config", "identity.key"):
+            shutil.copy2(made.home / name, kubo.home / name)
+        kith = self.of(Kith, kubo.home)
+        for command in (["daemon"], ["id"]):
+            self.assert_fails(kith, *command, saying="is a daemon running")
+        kubo.stop(signal.SIGKILL)
+        self.assertEqual(kith.json("id", "--enc=json")["ID"], made.json("id", "--enc=json")["ID"])
+
+    def test_kith_runs_by_a_config_that_kubo_wrote(self):
+        kubo = self.of(Kubo)
+        kith = self.of(Kith)
+        own = kith.json("config", "show", "--enc=json")["Identity"]
+        kith.run("config", "replace", kubo.home / "config")
+        kith.start()
+        shown = kith.json("config", "show", "--enc=json")
+        written = json.loads((kubo.home / "config").read_text())
+        self.assertEqual(shown["Identity"], own)
+        self.assertEqual({**shown, "Identity": None}, {**written, "Identity": None})
 
 
 if __name__ == "__main__":

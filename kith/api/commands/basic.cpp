@@ -5,7 +5,7 @@
 #include <kith/api/daemon.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/api/duration.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/net/perf.hpp>
 #include <kith/node/home.hpp>
@@ -24,6 +24,7 @@ constexpr std::int64_t ping_count_max = 1'000'000;
 
 Task<void> run_init(ClientContext& context, const Request& request) {
   node::InitOptions options;
+  options.program = context.program;
   auto type = crypto::key_type_from(request.text("algorithm"));
   if (!type) {
     co_return std::unexpected(

@@ -77,7 +77,7 @@ Task<void> run_version(Context&, const Request&, Output& output) {
 Result<void> show_version(const json::value& value, const RenderContext& context) {
   std::string version = text_of(value, "Version");
   if (context.request.flag("quiet")) return context.terminal.out(fmt::format("kith@{}\n", version));
-  return context.terminal.out(fmt::format("kith repo version kith@{}\n", version));
+  return context.terminal.out(fmt::format("{} repo version kith@{}\n", context.program, version));
 }
 
 }  // namespace
