@@ -13,11 +13,10 @@ Task<void> LanDialer::close_shielded() {
   co_return co_await tasks_.join_shielded();
 }
 
-void LanDialer::found(FoundPeer peer) {
+void LanDialer::found(const FoundPeer& peer) {
   if (peer.peer == swarm_.local_peer()) return;
-  WallTime now = env_.wall.now();
-  WallTime until = now + net::address_ttl_discovered;
-  swarm_.peer_store().add_addresses(peer.peer, std::move(peer.addresses), now, until);
+  swarm_.peer_store().add_addresses(peer.peer, peer.addresses, net::AddressSource::discovered,
+                                    env_.wall.now());
   bool enough = swarm_.connection_count() + busy_.size() >= swarm_.limits().high_water;
   if (enough || swarm_.connected(peer.peer) || busy_.contains(peer.peer)) return;
   if (queue_.size() >= lan_dials_queued_max) return;

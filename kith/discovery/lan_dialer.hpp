@@ -19,7 +19,7 @@ class LanDialer {
   LanDialer(const LanDialer&) = delete;
   LanDialer& operator=(const LanDialer&) = delete;
 
-  void found(FoundPeer peer);
+  void found(const FoundPeer& peer);
 
   /// Gives up what is under way. Before the swarm is closed.
   Task<void> close_shielded();

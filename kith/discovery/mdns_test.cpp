@@ -255,7 +255,7 @@ struct Peer {
         dialer(at.env(), swarm),
         mdns(
             at.env(), swarm.local_peer(), [this] { return swarm.reachable_addresses(); },
-            [this](FoundPeer peer) { dialer.found(std::move(peer)); }) {
+            [this](const FoundPeer& peer) { dialer.found(peer); }) {
     EXPECT_TRUE(swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001")).has_value());
     mdns.start();
   }

@@ -176,7 +176,7 @@ void Identify::learn(const PeerId& peer, ConnectionId connection, IdentifyMessag
     }
   }
   if (!addresses.empty()) {
-    store.set_addresses(peer, std::move(addresses), now, now + address_ttl_connected);
+    store.set_addresses(peer, addresses, AddressSource::identify, now);
   }
   // A push tells only what has changed.
   if (!message.observed_address) return;

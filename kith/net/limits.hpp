@@ -64,10 +64,12 @@ static_assert(identify_own_message_bytes_max <= identify_message_bytes_max);
 inline constexpr std::size_t peers_max = 20'000;
 inline constexpr std::size_t addresses_per_peer_max = 64;
 inline constexpr std::size_t peer_record_bytes_max = 8 * 1024;
-/// How long an address that nobody confirmed again is kept, by where it came from.
-inline constexpr Duration address_ttl_connected = 24h;
+/// How long an address that nobody confirmed again is believed, by who said it. Where a peer has
+/// been is where it is found after a week without the program, too.
+inline constexpr Duration address_ttl_identify = 24h;
 inline constexpr Duration address_ttl_discovered = 10min;
-inline constexpr Duration address_ttl_given = 24h;
+inline constexpr Duration address_ttl_connected = 7 * 24h;
+inline constexpr Duration address_ttl_given = 7 * 24h;
 
 inline constexpr std::size_t ping_bytes = 32;
 inline constexpr std::size_t ping_streams_per_peer_max = 2;

@@ -26,6 +26,11 @@ ByteView bytes_of(protozero::data_view view) {
   return as_bytes({view.data(), view.size()});
 }
 
+/// Fields of an Address on disk.
+constexpr protozero::pbf_tag_type address_field = 1;
+constexpr std::pair<AddressSource, protozero::pbf_tag_type> until_fields[] = {
+    {AddressSource::identify, 2}, {AddressSource::connected, 3}, {AddressSource::given, 4}};
+
 /// The address without a trailing /p2p of `peer`; nothing if it names another peer.
 std::optional<Multiaddr> own_address(const PeerId& peer, const Multiaddr& address) {
   std::optional<PeerId> named = address.peer_id();
@@ -64,40 +69,84 @@ const PeerStore::Peer* PeerStore::find(const PeerId& peer) const {
   return found == peers_.end() ? nullptr : &found->second;
 }
 
-void PeerStore::add_addresses(const PeerId& peer, std::vector<Multiaddr> addresses, WallTime now,
-                              WallTime until) {
-  if (addresses.empty()) return;
-  Peer& entry = peer_entry(peer, now);
-  for (const Multiaddr& address : addresses) {
-    std::optional<Multiaddr> own = own_address(peer, address);
-    if (!own || own->empty()) continue;
-    auto known = std::ranges::find(entry.addresses, *own, &Known::address);
-    if (known != entry.addresses.end()) {
-      known->until = std::max(known->until, until);
-    } else {
-      entry.addresses.push_back({*own, until});
-    }
+bool PeerStore::Known::said() const noexcept {
+  return std::ranges::any_of(until, [](WallTime one) { return one != WallTime{}; });
+}
+
+bool PeerStore::Known::believed(WallTime now) const noexcept {
+  return std::ranges::max(until) > now;
+}
+
+bool PeerStore::Known::better_than(const Known& other) const noexcept {
+  auto trust = [](const Known& known) {
+    auto last = std::ranges::find_if(known.until.rbegin(), known.until.rend(),
+                                     [](WallTime one) { return one != WallTime{}; });
+    return std::pair(known.until.rend() - last, std::ranges::max(known.until));
+  };
+  return trust(*this) > trust(other);
+}
+
+void PeerStore::believe(Peer& entry, const PeerId& peer, const Multiaddr& address,
+                        AddressSource source, WallTime until) {
+  std::optional<Multiaddr> own = own_address(peer, address);
+  if (!own || own->empty()) return;
+  auto known = std::ranges::find(entry.addresses, *own, &Known::address);
+  if (known == entry.addresses.end()) {
+    Known fresh;
+    fresh.address = *std::move(own);
+    known = entry.addresses.insert(entry.addresses.end(), std::move(fresh));
   }
-  std::ranges::stable_sort(entry.addresses, std::greater{}, &Known::until);
+  WallTime& its = known->until_of(source);
+  its = std::max(its, until);
+}
+
+void PeerStore::put_in_order(Peer& entry) {
+  std::ranges::stable_sort(entry.addresses,
+                           [](const Known& a, const Known& b) { return a.better_than(b); });
   if (entry.addresses.size() > addresses_per_peer_max) {
     entry.addresses.erase(entry.addresses.begin() + addresses_per_peer_max, entry.addresses.end());
   }
 }
 
-void PeerStore::set_addresses(const PeerId& peer, std::vector<Multiaddr> addresses, WallTime now,
-                              WallTime until) {
-  peer_entry(peer, now).addresses.clear();
-  add_addresses(peer, std::move(addresses), now, until);
+void PeerStore::add_addresses(const PeerId& peer, const std::vector<Multiaddr>& addresses,
+                              AddressSource source, WallTime now) {
+  if (addresses.empty()) return;
+  Peer& entry = peer_entry(peer, now);
+  for (const Multiaddr& address : addresses)
+    believe(entry, peer, address, source, now + address_ttl(source));
+  put_in_order(entry);
+}
+
+void PeerStore::set_addresses(const PeerId& peer, const std::vector<Multiaddr>& addresses,
+                              AddressSource source, WallTime now) {
+  Peer& entry = peer_entry(peer, now);
+  for (Known& known : entry.addresses)
+    known.until_of(source) = WallTime{};
+  for (const Multiaddr& address : addresses)
+    believe(entry, peer, address, source, now + address_ttl(source));
+  std::erase_if(entry.addresses, [](const Known& known) { return !known.said(); });
+  put_in_order(entry);
 }
 
 std::vector<Multiaddr> PeerStore::addresses(const PeerId& peer, WallTime now) const {
   std::vector<Multiaddr> believed;
   if (const Peer* entry = find(peer)) {
     for (const Known& known : entry->addresses) {
-      if (entry->connected || known.until > now) believed.push_back(known.address);
+      if (entry->connected || known.believed(now)) believed.push_back(known.address);
     }
   }
   return believed;
+}
+
+bool PeerStore::says(AddressSource source, const PeerId& peer, const Multiaddr& address,
+                     WallTime now) const {
+  const Peer* entry = find(peer);
+  std::optional<Multiaddr> own = own_address(peer, address);
+  if (entry == nullptr || !own) return false;
+  auto known = std::ranges::find(entry->addresses, *own, &Known::address);
+  if (known == entry->addresses.end()) return false;
+  WallTime until = known->until_of(source);
+  return until > now || (entry->connected && until != WallTime{});
 }
 
 void PeerStore::set_protocols(const PeerId& peer, std::vector<std::string> protocols) {
@@ -156,12 +205,21 @@ std::optional<Bytes> PeerStore::signed_record(const PeerId& peer) const {
   return entry->record;
 }
 
+/// Counts the time of all that was said anew.
+void PeerStore::renew(Peer& entry, WallTime now) {
+  for (Known& known : entry.addresses) {
+    for (std::size_t i = 0; i < address_sources; ++i) {
+      WallTime& until = known.until[i];
+      if (until == WallTime{}) continue;
+      until = std::max(until, now + address_ttl(static_cast<AddressSource>(i)));
+    }
+  }
+  put_in_order(entry);
+}
+
 void PeerStore::set_connected(const PeerId& peer, bool connected, WallTime now) {
   Peer& entry = peer_entry(peer, now);
-  if (entry.connected && !connected) {
-    for (Known& known : entry.addresses)
-      known.until = std::max(known.until, now + address_ttl_connected);
-  }
+  if (entry.connected && !connected) renew(entry, now);
   entry.connected = connected;
 }
 
@@ -178,6 +236,25 @@ void PeerStore::forget(const PeerId& peer) {
   peers_.erase(peer);
 }
 
+/// What of an address outlives the process; nothing if none of it does.
+std::string PeerStore::encode_address(const Known& known, bool connected, WallTime now) {
+  std::string encoded;
+  protozero::pbf_writer writer(encoded);
+  bool worth_keeping = false;
+  writer.add_bytes(address_field, as_text(known.address.bytes()).data(),
+                   known.address.bytes().size());
+  for (auto [source, field] : until_fields) {
+    WallTime until = known.until_of(source);
+    if (until == WallTime{}) continue;
+    if (connected) until = std::max(until, now + address_ttl(source));
+    if (until <= now) continue;
+    worth_keeping = true;
+    writer.add_uint64(field, seconds_of(until));
+  }
+  if (!worth_keeping) encoded.clear();
+  return encoded;
+}
+
 Bytes PeerStore::encode(WallTime now) const {
   std::string store;
   protozero::pbf_writer writer(store);
@@ -185,17 +262,12 @@ Bytes PeerStore::encode(WallTime now) const {
     const Peer& peer = peers_.at(id);
     std::string encoded;
     protozero::pbf_writer peer_writer(encoded);
-    peer_writer.add_bytes(1, reinterpret_cast<const char*>(id.bytes().data()), id.bytes().size());
+    peer_writer.add_bytes(1, as_text(id.bytes()).data(), id.bytes().size());
     bool worth_keeping = false;
     for (const Known& known : peer.addresses) {
-      WallTime until =
-          peer.connected ? std::max(known.until, now + address_ttl_connected) : known.until;
-      if (until <= now) continue;
+      std::string address = encode_address(known, peer.connected, now);
+      if (address.empty()) continue;
       worth_keeping = true;
-      std::string address;
-      protozero::pbf_writer address_writer(address);
-      address_writer.add_bytes(1, std::string(as_text(known.address.bytes())));
-      address_writer.add_uint64(2, seconds_of(until));
       peer_writer.add_message(2, address);
     }
     if (!peer.record.empty()) peer_writer.add_bytes(3, std::string(as_text(peer.record)));
@@ -205,9 +277,32 @@ Bytes PeerStore::encode(WallTime now) const {
   return to_bytes(store);
 }
 
+bool PeerStore::decode_address(ByteView encoded, WallTime now, Known& known) {
+  protozero::pbf_reader reader(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  while (reader.next()) {
+    if (reader.tag() == address_field &&
+        reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
+      auto read = Multiaddr::from_bytes(bytes_of(reader.get_view()));
+      if (!read) return false;
+      known.address = *std::move(read);
+      continue;
+    }
+    auto field =
+        std::ranges::find(until_fields, reader.tag(), [](const auto& one) { return one.second; });
+    if (field == std::end(until_fields) || reader.wire_type() != protozero::pbf_wire_type::varint) {
+      reader.skip();
+      continue;
+    }
+    // No longer than it could be if it were said now: the clock may have been wrong.
+    WallTime until = std::min(time_of(reader.get_uint64()), now + address_ttl(field->first));
+    if (until > now) known.until_of(field->first) = until;
+  }
+  return !known.address.empty() && known.said();
+}
+
 void PeerStore::decode_peer(ByteView encoded, WallTime now) {
   PeerId id;
-  std::vector<std::pair<Multiaddr, WallTime>> addresses;
+  std::vector<Known> addresses;
   WallTime last_seen{};
   protozero::pbf_reader reader(reinterpret_cast<const char*>(encoded.data()), encoded.size());
   while (reader.next()) {
@@ -217,22 +312,10 @@ void PeerStore::decode_peer(ByteView encoded, WallTime now) {
         break;
       }
       case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited): {
-        protozero::pbf_reader part = reader.get_message();
-        std::optional<Multiaddr> address;
-        WallTime until{};
-        while (part.next()) {
-          if (part.tag_and_type() ==
-              protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited)) {
-            if (auto read = Multiaddr::from_bytes(bytes_of(part.get_view()))) address = *read;
-          } else if (part.tag_and_type() ==
-                     protozero::tag_and_type(2, protozero::pbf_wire_type::varint)) {
-            until = time_of(part.get_uint64());
-          } else {
-            part.skip();
-          }
-        }
-        if (address && addresses.size() < addresses_per_peer_max)
-          addresses.emplace_back(*address, until);
+        Known known;
+        bool good = decode_address(bytes_of(reader.get_view()), now, known);
+        if (good && addresses.size() < addresses_per_peer_max)
+          addresses.push_back(std::move(known));
         break;
       }
       case protozero::tag_and_type(4, protozero::pbf_wire_type::varint):
@@ -243,10 +326,15 @@ void PeerStore::decode_peer(ByteView encoded, WallTime now) {
         reader.skip();
     }
   }
-  if (id.empty()) return;
-  for (const auto& [address, until] : addresses) {
-    if (until > now) add_addresses(id, {address}, std::min(last_seen, now), until);
+  if (id.empty() || addresses.empty()) return;
+  Peer& entry = peer_entry(id, std::min(last_seen, now));
+  for (const Known& known : addresses) {
+    for (auto [source, field] : until_fields) {
+      WallTime until = known.until_of(source);
+      if (until != WallTime{}) believe(entry, id, known.address, source, until);
+    }
   }
+  put_in_order(entry);
 }
 
 std::size_t PeerStore::decode(ByteView encoded, WallTime now) {

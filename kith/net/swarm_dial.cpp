@@ -156,6 +156,7 @@ Task<void> Swarm::run_dial(PeerId peer, std::shared_ptr<PendingDial> dial) {
 }
 
 Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
+  const std::vector<Multiaddr> asked_for = given;
   std::vector<Multiaddr> known = peers_.addresses(peer, env_.wall.now());
   std::ranges::move(known, std::back_inserter(given));
   if (given.empty()) co_return std::unexpected(SwarmError::no_addresses);
@@ -183,8 +184,10 @@ Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
       !gater_->allow_peer(peer, Direction::outbound, race.winner->remote_address())) {
     co_return std::unexpected(Errc::refused);
   }
-  peers_.add_addresses(peer, {race.winner->remote_address()}, env_.wall.now(),
-                       env_.wall.now() + address_ttl_connected);
+  // Names that led there are worth as much: what they stand for may change.
+  peers_.add_addresses(peer, asked_for, AddressSource::given, env_.wall.now());
+  peers_.add_addresses(peer, {race.winner->remote_address()}, AddressSource::connected,
+                       env_.wall.now());
   co_return add_link(std::move(race.winner));
 }
 

@@ -72,10 +72,8 @@ TEST(Swarm, ConnectsIdentifiesAndPings) {
 Task<void> both_dial(sim::World& world) {
   Peer one(world.add_node(), 1);
   Peer two(world.add_node(), 2);
-  one.store.add_addresses(two.id(), two.addresses(), one.env().wall.now(),
-                          one.env().wall.now() + 1h);
-  two.store.add_addresses(one.id(), one.addresses(), two.env().wall.now(),
-                          two.env().wall.now() + 1h);
+  one.store.add_addresses(two.id(), two.addresses(), AddressSource::given, one.env().wall.now());
+  two.store.add_addresses(one.id(), one.addresses(), AddressSource::given, two.env().wall.now());
   auto dial = [](Peer& from, PeerId to) -> Task<void> {
     auto outcome = co_await from.swarm.connect(to, {}, from.soon());
     EXPECT_TRUE(outcome.has_value()) << outcome.error().message();

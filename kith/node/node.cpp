@@ -48,7 +48,7 @@ struct LanDiscovery {
       : dialer(env, swarm),
         mdns(
             env, swarm.local_peer(), [&swarm] { return swarm.reachable_addresses(); },
-            [this](discovery::FoundPeer peer) { dialer.found(std::move(peer)); }) {}
+            [this](const discovery::FoundPeer& peer) { dialer.found(peer); }) {}
 
   Task<void> close_shielded() {
     co_await mdns.close_shielded();
