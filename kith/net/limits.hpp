@@ -62,7 +62,15 @@ static_assert(identify_own_message_bytes_max <= identify_message_bytes_max);
 
 // Peer store.
 inline constexpr std::size_t peers_max = 20'000;
+/// What all that is remembered takes in memory, about. Beyond it peers that aren't connected are
+/// forgotten, and if there are none, what connected ones say of themselves isn't kept.
+inline constexpr std::size_t peer_store_bytes_max = std::size_t{64} << 20;
+/// As it is written down: the least useful peers aren't.
+inline constexpr std::size_t peer_store_encoded_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t addresses_per_peer_max = 64;
+/// In memory, about: 64 addresses of a usual length take 7 KiB.
+inline constexpr std::size_t address_bytes_per_peer_max = 16 * 1024;
+inline constexpr std::size_t protocol_bytes_per_peer_max = 32 * 1024;
 inline constexpr std::size_t peer_record_bytes_max = 8 * 1024;
 /// How long an address that nobody confirmed again is believed, by who said it. Where a peer has
 /// been is where it is found after a week without the program, too.

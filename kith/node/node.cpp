@@ -164,7 +164,7 @@ Task<void> Node::stop_shielded() {
 void Node::load_peers() {
   auto content = port::read_file(env_.files, home_.file("peers"), peers_file_bytes_max);
   if (!content) return;
-  std::size_t count = peers_.decode(*content, env_.wall.now());
+  std::size_t count = peers_.decode(*content, env_.wall.now()).peers;
   KITH_LOG_DEBUG(log_, "{} peers remembered", count);
 }
 
