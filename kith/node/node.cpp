@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <errno.h>
 #include <fmt/format.h>
 
 #include <kith/discovery/lan_dialer.hpp>
@@ -17,6 +18,9 @@ constexpr Duration bandwidth_interval = 1s;
 /// Of the newest second in the average.
 constexpr double bandwidth_weight = 0.3;
 constexpr std::size_t peers_file_bytes_max = 64 * 1024 * 1024;
+static_assert(net::peer_store_encoded_bytes_max <= peers_file_bytes_max);
+/// Peers that are encoded before other work has its turn.
+constexpr std::size_t peers_encoded_at_once = 128;
 
 /// The store alone, as something that can be owned.
 class StoreSource final : public ipld::BlockSource {
@@ -162,10 +166,16 @@ Task<void> Node::stop_shielded() {
 }
 
 void Node::load_peers() {
-  auto content = port::read_file(env_.files, home_.file("peers"), peers_file_bytes_max);
-  if (!content) return;
-  std::size_t count = peers_.decode(*content, env_.wall.now()).peers;
-  KITH_LOG_DEBUG(log_, "{} peers remembered", count);
+  const std::string path = home_.file("peers");
+  auto content = port::read_file(env_.files, path, peers_file_bytes_max);
+  if (!content) {
+    if (content.error().is_errno(ENOENT)) return;
+    KITH_LOG_WARN(log_, "the remembered peers could not be read: {}", content.error().message());
+    return;
+  }
+  net::PeerStore::Decoded decoded = peers_.decode(*content, env_.wall.now());
+  if (decoded.damaged) KITH_LOG_WARN(log_, "{} is damaged: the rest of it is lost", path);
+  KITH_LOG_DEBUG(log_, "{} peers remembered", decoded.peers);
 }
 
 Result<void> Node::save_peers() {
@@ -175,9 +185,12 @@ Result<void> Node::save_peers() {
 Task<void> Node::save_peers_loop() {
   for (;;) {
     KITH_CO_CHECK(co_await port::sleep_for(env_.clock, save_peers_interval));
-    Bytes content = peers_.encode(env_.wall.now());
-    auto work = [this, &content] {
-      return port::replace_file(env_.files, home_.file("peers"), content, 0600);
+    peers_.expire(env_.wall.now());
+    net::PeerStore::Encoder encoder(peers_, env_.wall.now());
+    while (encoder.step(peers_encoded_at_once))
+      KITH_CO_CHECK(co_await port::yield());
+    auto work = [this, &encoder] {
+      return port::replace_file(env_.files, home_.file("peers"), encoder.encoded(), 0600);
     };
     auto saved = co_await port::run_on(env_.pool, work);
     if (!saved) KITH_LOG_WARN(log_, "the peers could not be saved: {}", saved.error().message());
