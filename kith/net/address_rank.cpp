@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <kith/net/address_rank.hpp>
+#include <kith/net/address_scope.hpp>
 #include <kith/net/transports/tcp.hpp>
 
 namespace kith::net {
@@ -10,12 +11,6 @@ struct Candidate {
   multiformats::Multiaddr address;
   port::Endpoint endpoint;
 };
-
-/// 0 loopback, 1 private and link-local, 2 public.
-int group_of(const port::IpAddress& ip) {
-  if (ip.is_loopback()) return 0;
-  return ip.is_private() || ip.is_link_local() ? 1 : 2;
-}
 
 /// Within one group: by port, and IPv6 and IPv4 in turns, IPv6 first.
 void interleave(std::vector<Candidate>& group) {
@@ -34,7 +29,7 @@ void interleave(std::vector<Candidate>& group) {
 }  // namespace
 
 std::vector<RankedAddress> rank_addresses(std::vector<multiformats::Multiaddr> addresses) {
-  std::vector<Candidate> groups[3];
+  std::array<std::vector<Candidate>, address_scopes> groups;
   std::vector<multiformats::Multiaddr> seen;
   for (multiformats::Multiaddr& address : addresses) {
     std::optional<port::Endpoint> endpoint = tcp_endpoint(address);
@@ -44,13 +39,15 @@ std::vector<RankedAddress> rank_addresses(std::vector<multiformats::Multiaddr> a
     }
     if (std::ranges::find(seen, address) != seen.end()) continue;
     seen.push_back(address);
-    groups[group_of(endpoint->address)].push_back({std::move(address), *endpoint});
+    auto group = static_cast<std::size_t>(scope_of(endpoint->address));
+    groups[group].push_back({std::move(address), *endpoint});
   }
   std::vector<RankedAddress> ranked;
-  for (int group = 0; group < 3; ++group) {
-    interleave(groups[group]);
-    for (Candidate& one : groups[group]) {
-      Duration delay = group == 2 ? public_attempt_delay : private_attempt_delay;
+  for (std::vector<Candidate>& group : groups) {
+    interleave(group);
+    for (Candidate& one : group) {
+      bool global = scope_of(one.endpoint.address) == AddressScope::global;
+      Duration delay = global ? public_attempt_delay : private_attempt_delay;
       if (ranked.empty()) delay = Duration(0);
       ranked.push_back({std::move(one.address), delay});
     }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <kith/net/address_scope.hpp>
 #include <kith/net/identify.hpp>
 
 namespace kith::net {
@@ -176,6 +177,9 @@ void Identify::learn(const PeerId& peer, ConnectionId connection, IdentifyMessag
     }
   }
   if (!addresses.empty()) {
+    for (const ConnectionInfo& one : swarm_.connections_of(peer)) {
+      if (one.id == connection) addresses = addresses_for(scope_of(one.remote_address), addresses);
+    }
     store.set_addresses(peer, addresses, AddressSource::identify, now);
   }
   // A push tells only what has changed.

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <kith/net/address_rank.hpp>
+#include <kith/net/address_scope.hpp>
 #include <kith/net/detail/swarm_parts.hpp>
 #include <kith/net/resolve.hpp>
 #include <kith/net/swarm.hpp>
@@ -166,11 +167,19 @@ Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
   for (Multiaddr& address : given) {
     std::optional<PeerId> named = address.peer_id();
     if (named && *named != peer) continue;
+    // A name that a stranger says is its own may stand for a neighbour of ours.
+    bool trusted = !address.dns_name() ||
+                   std::ranges::find(asked_for, address) != asked_for.end() ||
+                   peers_.says(AddressSource::given, peer, address, env_.wall.now());
     KITH_CO_TRY(std::vector<Multiaddr> resolved,
                 co_await resolve_address(env_.net, std::move(address), peer, deadline));
+    if (!trusted) resolved = addresses_for(AddressScope::global, resolved);
     for (Multiaddr& one : resolved)
       addresses.push_back(one.without_peer_id());
   }
+  bool any = !addresses.empty();
+  addresses = without_own(std::move(addresses), reachable_addresses());
+  if (any && addresses.empty()) co_return std::unexpected(SwarmError::dial_self);
   Race race(env_, peer, limits_.dials_per_peer_max);
   auto raced = co_await race_attempts(race, std::move(addresses));
   race.attempts.cancel();

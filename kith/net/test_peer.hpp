@@ -1,0 +1,127 @@
+// A peer on one simulated node, for tests: swarm, identify, ping.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <kith/net/identify.hpp>
+#include <kith/net/ping.hpp>
+#include <kith/net/swarm.hpp>
+#include <kith/sim/testing.hpp>
+
+namespace kith::net {
+
+inline crypto::PrivateKey key_of(std::uint8_t number) {
+  std::array<std::uint8_t, 32> seed{};
+  seed[0] = number;
+  return crypto::PrivateKey::from_ed25519_seed(seed);
+}
+
+inline multiformats::Multiaddr address(std::string_view text) {
+  auto parsed = multiformats::Multiaddr::parse(text);
+  EXPECT_TRUE(parsed.has_value()) << text;
+  return *parsed;
+}
+
+/// A node at one address instead of those that it would get: a public one, say.
+inline sim::NodeOptions at(std::string_view ip) {
+  sim::NodeOptions options;
+  options.addresses.push_back(*port::IpAddress::parse(ip));
+  return options;
+}
+
+/// A node's network that says of its interfaces what the test wants: a machine behind port
+/// forwarding, or one that has moved.
+class OtherInterfaces final : public port::Net {
+ public:
+  explicit OtherInterfaces(port::Net& net) : net_(net) {}
+
+  std::optional<std::vector<std::string>> shown;
+  std::size_t looks = 0;
+
+  Result<std::vector<port::InterfaceAddress>> interfaces() override {
+    ++looks;
+    if (!shown) return net_.interfaces();
+    std::vector<port::InterfaceAddress> all;
+    for (const std::string& text : *shown) {
+      port::IpAddress ip = *port::IpAddress::parse(text);
+      all.push_back({"eth0", sim::network_interface, ip, true, ip.is_loopback(), true, 24});
+    }
+    return all;
+  }
+  Task<std::unique_ptr<port::TcpStream>> dial_tcp(port::Endpoint remote,
+                                                  port::TcpDialOptions options,
+                                                  Instant deadline) override {
+    return net_.dial_tcp(remote, options, deadline);
+  }
+  Result<std::unique_ptr<port::TcpListener>> listen_tcp(port::Endpoint local,
+                                                        port::TcpListenOptions options) override {
+    return net_.listen_tcp(local, options);
+  }
+  Result<std::unique_ptr<port::UdpSocket>> bind_udp(port::Endpoint local,
+                                                    port::UdpOptions options) override {
+    return net_.bind_udp(local, options);
+  }
+  Task<std::vector<port::IpAddress>> resolve(std::string name, std::optional<port::IpFamily> family,
+                                             Instant deadline) override {
+    return net_.resolve(std::move(name), family, deadline);
+  }
+  Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) override {
+    return net_.resolve_txt(std::move(name), deadline);
+  }
+
+ private:
+  port::Net& net_;
+};
+
+struct TestPeer {
+  TestPeer(sim::Node& its_node, std::uint8_t number, SwarmLimits limits = {},
+           ConnectionGater* gater = nullptr)
+      : node(its_node),
+        net(node.env().net),
+        own_env(env_with(net)),
+        swarm(own_env, key_of(number), store, limits, gater),
+        identify(own_env, swarm, "test/1", "ipfs/0.1.0"),
+        ping(own_env, swarm) {
+    auto listening = swarm.listen(address("/ip4/0.0.0.0/tcp/4001"));
+    EXPECT_TRUE(listening.has_value()) << listening.error().message();
+  }
+
+  multiformats::PeerId id() const { return swarm.local_peer(); }
+  std::vector<multiformats::Multiaddr> addresses() const { return swarm.reachable_addresses(); }
+  port::Env& env() { return own_env; }
+  Instant soon() { return env().clock.now() + 20s; }
+
+  Task<void> close() {
+    co_await swarm.close_shielded();
+    co_await identify.close_shielded();
+    co_return Result<void>{};
+  }
+
+  sim::Node& node;
+  OtherInterfaces net;
+  port::Env own_env;
+  PeerStore store;
+  Swarm swarm;
+  Identify identify;
+  Ping ping;
+
+ private:
+  port::Env env_with(port::Net& its_net) {
+    port::Env& env = node.env();
+    return {.executor = env.executor,
+            .clock = env.clock,
+            .wall = env.wall,
+            .prng = env.prng,
+            .random = env.random,
+            .net = its_net,
+            .files = env.files,
+            .key_values = env.key_values,
+            .pool = env.pool,
+            .log = env.log,
+            .buggifier = env.buggifier};
+  }
+};
+
+}  // namespace kith::net
