@@ -5,14 +5,25 @@
 // What a peer says goes to the PeerStore: protocols and agent as said, addresses from its signed
 // record if it has one, else the list. What peers say of our own address is kept as
 // observed_addresses(). Errors only show in the log: a peer that doesn't identify itself is served
-// all the same. Loop thread only.
+// all the same.
+//
+// Both what we tell and what we take of addresses depends on where the peer is seen
+// (address_scope.hpp), so there is one signed record for each scope; it is made when somebody asks
+// and kept until an address changes, and all made between two changes have the same number.
+//
+// Our addresses and protocols are looked at again when the swarm says that they changed, and every
+// identify_look_interval since nobody tells of the machine's interfaces. What changed is pushed
+// once to each peer that speaks push and hasn't heard of it; several changes in a row are one push.
+// Limits: limits.hpp. Loop thread only.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <kith/net/address_scope.hpp>
 #include <kith/net/identify_message.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/event.hpp>
@@ -35,6 +46,8 @@ class Identify final : public SwarmObserver {
   struct Observed {
     multiformats::Multiaddr address;
     std::size_t peers;  ///< how many connected peers see us there
+    /// From how many networks they do: of IPv6, a /56 is one. One machine can be many peers.
+    std::size_t networks;
   };
   std::vector<Observed> observed_addresses() const;
   /// Where this connection's peer sees us, if it has said so.
@@ -45,40 +58,67 @@ class Identify final : public SwarmObserver {
 
   void on_connected(const ConnectionInfo& connection) override;
   void on_disconnected(const ConnectionInfo& connection, bool last) override;
-  void on_listen_addresses_changed() override {
-    changed_.notify_all();
-    dirty_ = true;
-  }
-  void on_protocols_changed() override {
-    changed_.notify_all();
-    dirty_ = true;
-  }
+  void on_listen_addresses_changed() override { on_changed(); }
+  void on_protocols_changed() override { on_changed(); }
 
  private:
-  struct Asked {
-    bool done = false;
+  /// A connection, and what was said on it.
+  struct Link {
+    multiformats::PeerId peer;
+    multiformats::Multiaddr remote_address;
+    bool asked = false;  ///< and answered, or not
     std::optional<multiformats::Multiaddr> observed;
+    /// The version of what we told last; 0: nothing.
+    std::uint64_t told = 0;
+    Instant pushes_since{};
+    std::size_t pushes = 0;
+
+    AddressScope seen_at() const { return scope_of(remote_address); }
   };
+  /// What those are told who are seen at one scope.
+  struct Told {
+    std::vector<multiformats::Multiaddr> addresses;
+    /// Empty until it is asked for.
+    Bytes record;
+    std::uint64_t version = 0;
+  };
+
   Task<void> ask(ConnectionInfo connection);
   Task<void> ask_now(const ConnectionInfo& connection);
   Task<void> serve(std::unique_ptr<Stream> stream);
   Task<void> take_push(std::unique_ptr<Stream> stream);
   Task<void> push_loop();
+  Task<void> push_to_some(std::vector<multiformats::PeerId>& peers);
   Task<void> push_to(multiformats::PeerId peer);
+  Task<void> push_on(ConnectionId connection, Instant deadline);
   Task<IdentifyMessage> read_message(Stream& stream, Instant deadline);
   Task<void> write_message(Stream& stream, Instant deadline);
-  Result<IdentifyMessage> own_message(ConnectionId connection);
-  void learn(const multiformats::PeerId& peer, ConnectionId connection, IdentifyMessage message);
+  Result<IdentifyMessage> own_message(const Link& link);
+  void on_changed();
+  void look();
+  Told& told_at(AddressScope scope) { return told_[static_cast<std::size_t>(scope)]; }
+  bool is_behind(const multiformats::PeerId& peer);
+  bool push_allowed(ConnectionId connection);
+  void learn(ConnectionId connection, IdentifyMessage message);
+  void learn_addresses(const Link& link, IdentifyMessage message);
 
   port::Env& env_;
   port::Logger log_;
   Swarm& swarm_;
   std::string agent_;
   std::string protocol_version_;
-  std::map<ConnectionId, Asked> asked_;
+  std::map<ConnectionId, Link> links_;
   port::Event identified_;
+
+  // What there is to tell, as it was when it was looked at last.
+  bool stale_ = true;
+  std::vector<multiformats::Multiaddr> addresses_;
+  std::vector<ProtocolId> protocols_;
+  std::uint64_t sequence_ = 0;
+  std::array<Told, address_scopes> told_;
+
   port::Event changed_;
-  bool dirty_ = false;
+  bool push_wanted_ = false;
   port::TaskGroup tasks_;
 };
 

@@ -58,6 +58,15 @@ inline constexpr std::size_t identify_protocols_max = 1024;
 inline constexpr std::size_t identify_addresses_max = 500;
 inline constexpr std::size_t agent_bytes_max = 256;
 inline constexpr Duration identify_timeout = 10s;
+/// How often our own addresses are looked at: nobody tells when the machine's interfaces change.
+inline constexpr Duration identify_look_interval = 30s;
+/// Peers to which a change is pushed at a time; one that doesn't take it holds up the others for
+/// identify_timeout.
+inline constexpr std::size_t identify_pushes_at_once = 64;
+/// Pushes taken on one connection within the interval; further ones are reset unread. Peers have
+/// little to push but at their start.
+inline constexpr std::size_t identify_pushes_taken_max = 20;
+inline constexpr Duration identify_pushes_taken_interval = 1min;
 static_assert(identify_own_message_bytes_max <= identify_message_bytes_max);
 
 // Peer store.

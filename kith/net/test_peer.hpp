@@ -77,14 +77,14 @@ class OtherInterfaces final : public port::Net {
 
 struct TestPeer {
   TestPeer(sim::Node& its_node, std::uint8_t number, SwarmLimits limits = {},
-           ConnectionGater* gater = nullptr)
+           ConnectionGater* gater = nullptr, std::uint16_t port = 4001)
       : node(its_node),
         net(node.env().net),
         own_env(env_with(net)),
         swarm(own_env, key_of(number), store, limits, gater),
         identify(own_env, swarm, "test/1", "ipfs/0.1.0"),
         ping(own_env, swarm) {
-    auto listening = swarm.listen(address("/ip4/0.0.0.0/tcp/4001"));
+    auto listening = swarm.listen(address("/ip4/0.0.0.0/tcp/" + std::to_string(port)));
     EXPECT_TRUE(listening.has_value()) << listening.error().message();
   }
 
