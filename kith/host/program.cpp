@@ -29,8 +29,9 @@ Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work, bool& inte
 
 Task<void> run(io::Runtime& runtime, ProgramOptions options, const Body& body, bool& interrupted) {
   port::Env& env = runtime.env();
-  auto identity = options.identity_file.empty() ? new_identity(env)
-                                                : load_or_make_identity(env, options.identity_file);
+  auto identity = options.identity_file.empty()
+                      ? new_identity(env)
+                      : load_or_make_identity(env, options.identity_file, options.passphrase);
   if (!identity) co_return std::unexpected(identity.error());
   KITH_CO_TRY(std::unique_ptr<Host> host,
               co_await Host::start(env, *std::move(identity), std::move(options.host)));
@@ -45,6 +46,11 @@ Task<void> run(io::Runtime& runtime, ProgramOptions options, const Body& body, b
   signals.cancel();
   co_await signals.join_shielded();
   co_return outcome;
+}
+
+Result<Bytes> sealed(port::Env& env, const crypto::PrivateKey& key, const std::string& passphrase) {
+  return crypto::seal_key_file(key, as_bytes(passphrase),
+                               [&env](MutableBytes out) { env.random.fill(out); });
 }
 
 int fail(const Error& error) {
@@ -63,17 +69,25 @@ Result<crypto::PrivateKey> new_identity(port::Env& env) {
                                       [&env](MutableBytes out) { env.random.fill(out); });
 }
 
-Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::string& path) {
+Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::string& path,
+                                                 const std::optional<std::string>& passphrase) {
   auto content = port::read_file(env.files, path, crypto::key_file_bytes_max);
   if (content) {
-    auto key = crypto::open_key_file(*content, std::nullopt);
+    std::optional<ByteView> secret;
+    if (passphrase) secret = as_bytes(*passphrase);
+    auto key = crypto::open_key_file(*content, secret);
     if (!key) return std::unexpected(key.error().with_context(path));
     return key;
   }
   if (!content.error().is_errno(ENOENT)) return std::unexpected(content.error());
   KITH_TRY(crypto::PrivateKey key, new_identity(env));
-  crypto::Secret encoded = crypto::encode_key_file(key);
-  KITH_CHECK(port::replace_file(env.files, path, encoded.view(), 0600));
+  if (passphrase) {
+    KITH_TRY(Bytes encrypted, sealed(env, key, *passphrase));
+    KITH_CHECK(port::replace_file(env.files, path, encrypted, 0600));
+  } else {
+    crypto::Secret encoded = crypto::encode_key_file(key);
+    KITH_CHECK(port::replace_file(env.files, path, encoded.view(), 0600));
+  }
   return key;
 }
 

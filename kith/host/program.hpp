@@ -19,6 +19,8 @@ struct ProgramOptions {
   io::RuntimeOptions runtime;
   /// Where the identity key is kept; made if it doesn't exist. Empty: a new key for each run.
   std::string identity_file;
+  /// Opens an encrypted identity file; a file that is made is encrypted with it, too.
+  std::optional<std::string> passphrase{};
 };
 
 /// Runs `body` with a host that listens, until it returns. SIGINT or SIGTERM cancels it (its next
@@ -37,8 +39,12 @@ Task<void> wait_for_interrupt(Host& host);
 /// A new Ed25519 key from the Env's randomness.
 Result<crypto::PrivateKey> new_identity(port::Env& env);
 
-/// The key in the file, in libp2p's form (crypto/key_file.hpp), or a new one that is written there,
-/// readable for its owner alone. Blocks on the disk. The file's errors, or the key's.
-Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::string& path);
+/// The key in the file, in libp2p's form or encrypted (crypto/key_file.hpp), or a new one that is
+/// written there, readable for its owner alone and encrypted if a passphrase is given. Blocks on
+/// the disk, and for some tenths of a second on an encrypted file. The file's errors, or the key's:
+/// CryptoError::needs_passphrase and wrong_passphrase are among them.
+Result<crypto::PrivateKey> load_or_make_identity(
+    port::Env& env, const std::string& path,
+    const std::optional<std::string>& passphrase = std::nullopt);
 
 }  // namespace kith::host

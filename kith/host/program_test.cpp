@@ -1,10 +1,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <kith/crypto/key_file.hpp>
 #include <kith/host/program.hpp>
 
 namespace kith::host {
@@ -81,6 +84,31 @@ TEST(RunProgram, KeepsTheIdentityInAFileOfItsOwner) {
   std::filesystem::resize_file(folder.file("key"), 5);
   EXPECT_EQ(run_program(options, note), 1);
   EXPECT_EQ(peers.size(), 3u);
+}
+
+TEST(RunProgram, KeepsTheIdentityUnderAPassphrase) {
+  Folder folder;
+  std::vector<PeerId> peers;
+  std::function<Task<void>(Host&)> note = [&peers](Host& host) -> Task<void> {
+    peers.push_back(host.peer());
+    co_return Result<void>{};
+  };
+  ProgramOptions options;
+  options.identity_file = folder.file("key");
+  options.passphrase = "correct horse";
+  EXPECT_EQ(run_program(options, note), 0);
+  EXPECT_EQ(run_program(options, note), 0);
+  ASSERT_EQ(peers.size(), 2u);
+  EXPECT_EQ(peers[0], peers[1]);
+  std::ifstream file(options.identity_file, std::ios::binary);
+  Bytes content(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(crypto::key_file_is_sealed(content));
+
+  options.passphrase = "wrong horse";
+  EXPECT_EQ(run_program(options, note), 1);
+  options.passphrase.reset();
+  EXPECT_EQ(run_program(options, note), 1);
+  EXPECT_EQ(peers.size(), 2u);
 }
 
 }  // namespace
