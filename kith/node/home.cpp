@@ -12,6 +12,8 @@
 namespace kith::node {
 namespace {
 
+using multiformats::PeerId;
+
 constexpr std::size_t key_file_bytes_read_max = 64 * 1024;
 
 Result<crypto::PrivateKey> make_key(port::Env& env, const InitOptions& options) {
@@ -87,6 +89,21 @@ Error kubos_repository(const std::string& path, std::string_view program) {
           path, as_ipfs ? "--repo-dir, or set IPFS_PATH" : "--home, or set KITH_PATH", program));
 }
 
+/// The config says whose home this is: a key of somebody else was put there by mistake.
+Result<void> check_peer_id(const boost::json::value& config, const crypto::PrivateKey& key,
+                           const std::string& home) {
+  auto said = config_get(config, "Identity.PeerID");
+  if (!said || !said->is_string() || said->as_string().empty()) return {};
+  const PeerId peer = PeerId::from_public_key(key.public_key());
+  auto expected = PeerId::parse(std::string_view(said->as_string()));
+  if (expected && *expected == peer) return {};
+  return std::unexpected(Error(
+      Errc::refused,
+      fmt::format("{0}/identity.key is the key of {1}, but {0}/config says that this node is {2} "
+                  "(put back the key that belongs to it, or correct Identity.PeerID in that file)",
+                  home, peer.to_string(), std::string_view(said->as_string()))));
+}
+
 }  // namespace
 
 Result<Owner> owner_of(port::FileSystem& files, const std::string& path) {
@@ -139,7 +156,7 @@ Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
   KITH_TRY(std::unique_ptr<port::FileLock> lock, env.files.lock(path + "/repo.lock"));
   KITH_TRY(crypto::PrivateKey key, make_key(env, options));
   config.as_object()["Identity"].as_object()["PeerID"] =
-      multiformats::PeerId::from_public_key(key.public_key()).to_string();
+      PeerId::from_public_key(key.public_key()).to_string();
   KITH_CHECK(write_key(env, path + "/identity.key", key, options.passphrase));
   KITH_CHECK(write_config(env.files, path, config));
   KITH_CHECK(write_version(env.files, path));
@@ -178,6 +195,7 @@ Result<Home> Home::open(port::Env& env, const std::string& path, const OpenOptio
     return std::unexpected(key.error().with_context(key_path + hint));
   }
   home.identity_ = *std::move(key);
+  KITH_CHECK(check_peer_id(home.config_, *home.identity_, path));
   return home;
 }
 

@@ -66,8 +66,8 @@ Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
 class Home {
  public:
   /// The errors of check_home, Errc::busy if another process has it open (kith or Kubo),
-  /// Errc::refused for a wrong or missing passphrase, Errc::unsupported for the layout of a later
-  /// version.
+  /// Errc::refused for a key that isn't of the peer in the config, Errc::unsupported for the layout
+  /// of a later version; crypto::open_key_file's for a wrong or missing passphrase.
   static Result<Home> open(port::Env& env, const std::string& path, const OpenOptions& options);
 
   const std::string& path() const noexcept { return path_; }

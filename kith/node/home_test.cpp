@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
+#include <kith/crypto/key_file.hpp>
+#include <kith/multiformats/peer_id.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
 #include <kith/sim/testing.hpp>
@@ -179,13 +181,40 @@ TEST(Home, SaysWhatToTryInTheWordsOfTheProgramThatWasCalled) {
   });
 }
 
+TEST(Home, IsNotOpenedWithTheKeyOfSomebodyElse) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Machine machine(world);
+    InitOptions options;
+    KITH_CO_TRY(crypto::PrivateKey own, init_home(machine.env(), folder, options));
+    KITH_CO_TRY(crypto::PrivateKey other, init_home(machine.env(), "/home/other", options));
+    crypto::Secret content = crypto::encode_key_file(other);
+    machine.write("identity.key", as_text(content.view()));
+    auto home = Home::open(machine.env(), folder, {});
+    KITH_CO_REQUIRE(!home && home.error().is(Errc::refused));
+    for (const crypto::PrivateKey* key : {&own, &other}) {
+      auto peer = multiformats::PeerId::from_public_key(key->public_key());
+      EXPECT_TRUE(home.error().message().contains(peer.to_string())) << home.error().message();
+    }
+    // A config that doesn't say is believed.
+    KITH_CO_TRY(boost::json::value config, read_config(machine.files(), folder));
+    config.at("Identity").as_object()["PeerID"] = "";
+    KITH_CO_CHECK(write_config(machine.files(), folder, config));
+    KITH_CO_TRY(Home mixed_up, Home::open(machine.env(), folder, {}));
+    EXPECT_EQ(mixed_up.identity(), other);
+    co_return Result<void>{};
+  });
+}
+
 TEST(Home, IsOursWithAnyConfigOfKuboInIt) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
-    // `config replace` takes a document from anywhere.
+    // `config replace` takes a document from anywhere, but who the node is stays.
     Machine machine(world);
     InitOptions options;
     KITH_CO_TRY(crypto::PrivateKey key, init_home(machine.env(), folder, options));
-    machine.write("config", kubos_files()[0].second);
+    KITH_CO_TRY(boost::json::value config, parse_config(kubos_files()[0].second));
+    config.at("Identity").as_object()["PeerID"] =
+        multiformats::PeerId::from_public_key(key.public_key()).to_string();
+    machine.write("config", format_json(config));
     KITH_CO_TRY(Home home, Home::open(machine.env(), folder, {}));
     EXPECT_EQ(home.identity(), key);
     co_return Result<void>{};
