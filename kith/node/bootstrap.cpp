@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <set>
 
 #include <kith/node/bootstrap.hpp>
 #include <kith/port/task_group.hpp>
@@ -10,63 +12,139 @@ namespace {
 using multiformats::Multiaddr;
 using multiformats::PeerId;
 
+using BootstrapPeers = std::map<PeerId, std::vector<Multiaddr>>;
+
 struct Candidate {
   PeerId peer;
   std::vector<Multiaddr> addresses;
 };
 
-Task<void> dial(port::Env& env, net::Swarm& swarm, Candidate candidate) {
-  Instant deadline = env.clock.now() + net::dial_timeout * 2;
-  co_await swarm.connect(candidate.peer, std::move(candidate.addresses), deadline);
-  co_return Result<void>{};
+/// Whom one round dials, the best first.
+struct Candidates {
+  std::deque<Candidate> listed;
+  std::deque<Candidate> remembered;
+
+  /// The next of one kind, or else of the other.
+  std::optional<Candidate> take(bool from_list) {
+    bool other = from_list ? listed.empty() : remembered.empty();
+    std::deque<Candidate>& from = from_list != other ? listed : remembered;
+    if (from.empty()) return std::nullopt;
+    Candidate candidate = std::move(from.front());
+    from.pop_front();
+    return candidate;
+  }
+};
+
+/// No attempt was made: the next one may have its turn.
+bool was_passed_over(const Error& error) {
+  return error.is(net::SwarmError::dial_backoff) || error.is(net::SwarmError::no_addresses) ||
+         error.is(net::SwarmError::no_transport) || error.is(net::SwarmError::dial_self) ||
+         error.is(Errc::refused);
 }
 
-/// Bootstrap peers first, then remembered ones, each part in a random order.
-std::vector<Candidate> candidates(port::Env& env, net::Swarm& swarm,
-                                  const std::map<PeerId, std::vector<Multiaddr>>& bootstrap) {
-  std::vector<Candidate> all;
-  auto shuffle_from = [&env, &all](std::size_t first) {
-    for (std::size_t i = all.size(); i > first + 1; --i) {
-      std::swap(all[i - 1], all[first + env.prng.below(i - first)]);
+class Bootstrap {
+ public:
+  Bootstrap(port::Env& env, net::Swarm& swarm, BootstrapPeers listed)
+      : env_(env), swarm_(swarm), listed_(std::move(listed)) {}
+
+  /// Dials some peers and waits for the outcome.
+  Task<void> round() {
+    Candidates candidates;
+    candidates.listed = listed();
+    candidates.remembered = remembered();
+    port::TaskGroup dials(env_.executor, env_.clock, bootstrap_dials_at_once);
+    for (std::size_t i = 0; i < bootstrap_dials_at_once; ++i)
+      dials.spawn(dial_one(candidates, i % 2 == 0));
+    auto joined = co_await dials.join();
+    dials.cancel();
+    co_await dials.join_shielded();
+    co_return joined;
+  }
+
+ private:
+  /// Dials candidates until one was really dialed.
+  Task<void> dial_one(Candidates& candidates, bool from_list) {
+    for (std::size_t i = 0; i < bootstrap_candidates_per_dial; ++i) {
+      std::optional<Candidate> candidate = candidates.take(from_list);
+      if (!candidate) break;
+      Instant deadline = env_.clock.now() + net::dial_timeout * 2;
+      auto outcome =
+          co_await swarm_.connect(candidate->peer, std::move(candidate->addresses), deadline);
+      if (outcome) {
+        failed_.erase(candidate->peer);
+        break;
+      }
+      if (outcome.error().is(Errc::cancelled)) co_return std::unexpected(outcome.error());
+      failed_.insert(candidate->peer);
+      if (!was_passed_over(outcome.error())) break;
     }
-  };
-  for (const auto& [peer, addresses] : bootstrap) {
-    if (!swarm.connected(peer)) all.push_back({peer, addresses});
+    co_return Result<void>{};
   }
-  shuffle_from(0);
-  std::size_t remembered = all.size();
-  for (const PeerId& peer : swarm.peer_store().peers()) {
-    if (swarm.connected(peer) || bootstrap.contains(peer) || peer == swarm.local_peer()) continue;
-    if (!swarm.peer_store().addresses(peer, env.wall.now()).empty()) all.push_back({peer, {}});
+
+  std::deque<Candidate> listed() {
+    std::deque<Candidate> all;
+    for (const auto& [peer, addresses] : listed_) {
+      if (!swarm_.connected(peer)) all.push_back({peer, addresses});
+    }
+    shuffle(all);
+    return all;
   }
-  shuffle_from(remembered);
-  return all;
-}
+
+  std::deque<Candidate> remembered() {
+    std::vector<net::PeerStore::Remembered> known = swarm_.peer_store().remembered(env_.wall.now());
+    std::erase_if(known, [this](const net::PeerStore::Remembered& one) {
+      return listed_.contains(one.peer) || one.peer == swarm_.local_peer();
+    });
+    std::erase_if(failed_, [&known](const PeerId& peer) {
+      return !std::ranges::binary_search(known, peer, {}, &net::PeerStore::Remembered::peer);
+    });
+    shuffle(known);
+    auto has_failed = [this](const net::PeerStore::Remembered& one) {
+      return failed_.contains(one.peer);
+    };
+    // Once all were tried it is everyone's turn again.
+    if (std::ranges::all_of(known, has_failed)) failed_.clear();
+    std::ranges::stable_sort(known, {}, [&has_failed](const net::PeerStore::Remembered& one) {
+      return std::pair(has_failed(one), !one.reached);
+    });
+    std::deque<Candidate> all;
+    for (const net::PeerStore::Remembered& one : known) {
+      if (all.size() == bootstrap_dials_at_once * bootstrap_candidates_per_dial) break;
+      all.push_back({one.peer, {}});
+    }
+    return all;
+  }
+
+  void shuffle(auto& all) {
+    for (std::size_t i = all.size(); i > 1; --i)
+      std::swap(all[i - 1], all[env_.prng.below(i)]);
+  }
+
+  port::Env& env_;
+  net::Swarm& swarm_;
+  BootstrapPeers listed_;
+  /// Of the remembered ones, since all were last tried.
+  std::set<PeerId> failed_;
+};
 
 }  // namespace
 
 Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Multiaddr> bootstrap) {
-  std::map<PeerId, std::vector<Multiaddr>> by_peer;
+  BootstrapPeers listed;
   for (Multiaddr& address : bootstrap) {
     std::optional<PeerId> peer = address.peer_id();
-    if (peer && *peer != swarm.local_peer()) by_peer[*peer].push_back(std::move(address));
+    if (peer && *peer != swarm.local_peer()) listed[*peer].push_back(std::move(address));
   }
+  Bootstrap dialing(env, swarm, std::move(listed));
   Duration wait = bootstrap_interval;
   for (;;) {
     std::size_t before = swarm.connected_peers().size();
+    bool better = true;
     if (before < bootstrap_peers_wanted) {
-      std::vector<Candidate> next = candidates(env, swarm, by_peer);
-      if (next.size() > bootstrap_dials_at_once) next.resize(bootstrap_dials_at_once);
-      port::TaskGroup dials(env.executor, env.clock, bootstrap_dials_at_once);
-      for (Candidate& candidate : next)
-        dials.spawn(dial(env, swarm, std::move(candidate)));
-      auto joined = co_await dials.join();
-      dials.cancel();
-      co_await dials.join_shielded();
-      KITH_CO_CHECK(std::move(joined));
-      bool better = swarm.connected_peers().size() > before;
-      wait = better ? bootstrap_interval : std::min(wait * 2, bootstrap_interval_max);
+      KITH_CO_CHECK(co_await dialing.round());
+      better = swarm.connected_peers().size() > before;
     }
+    wait = better ? bootstrap_interval : std::min(wait * 2, bootstrap_interval_max);
     KITH_CO_CHECK(co_await port::sleep_for(env.clock, wait));
   }
 }

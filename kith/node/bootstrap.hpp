@@ -1,7 +1,13 @@
 // Bootstrap: keeps a node in touch with the network. While it has fewer than peers_wanted
-// connections it dials peers of its bootstrap list and peers it knew before, a few at a time, and
-// waits longer after each round that brings none. An empty list is fine: then there are only the
-// remembered peers, and those who connect to us. Loop thread only.
+// connections it dials a few peers at a time, half of them from its bootstrap list and half from
+// those that it knew before (either's share goes to the other if it has none), so that a list whose
+// peers are all down doesn't keep it from the peers that it remembers, nor the other way round. It
+// waits longer after each round that brings none.
+//
+// Of the remembered ones those come first that we have reached before and that haven't failed since
+// they were last all tried, else in random order. Peers that the swarm leaves alone for now cost
+// nothing but their turn. An empty list is fine: then there are only the remembered peers, and
+// those who connect to us. Loop thread only.
 #pragma once
 
 #include <vector>
@@ -14,6 +20,8 @@ namespace kith::node {
 
 inline constexpr std::size_t bootstrap_peers_wanted = 4;
 inline constexpr std::size_t bootstrap_dials_at_once = 4;
+/// Peers that are looked at in a round for each that is really dialed.
+inline constexpr std::size_t bootstrap_candidates_per_dial = 16;
 inline constexpr Duration bootstrap_interval = 30s;
 inline constexpr Duration bootstrap_interval_max = 10min;
 
