@@ -24,6 +24,24 @@ port::Endpoint group_of(IpFamily family) {
   return {IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb}), mdns_port};
 }
 
+/// What is listened on at one interface.
+std::vector<multiformats::Multiaddr> at_interface(
+    const std::vector<multiformats::Multiaddr>& listening, const std::vector<Subnet>& subnets) {
+  std::vector<multiformats::Multiaddr> addresses;
+  for (const multiformats::Multiaddr& address : listening) {
+    if (!address.is_unspecified()) {
+      addresses.push_back(address);
+      continue;
+    }
+    bool v4 = address.ip()->size() == 4;
+    for (const Subnet& subnet : subnets) {
+      if (subnet.address.is_v4() != v4) continue;
+      if (auto own = address.with_ip(subnet.address.bytes())) addresses.push_back(*std::move(own));
+    }
+  }
+  return addresses;
+}
+
 }  // namespace
 
 Mdns::Mdns(port::Env& env, multiformats::PeerId self, Addresses addresses, Found found,
@@ -136,11 +154,11 @@ std::map<MdnsLinkId, MdnsLink> Mdns::wanted_links() {
     by_interface[one.interface_index].subnets.push_back({one.address, one.prefix_bits});
     ids.insert({one.interface_index, one.address.family()});
   }
-  std::vector<multiformats::Multiaddr> addresses = addresses_();
+  const std::vector<multiformats::Multiaddr> listening = addresses_();
   for (MdnsLinkId id : ids) {
     MdnsLink& link = links[id];
     link.subnets = by_interface.at(id.interface_index).subnets;
-    link.addresses = addresses;
+    link.addresses = at_interface(listening, link.subnets);
   }
   return links;
 }

@@ -31,7 +31,8 @@ struct MdnsOptions {
 
 class Mdns {
  public:
-  /// Where we listen now, best first.
+  /// Where we listen now, best first. An unspecified address stands for all addresses of each
+  /// interface, link-local ones too: here they mean something.
   using Addresses = std::function<std::vector<multiformats::Multiaddr>()>;
   using Found = std::function<void(FoundPeer)>;
 

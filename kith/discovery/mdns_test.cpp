@@ -218,6 +218,36 @@ TEST(Mdns, UsesLoopbackIfAskedFor) {
   world.finish();
 }
 
+/// Where nobody gives out addresses: a cable between two machines, say.
+TEST(Mdns, TellsLinkLocalAddressesIfItListensOnAll) {
+  sim::World world(1);
+  Finders finders;
+  for (std::uint32_t i = 1; i <= 2; ++i) {
+    sim::NodeOptions options;
+    options.addresses = {*IpAddress::parse("169.254.7." + std::to_string(i)),
+                         *IpAddress::parse("fe80::" + std::to_string(i))};
+    finders.push_back(std::make_unique<Finder>(world.add_node(options), i));
+    finders.back()->addresses = {*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001"),
+                                 *Multiaddr::parse("/ip6/::/tcp/4001")};
+    finders.back()->mdns.start();
+  }
+  EXPECT_TRUE(world.run_until([&] { return all_found(finders); }, world.now() + 1min));
+  EXPECT_EQ(finders[0]->found[peer_id(2)],
+            std::vector<Multiaddr>{*Multiaddr::parse("/ip4/169.254.7.2/tcp/4001")});
+
+  // With IPv6 alone they are all there is.
+  for (auto& finder : finders) {
+    finder->addresses.erase(finder->addresses.begin());
+    finder->found.clear();
+  }
+  EXPECT_TRUE(world.run_until([&] { return finders[0]->found[peer_id(2)].size() == 2; },
+                              world.now() + 10min));
+  EXPECT_EQ(finders[0]->found[peer_id(2)][1].to_string(), "/ip6zone/2/ip6/fe80::2/tcp/4001");
+  EXPECT_TRUE(world.run(close_all(finders)).has_value());
+  finders.clear();
+  world.finish();
+}
+
 TEST(Mdns, FindsAgainWhoWasStartedAnew) {
   sim::World world(1);
   Finders finders;
@@ -254,7 +284,7 @@ struct Peer {
         swarm(at.env(), key_of(number), store),
         dialer(at.env(), swarm),
         mdns(
-            at.env(), swarm.local_peer(), [this] { return swarm.reachable_addresses(); },
+            at.env(), swarm.local_peer(), [this] { return swarm.listen_addresses(); },
             [this](const FoundPeer& peer) { dialer.found(peer); }) {
     EXPECT_TRUE(swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001")).has_value());
     mdns.start();
@@ -279,6 +309,20 @@ TEST(LanDialer, ConnectsToWhoIsFound) {
   EXPECT_TRUE(world.run_until([&] { return one.swarm.connected(two.swarm.local_peer()); },
                               world.now() + 1min));
   EXPECT_FALSE(one.store.addresses(two.swarm.local_peer(), one.node.env().wall.now()).empty());
+  EXPECT_TRUE(world.run(one.close()).has_value());
+  EXPECT_TRUE(world.run(two.close()).has_value());
+  world.finish();
+}
+
+TEST(LanDialer, ConnectsWhereThereAreLinkLocalAddressesAlone) {
+  sim::World world(1);
+  sim::NodeOptions options;
+  options.addresses = {*IpAddress::parse("169.254.7.1")};
+  Peer one(world.add_node(options), 1);
+  options.addresses = {*IpAddress::parse("169.254.7.2")};
+  Peer two(world.add_node(options), 2);
+  EXPECT_TRUE(world.run_until([&] { return one.swarm.connected(two.swarm.local_peer()); },
+                              world.now() + 1min));
   EXPECT_TRUE(world.run(one.close()).has_value());
   EXPECT_TRUE(world.run(two.close()).has_value());
   world.finish();

@@ -51,7 +51,7 @@ struct LanDiscovery {
   LanDiscovery(port::Env& env, net::Swarm& swarm)
       : dialer(env, swarm),
         mdns(
-            env, swarm.local_peer(), [&swarm] { return swarm.reachable_addresses(); },
+            env, swarm.local_peer(), [&swarm] { return swarm.listen_addresses(); },
             [this](const discovery::FoundPeer& peer) { dialer.found(peer); }) {}
 
   Task<void> close_shielded() {
