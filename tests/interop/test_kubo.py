@@ -122,21 +122,43 @@ class KithBesideKubo(unittest.TestCase):
 
 
 class InOneNetwork(unittest.TestCase):
-    def test_find_each_other_by_mdns_and_move_a_file(self):
+    """A cable between the two. One of them listens on it, the other on its own loopback only: nobody can dial that one,
+    so a connection shows that it has heard the one that listens, and dialed it."""
+
+    def meet(self, finder_kind):
+        """Returns who found and who was found, connected."""
         cable = Cable()
         self.addCleanup(cable.close)
-        daemons = []
+        daemons = {}
         for kind, enter, address in zip((Kith, Kubo), (cable.left, cable.right), cable.addresses):
-            daemon = started(kind, enter=enter, listen=f"/ip4/{address}/tcp/0", mdns=True)
-            self.addCleanup(daemon.close)
-            daemons.append(daemon)
-        kith, kubo = daemons
+            ip = "127.0.0.1" if kind is finder_kind else address
+            daemons[kind] = started(kind, enter=enter, listen=f"/ip4/{ip}/tcp/0", mdns=True)
+            self.addCleanup(daemons[kind].close)
+        finder = daemons.pop(finder_kind)
+        (found,) = daemons.values()
         deadline = time.monotonic() + DISCOVERY_SECONDS
-        while kubo.id not in kith.peers():
-            self.assertLess(time.monotonic(), deadline, "they haven't found each other")
+        while finder.id not in found.peers():
+            self.assertLess(time.monotonic(), deadline, f"{finder.name} hasn't found {found.name}")
             time.sleep(0.1)
+        return finder, found
+
+    def check_direction(self, daemon, other, direction):
+        lines = daemon.text("swarm", "peers", "--direction").splitlines()
+        self.assertEqual([line.split()[-1] for line in lines if other.id in line], [direction], lines)
+
+    def test_kith_finds_kubo_by_mdns(self):
+        kith, kubo = self.meet(Kith)
+        self.check_direction(kith, kubo, "outbound")
+        self.check_direction(kubo, kith, "inbound")
         cid = kubo.run("add", "-Q", stdin=b"over the cable").decode().strip()
         self.assertEqual(kith.cat(cid), b"over the cable")
+
+    def test_kubo_finds_kith_by_mdns(self):
+        kubo, kith = self.meet(Kubo)
+        self.check_direction(kubo, kith, "outbound")
+        self.check_direction(kith, kubo, "inbound")
+        cid = kith.run("add", "-Q", stdin=b"and back").decode().strip()
+        self.assertEqual(kubo.cat(cid), b"and back")
 
 
 def files_of(home):
