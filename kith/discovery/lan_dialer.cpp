@@ -6,6 +6,7 @@ LanDialer::LanDialer(port::Env& env, net::Swarm& swarm)
     : env_(env),
       log_(env.log, "mdns"),
       swarm_(swarm),
+      queued_(env.clock),
       tasks_(env.executor, env.clock, lan_dials_at_once) {}
 
 Task<void> LanDialer::close_shielded() {
@@ -22,11 +23,19 @@ void LanDialer::found(const FoundPeer& peer) {
   if (queue_.size() >= lan_dials_queued_max) return;
   queue_.push_back(peer.peer);
   busy_.insert(peer.peer);
-  if (workers_ < lan_dials_at_once && tasks_.spawn(work())) ++workers_;
+  // Workers stay and wait for more, so there is always one for what is queued.
+  if (idle_ < queue_.size() && workers_ < lan_dials_at_once && tasks_.spawn(work())) ++workers_;
+  queued_.notify_one();
 }
 
 Task<void> LanDialer::work() {
-  while (!queue_.empty()) {
+  for (;;) {
+    ++idle_;
+    Result<void> woken;
+    while (queue_.empty() && woken)
+      woken = co_await queued_.wait();
+    --idle_;
+    KITH_CO_CHECK(std::move(woken));
     multiformats::PeerId peer = queue_.front();
     queue_.pop_front();
     Result<void> outcome;
@@ -38,11 +47,9 @@ Task<void> LanDialer::work() {
     }
     busy_.erase(peer);
     if (outcome) continue;
-    if (outcome.error().is(Errc::cancelled)) break;
+    if (outcome.error().is(Errc::cancelled)) co_return outcome;
     KITH_LOG_DEBUG(log_, "{}: {}", peer.to_string(), outcome.error().message());
   }
-  --workers_;
-  co_return Result<void>{};
 }
 
 }  // namespace kith::discovery

@@ -9,6 +9,7 @@
 #include <kith/discovery/mdns_service.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
+#include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
 
 namespace kith::discovery {
@@ -25,7 +26,7 @@ class LanDialer {
   Task<void> close_shielded();
 
   std::size_t queued() const noexcept { return queue_.size(); }
-  std::size_t dialing() const noexcept { return workers_; }
+  std::size_t dialing() const noexcept { return busy_.size() - queue_.size(); }
 
  private:
   Task<void> work();
@@ -37,6 +38,8 @@ class LanDialer {
   /// Queued, or being dialed.
   std::set<multiformats::PeerId> busy_;
   std::size_t workers_ = 0;
+  std::size_t idle_ = 0;
+  port::Event queued_;
   port::TaskGroup tasks_;
 };
 

@@ -328,6 +328,44 @@ TEST(LanDialer, ConnectsWhereThereAreLinkLocalAddressesAlone) {
   world.finish();
 }
 
+/// Tells of a peer at the moment in which all dials under way fail, give or take some steps.
+Task<void> find_at(sim::World& world, Peer& finder, FoundPeer late, Instant when, int steps) {
+  KITH_CO_CHECK(co_await port::sleep_until(world.clock(), when));
+  for (int i = 0; i < steps; ++i)
+    KITH_CO_CHECK(co_await port::yield());
+  finder.dialer.found(late);
+  co_return Result<void>{};
+}
+
+TEST(LanDialer, LosesNobodyWhenAllItsDialsEndAtOnce) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(seed);
+    sim::WorldOptions options;
+    options.shuffle_ready = true;
+    sim::World world(seed, options);
+    sim::NodeOptions elsewhere;
+    elsewhere.segment = 7;  // they don't hear each other's multicast
+    Peer one(world.add_node(), 1);
+    Peer two(world.add_node(elsewhere), 2);
+    world.run_for(1s);
+    for (std::uint32_t i = 0; i < lan_dials_at_once; ++i) {
+      FoundPeer nobody;
+      nobody.peer = peer_id(100 + i);
+      nobody.addresses = {*Multiaddr::parse("/ip4/10.99.0.1/tcp/" + std::to_string(1 + i))};
+      one.dialer.found(nobody);
+    }
+    FoundPeer late;
+    late.peer = two.swarm.local_peer();
+    late.addresses = two.swarm.reachable_addresses();
+    Instant ended = world.now() + net::dial_timeout_local;
+    one.node.spawn(find_at(world, one, late, ended, static_cast<int>(seed % 30)));
+    EXPECT_TRUE(world.run_until([&] { return one.swarm.connected(late.peer); }, world.now() + 30s));
+    EXPECT_TRUE(world.run(one.close()).has_value());
+    EXPECT_TRUE(world.run(two.close()).has_value());
+    world.finish();
+  }
+}
+
 /// Thousands of peers that don't exist, all "at" the flooder.
 Task<void> flood(sim::Node& node, port::UdpSocket& socket, int count) {
   Endpoint group{IpAddress::v4({224, 0, 0, 251}), mdns_port};
