@@ -93,6 +93,11 @@ void BlockStore::tell_of_opening() const {
 }
 
 Task<void> BlockStore::close() {
+void BlockStore::tell_of_damage() {
+  for (const std::string& complaint : engine_->take_complaints())
+    KITH_LOG_ERROR(log_, "{}", complaint);
+}
+
   closing_ = true;
   stopping_.notify_all();
   room_.notify_all();
@@ -120,8 +125,10 @@ Task<ipld::Block> BlockStore::get(Cid cid, Instant) {
   Use use(*this);
   if (key.is_identity()) co_return ipld::Block{cid, Buffer::copy_of(key.digest())};
   auto work = [this, &key] { return engine_->get(key); };
-  KITH_CO_TRY(Buffer data, co_await port::run_on(env_.pool, work));
-  co_return ipld::Block{cid, std::move(data)};
+  auto data = co_await port::run_on(env_.pool, work);
+  if (!data && !data.error().is(Errc::not_found)) tell_of_damage();
+  KITH_CO_CHECK(data);
+  co_return ipld::Block{cid, *std::move(data)};
 }
 
 Task<Buffer> BlockStore::get_range(Cid cid, std::uint64_t offset, std::uint64_t size) {
@@ -129,7 +136,9 @@ Task<Buffer> BlockStore::get_range(Cid cid, std::uint64_t offset, std::uint64_t 
   if (closing_) co_return std::unexpected(Errc::closed);
   Use use(*this);
   auto work = [this, &key, offset, size] { return engine_->get_range(key, offset, size); };
-  co_return co_await port::run_on(env_.pool, work);
+  auto data = co_await port::run_on(env_.pool, work);
+  if (!data && !data.error().is(Errc::not_found)) tell_of_damage();
+  co_return data;
 }
 
 void BlockStore::prefetch(std::span<const Cid>) {}

@@ -113,6 +113,7 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   port::Event stopping_;  // closing_ was set
   port::Event room_;      // puts_bytes_ has shrunk
 
+  void tell_of_damage();
   std::deque<std::shared_ptr<PutRequest>> puts_;
   std::uint64_t puts_bytes_ = 0;  // queued or being put
   bool serving_puts_ = false;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -172,7 +173,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     std::uint64_t epoch = cache_.epoch();
     auto found = find(hash);
     if (!found) {
-      if (found.error().is(Errc::corrupt)) suspect(hash);
+      if (found.error().is(Errc::corrupt)) suspect(hash, nullptr, found.error());
       return std::unexpected(std::move(found).error());
     }
     if (!*found) return std::unexpected(Errc::not_found);
@@ -182,6 +183,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     if (data) {
       // Blocks in the user's files aren't cached, so that each read notices a change.
       if (std::holds_alternative<PackExtent>(extent)) cache_.put(hash, *data, epoch);
+      absolve(hash);
       return data;
     }
     // A compaction may have moved the block after we looked it up.
@@ -189,14 +191,41 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     bool moved = again && (!*again || !std::holds_alternative<Extent>(**again) ||
                            std::get<Extent>(**again) != extent);
     if (moved && attempt < moves_max) continue;
-    if (data.error().is(Errc::corrupt) || data.error().is_errno(EIO)) suspect(hash);
+    if (data.error().is(Errc::corrupt) || data.error().is_errno(EIO)) {
+      suspect(hash, &extent, data.error());
+    }
     return data;
   }
 }
 
-void Engine::suspect(const Multihash& hash) {
+void Engine::suspect(const Multihash& hash, const Extent* where, const Error& why) {
   std::unique_lock hold(table_mutex_);
   if (suspects_.size() < suspects_max) suspects_.insert(hash);
+  // Without a place it is the index; there is no pack 0.
+  std::pair<bool, std::uint64_t> place{false, 0};
+  if (const auto* file = where != nullptr ? std::get_if<FileExtent>(where) : nullptr) {
+    place = {true, file->file};
+  } else if (where != nullptr) {
+    place.second = std::get<PackExtent>(*where).pack;
+  }
+  if (complained_.size() < complaints_max && complained_.insert(place).second) {
+    complaints_.push_back(why.message());
+  }
+}
+
+/// It could be read after all: the user's file is what it was again, or the disk.
+void Engine::absolve(const Multihash& hash) {
+  {
+    std::shared_lock hold(table_mutex_);
+    if (!suspects_.contains(hash)) return;
+  }
+  std::unique_lock hold(table_mutex_);
+  suspects_.erase(hash);
+}
+
+std::vector<std::string> Engine::take_complaints() {
+  std::unique_lock hold(table_mutex_);
+  return std::exchange(complaints_, {});
 }
 
 Result<Buffer> Engine::get(const Multihash& hash) {
@@ -242,26 +271,30 @@ Result<std::vector<bool>> Engine::has_many(std::span<const Multihash> hashes) {
 
 Result<std::vector<std::optional<std::uint32_t>>> Engine::sizes(std::span<const Multihash> hashes) {
   std::vector<std::optional<std::uint32_t>> answers(hashes.size());
-  bool complete = true;
+  std::vector<std::size_t> to_look_up;
   {
     std::shared_lock hold(table_mutex_);
     for (std::size_t i = 0; i < hashes.size(); ++i) {
       if (hashes[i].is_identity()) {
         answers[i] = static_cast<std::uint32_t>(hashes[i].digest().size());
       } else if (const Pending* pending = find_pending(hashes[i])) {
+        if (pending->file && suspects_.contains(hashes[i])) continue;
         answers[i] =
             pending->file ? pending->file->bytes : static_cast<std::uint32_t>(pending->data.size());
-      } else {
-        complete = false;
+      } else if (!suspects_.contains(hashes[i])) {
+        to_look_up.push_back(i);
       }
     }
   }
-  if (complete) return answers;
+  if (to_look_up.empty()) return answers;
   KITH_TRY(auto snapshot, index_->snapshot());
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    if (answers[i]) continue;
-    KITH_TRY(std::optional<Extent> extent, find_in_index(*snapshot, hashes[i]));
-    if (extent) answers[i] = extent_bytes(*extent);
+  for (std::size_t i : to_look_up) {
+    auto extent = find_in_index(*snapshot, hashes[i]);
+    if (extent && *extent) answers[i] = extent_bytes(**extent);
+    // A damaged entry is that block's trouble, and nobody else's.
+    if (extent) continue;
+    if (!extent.error().is(Errc::corrupt)) return std::unexpected(std::move(extent).error());
+    suspect(hashes[i], nullptr, extent.error());
   }
   return answers;
 }

@@ -238,6 +238,35 @@ TEST_F(EngineTest, NeverServesADamagedRecordAndTakesAGoodCopyInstead) {
   EXPECT_EQ(engine().stat()->dead_bytes, record_bytes(34, 3000));
 }
 
+TEST_F(EngineTest, ADamagedIndexEntryIsThatBlocksTroubleAlone) {
+  auto blocks = blocks_of(1, 3, 300);
+  EXPECT_OK(engine().put(blocks));
+  EXPECT_OK(engine().sync());
+  machine.stop();
+  {
+    sim::SimKeyValueFactory hand(machine.disk);
+    port::KeyValueOptions options;
+    options.namespaces = detail::namespace_names();
+    auto index = hand.open("/data/store/index", options);
+    port::Batch batch;
+    batch.put(detail::blocks_space, blocks[1].hash.bytes(), as_bytes("\x7f nonsense"));
+    EXPECT_OK((*index)->commit(batch, port::Durability::synced));
+  }
+  EXPECT_OK(machine.start());
+  std::vector<Multihash> hashes = {blocks[0].hash, blocks[1].hash, blocks[2].hash};
+  for (int i = 0; i < 2; ++i) {
+    auto there = engine().has_many(hashes);
+    ASSERT_TRUE(there) << there.error().message();
+    EXPECT_EQ(*there, (std::vector<bool>{true, false, true}));
+  }
+  EXPECT_EQ(engine().take_complaints().size(), 1U);
+  EXPECT_TRUE(engine().get(blocks[1].hash).error().is(Errc::corrupt));
+  EXPECT_OK(machine.put(blocks[1]));
+  EXPECT_OK(engine().sync());
+  EXPECT_TRUE(machine.holds(blocks[1]));
+  EXPECT_EQ(engine().has(blocks[1].hash), true);
+}
+
 TEST_F(EngineTest, SaysThatAPackIsMissing) {
   NewBlock block = block_of(1, 3000);
   EXPECT_OK(machine.put(block));
@@ -402,6 +431,28 @@ TEST_F(EngineFilesTest, NoticesAFileThatIsGoneShorterOrNoFile) {
   EXPECT_NE(gone.error().message().find("is gone"), std::string::npos);
   EXPECT_OK(machine.files->make_directories(film.path));
   EXPECT_TRUE(engine().get(film.ranges[0].hash).error().is(Errc::corrupt));
+}
+
+TEST_F(EngineFilesTest, SaysOfAFileOnceThatItChangedAndHasItsBlocksNoMore) {
+  EXPECT_OK(add());
+  EXPECT_OK(engine().sync());
+  std::vector<Multihash> hashes;
+  for (const FileRange& range : film.ranges)
+    hashes.push_back(range.hash);
+  EXPECT_OK(machine.write_file(film.path, Bytes(3000, 1)));
+  for (const Multihash& hash : hashes) {
+    EXPECT_TRUE(engine().get(hash).error().is(Errc::corrupt));
+    EXPECT_EQ(engine().has(hash), false);
+  }
+  auto complaints = engine().take_complaints();
+  ASSERT_EQ(complaints.size(), 1U);
+  EXPECT_NE(complaints[0].find(film.path + " has changed"), std::string::npos) << complaints[0];
+  // The user puts it back.
+  EXPECT_OK(machine.write_file(film.path, film.content));
+  EXPECT_EQ(engine().has(hashes[0]), false);
+  EXPECT_OK(engine().get(hashes[0]));
+  EXPECT_EQ(*engine().has_many(hashes), (std::vector<bool>{true, false, false}));
+  EXPECT_TRUE(engine().take_complaints().empty());
 }
 
 TEST_F(EngineFilesTest, TakesABlockAnewWhenItsFileHasChanged) {
