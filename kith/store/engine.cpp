@@ -497,6 +497,8 @@ Result<std::vector<PackExtent>> Engine::write_records(std::span<const NewBlock> 
   }
   current_is_new_ = false;
   current_end_ = end;
+  uncommitted_[current_pack_] = end;
+  strays_.erase(current_pack_);
   return places;
 }
 
@@ -529,11 +531,15 @@ Result<void> Engine::append_records(std::span<const NewBlock> blocks,
 
 void Engine::abandon_current(const Error& why) {
   if (current_ == nullptr) return;
+  // Neither removing nor shortening the file is durable yet.
+  strays_.insert(current_pack_);
   if (current_end_ == pack_header_bytes) {
     // Nothing in it was ever synced; if the file can't be removed now, the next open looks at it.
     current_.reset();
     pack_files_.forget(current_pack_);
-    (void)files_.remove(pack_files_.path(current_pack_));
+    Result<void> gone = files_.remove(pack_files_.path(current_pack_));
+    if (gone) gone = files_.sync_directory(pack_files_.folder());
+    if (gone) strays_.erase(current_pack_);
     return;
   }
   // Gives the space back, and the next write begins on clean pages.
@@ -627,10 +633,47 @@ Result<void> Engine::commit(Change& change) {
   }
   change.batch.put(detail::state_space, as_bytes(detail::state_key), encode_state(change.state));
   KITH_CHECK(index_->commit(change.batch, port::Durability::synced));
+  std::erase_if(uncommitted_, [&change](const auto& written) {
+    auto info = change.packs.find(written.first);
+    return info != change.packs.end() && info->second.end >= written.second;
+  });
   std::unique_lock hold(table_mutex_);
   for (auto& [pack, info] : change.packs)
     packs_[pack] = info;
   state_ = change.state;
+  return {};
+}
+
+/// Makes what was written and not committed part of its pack, as dead bytes: the next open doesn't
+/// take it in. What of it is still in memory is counted alive when it is committed.
+void Engine::bury_uncommitted(Change& change) const {
+  for (const auto& [pack, end] : uncommitted_) {
+    PackInfo& info = pack_in(change, pack);
+    info.end = std::max(info.end, end);
+  }
+}
+
+/// Makes durable that what a failed write left is gone.
+Result<void> Engine::cut_strays() {
+  while (!strays_.empty()) {
+    const PackId pack = *strays_.begin();
+    std::uint64_t end = 0;
+    if (auto known = packs_.find(pack); known != packs_.end()) end = known->second.end;
+    if (auto written = uncommitted_.find(pack); written != uncommitted_.end()) {
+      end = std::max(end, written->second);
+    }
+    if (end == 0) {
+      pack_files_.forget(pack);
+      auto removed = files_.remove(pack_files_.path(pack));
+      if (!removed && !removed.error().is_errno(ENOENT)) return removed;
+      KITH_CHECK(files_.sync_directory(pack_files_.folder()));
+    } else {
+      KITH_TRY(auto file, files_.open(pack_files_.path(pack), port::OpenMode::write));
+      KITH_CHECK(file->truncate(end));
+      KITH_CHECK(file->sync());
+    }
+    strays_.erase(pack);
+  }
   return {};
 }
 
@@ -725,6 +768,8 @@ Result<std::size_t> Engine::remove(std::span<const Multihash> hashes) {
     gone.insert(hash);
   }
   snapshot.reset();
+  KITH_CHECK(cut_strays());
+  bury_uncommitted(change);
   // Out of memory before the commit looks which files are needed, and back if it fails.
   std::vector<Pending> taken_out;
   {
@@ -740,7 +785,7 @@ Result<std::size_t> Engine::remove(std::span<const Multihash> hashes) {
       suspects_.erase(hash);
     }
   }
-  if (!change.batch.empty()) {
+  if (!change.batch.empty() || !change.packs.empty()) {
     auto committed = commit(change);
     if (!committed) {
       std::unique_lock hold(table_mutex_);

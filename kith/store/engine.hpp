@@ -35,7 +35,9 @@
 // then on, and until a read finds it good again, has() and sizes() say that it isn't here.
 //
 // Removal takes a block out of the index; its bytes are dead until compact() has copied what lives
-// in the pack and removed the file.
+// in the pack and removed the file. Records that were written and never committed would be taken in
+// by the next open: a removal commits that they are dead, or cuts them off, before it is
+// acknowledged.
 //
 // Limits: limits.hpp and EngineOptions. Memory: the pending batches (up to twice
 // unsynced_bytes_max, and one put), the block cache, a scan's window; the index's pages are the
@@ -50,9 +52,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <span>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -308,6 +310,8 @@ class Engine {
   Result<void> commit(Change& change);
   Result<FileId> file_id(const FileReference& file);
   bool pending_in_file(FileId file) const;
+  void bury_uncommitted(Change& change) const;
+  Result<void> cut_strays();
 
   // engine_maintenance.cpp
   Result<std::size_t> move_blocks(std::span<const NewBlock> blocks,
@@ -334,16 +338,20 @@ class Engine {
   std::map<PackId, PackInfo> packs_;
   StateRow state_;
   std::unordered_set<Multihash> suspects_;
+  /// Packs (false) and files (true) that were told of; the sentences that nobody has taken yet.
+  std::set<std::pair<bool, std::uint64_t>> complained_;
+  std::vector<std::string> complaints_;
 
   // The pack that is written to; only under commit_mutex_.
   std::unique_ptr<port::File> current_;
   PackId current_pack_ = 0;
-  /// Packs (false) and files (true) that were told of; the sentences that nobody has taken yet.
-  std::set<std::pair<bool, std::uint64_t>> complained_;
-  std::vector<std::string> complaints_;
   std::uint64_t current_end_ = 0;  // behind the last record that was synced
   bool current_is_new_ = false;    // its name isn't durable yet
   PackId last_pack_ = 0;           // the highest number ever used
+  /// Behind what was synced to a pack and no commit covers yet; only under commit_mutex_, as these.
+  std::map<PackId, std::uint64_t> uncommitted_;
+  /// Packs in which a write failed: what it left behind their ends may still be there.
+  std::set<PackId> strays_;
 };
 
 }  // namespace kith::store

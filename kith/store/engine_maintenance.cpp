@@ -191,6 +191,8 @@ Result<void> Engine::drop_pack(PackId pack) {
   port::Batch batch;
   batch.erase(detail::packs_space, number_key(pack));
   KITH_CHECK(index_->commit(batch, port::Durability::synced));
+  uncommitted_.erase(pack);
+  strays_.erase(pack);
   std::unique_lock hold(table_mutex_);
   packs_.erase(pack);
   return {};

@@ -625,3 +625,47 @@ TEST_F(EngineTest, RemovesBlocksOnAFullDisk) {
 
 }  // namespace
 }  // namespace kith::store
+/// A block is put, its sync fails in operation number `at`, it is removed, and the machine stops.
+/// False if the sync had fewer operations.
+bool remove_after_a_failed_sync(std::uint64_t seed, std::uint64_t at, bool first_pack,
+                                bool power_fails) {
+  SCOPED_TRACE(::testing::Message() << "seed " << seed << ", operation " << at << ", first pack "
+                                    << first_pack << ", power fails " << power_fails);
+  Machine machine(seed);
+  EXPECT_OK(machine.start());
+  NewBlock kept = block_of(1, 300);
+  NewBlock gone = block_of(2, 300);
+  if (!first_pack) {
+    EXPECT_OK(machine.put(kept));
+    EXPECT_OK(machine.engine->sync());
+  }
+  EXPECT_OK(machine.put(gone));
+  machine.disk.faults().fail_at(machine.disk.faults().operations() + at, EIO);
+  if (machine.engine->sync()) return false;
+  EXPECT_EQ(*machine.remove(gone.hash), 1U);
+  if (power_fails) {
+    machine.crash();
+  } else {
+    machine.stop();
+  }
+  EXPECT_OK(machine.start());
+  EXPECT_EQ(machine.engine->has(gone.hash), false);
+  EXPECT_TRUE(machine.engine->open_report().damaged_packs.empty());
+  EXPECT_TRUE(first_pack || machine.holds(kept));
+  return true;
+}
+
+TEST(Engine, ARemovedBlockStaysAwayThoughItsSyncHadFailed) {
+  std::size_t trials = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    for (bool first_pack : {true, false}) {
+      for (bool power_fails : {true, false}) {
+        for (std::uint64_t at = 0; remove_after_a_failed_sync(seed, at, first_pack, power_fails);
+             ++at)
+          ++trials;
+      }
+    }
+  }
+  EXPECT_GE(trials, 5U * 2 * (6 + 3));
+}
+
