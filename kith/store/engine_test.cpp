@@ -13,7 +13,6 @@ using testing::block_of;
 using testing::blocks_of;
 using testing::hash_of;
 using testing::Machine;
-using testing::small_options;
 
 class EngineTest : public ::testing::Test {
  protected:
@@ -563,6 +562,27 @@ TEST_F(EngineTest, CompactsAPackAndKeepsWhatLives) {
     EXPECT_EQ(machine.holds(blocks[i]), i % 4 == 0) << i;
 }
 
+TEST_F(EngineTest, ACompactionThatIsBrokenOffLosesNothing) {
+  auto blocks = blocks_of(1, 12, 900);
+  EXPECT_OK(engine().put(blocks));
+  EXPECT_OK(engine().sync());
+  for (int records = 0;; ++records) {
+    int asked = 0;
+    auto outcome = engine().compact(1, [&] { return asked++ < records; });
+    for (const NewBlock& block : blocks)
+      EXPECT_TRUE(machine.holds(block)) << records;
+    if (outcome) {
+      EXPECT_EQ(outcome->packs, 1U);
+      EXPECT_EQ(records, 12);
+      break;
+    }
+    EXPECT_TRUE(outcome.error().is(Errc::cancelled));
+  }
+  EXPECT_OK(machine.restart());
+  for (const NewBlock& block : blocks)
+    EXPECT_TRUE(machine.holds(block));
+}
+
 TEST_F(EngineTest, KeepsAPackInWhichALivingBlockIsDamaged) {
   EXPECT_OK(engine().put(blocks_of(1, 5, 900)));
   EXPECT_OK(engine().sync());
@@ -613,18 +633,6 @@ TEST_F(EngineTest, StaysReadableOnAFullDiskAndGoesOnWhenThereIsSpace) {
   EXPECT_EQ(engine().stat()->blocks, 15 + accepted);
 }
 
-TEST_F(EngineTest, RemovesBlocksOnAFullDisk) {
-  EXPECT_OK(engine().put(blocks_of(1, 10, 900)));
-  EXPECT_OK(engine().sync());
-  machine.disk.set_capacity(machine.disk.used_bytes());
-  EXPECT_OK(machine.put(block_of(100, 900)));
-  EXPECT_FALSE(engine().sync());
-  EXPECT_EQ(*machine.remove(block_of(100, 900).hash), 1U);
-  EXPECT_OK(engine().sync());
-}
-
-}  // namespace
-}  // namespace kith::store
 /// A block is put, its sync fails in operation number `at`, it is removed, and the machine stops.
 /// False if the sync had fewer operations.
 bool remove_after_a_failed_sync(std::uint64_t seed, std::uint64_t at, bool first_pack,
@@ -669,3 +677,15 @@ TEST(Engine, ARemovedBlockStaysAwayThoughItsSyncHadFailed) {
   EXPECT_GE(trials, 5U * 2 * (6 + 3));
 }
 
+TEST_F(EngineTest, RemovesBlocksOnAFullDisk) {
+  EXPECT_OK(engine().put(blocks_of(1, 10, 900)));
+  EXPECT_OK(engine().sync());
+  machine.disk.set_capacity(machine.disk.used_bytes());
+  EXPECT_OK(machine.put(block_of(100, 900)));
+  EXPECT_FALSE(engine().sync());
+  EXPECT_EQ(*machine.remove(block_of(100, 900).hash), 1U);
+  EXPECT_OK(engine().sync());
+}
+
+}  // namespace
+}  // namespace kith::store
