@@ -45,7 +45,7 @@ bool BitswapServer::take_want(const PeerId& id, Peer& peer, const Want& want) {
       return false;
     }
     found = peer.wants.try_emplace(want.cid).first;
-    wanted_by_.try_emplace(want.cid).first->second.push_back(id);
+    wanted_by_[want.cid.hash()].push_back({id, want.cid});
   } else {
     set_state(peer, want.cid, found->second, State::looking_up);
   }
@@ -92,8 +92,8 @@ void BitswapServer::set_state(Peer& peer, const Cid& cid, Entry& entry, State st
 void BitswapServer::erase(const PeerId& id, Peer& peer, const Cid& cid) {
   auto found = peer.wants.find(cid);
   if (found == peer.wants.end()) return;
-  auto by = wanted_by_.find(cid);
-  std::erase(by->second, id);
+  auto by = wanted_by_.find(cid.hash());
+  std::erase(by->second, Wanter{id, cid});
   if (by->second.empty()) wanted_by_.erase(by);
   set_state(peer, cid, found->second, State::looking_up);
   peer.wants.erase(found);
@@ -126,15 +126,15 @@ void BitswapServer::found(const PeerId& id, const Cid& cid, std::optional<std::u
 }
 
 void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
-  auto by = wanted_by_.find(cid);
+  auto by = wanted_by_.find(cid.hash());
   if (by == wanted_by_.end() || size > ipld::block_bytes_max) return;
-  const std::vector<PeerId> ids = by->second;
-  for (const PeerId& id : ids) {
-    Peer& peer = peers_.at(id);
-    if (peer.wants.at(cid).state == State::queued) continue;
-    answer(id, peer, cid, size);
-    update_ready(id, peer);
-    drop_if_idle(id);
+  const std::vector<Wanter> wanters = by->second;
+  for (const Wanter& wanter : wanters) {
+    Peer& peer = peers_.at(wanter.peer);
+    if (peer.wants.at(wanter.cid).state == State::queued) continue;
+    answer(wanter.peer, peer, wanter.cid, size);
+    update_ready(wanter.peer, peer);
+    drop_if_idle(wanter.peer);
   }
 }
 

@@ -76,10 +76,11 @@ inline constexpr Duration message_timeout = 30s;
 /// After a failure to open a stream to a connected peer.
 inline constexpr Duration reopen_delay = 2s;
 inline constexpr int open_failures_max = 3;
+/// A connected peer that took no stream, or no message, so many times is asked again after this.
+inline constexpr Duration ask_again_after = 15s;
 
 static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
               "a block must fit a message, with others before it");
 static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
 static_assert(processing_bytes_max >= message_bytes_max);
-
 }  // namespace kith::exchange
