@@ -379,14 +379,39 @@ Task<void> Bitswap::open_patiently(std::shared_ptr<Link> link, Outbound& out) {
 
 Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
   const std::vector<Buffer> pieces = encode_message(message, out.version);
-  const std::vector<ByteView> views(pieces.begin(), pieces.end());
-  const Instant deadline = env_.clock.now() + send_timeout;
-  Result<void> sent = co_await out.stream->write_all(views, deadline);
+  Result<void> sent = co_await send_pieces(*out.stream, pieces);
   if (!sent) {
     out.stream->reset();
     out.stream.reset();
   }
   co_return sent;
+}
+
+/// In parts, so that a slow link is told from one that doesn't move.
+Task<void> Bitswap::send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces) {
+  std::uint64_t bytes = 0;
+  for (const Buffer& piece : pieces)
+    bytes += piece.size();
+  const Instant end = env_.clock.now() + send_timeout + std::chrono::seconds(bytes / send_rate_min);
+  std::vector<ByteView> part;
+  std::size_t part_bytes = 0;
+  for (const Buffer& piece : pieces) {
+    ByteView left = piece.view();
+    while (!left.empty()) {
+      const std::size_t taken = std::min(left.size(), send_part_bytes - part_bytes);
+      part.push_back(left.first(taken));
+      part_bytes += taken;
+      left = left.subspan(taken);
+      if (part_bytes < send_part_bytes) continue;
+      const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
+      KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+      part.clear();
+      part_bytes = 0;
+    }
+  }
+  const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
+  if (part_bytes > 0) KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+  co_return Result<void>{};
 }
 
 Task<void> Bitswap::write_wants(std::shared_ptr<Link> link) {

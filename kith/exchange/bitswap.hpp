@@ -143,6 +143,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> open(PeerId peer, Outbound& out);
   Task<void> open_patiently(std::shared_ptr<Link> link, Outbound& out);
   Task<void> send(Outbound& out, const BitswapMessage& message);
+  Task<void> send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces);
 
   std::shared_ptr<Waiter> waiter_for(const Cid& cid);
   std::optional<ipld::Block> take_ahead(const Cid& cid);

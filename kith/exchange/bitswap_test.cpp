@@ -605,6 +605,65 @@ TEST(Bitswap, ForgivesBlocksOfAPeerThatItStoppedAsking) {
   });
 }
 
+TEST(Bitswap, SendsALargeBlockOverAThinLink) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    sim::LinkOptions thin = fat_long_link;
+    thin.bytes_per_second = 16'000;
+    thin.window_bytes = 64 * 1024;
+    world.net().set_links(thin);
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, ipld::block_bytes_max);
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid, world.now() + 5min));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 1U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+Task<void> drain(std::unique_ptr<net::Stream> stream) {
+  std::uint8_t bytes[1024];
+  for (;;) {
+    KITH_CO_TRY(const std::size_t got, co_await stream->read_some(bytes, never));
+    if (got == 0) co_return Result<void>{};
+  }
+}
+
+TEST(Bitswap, GivesUpOnAPeerThatTakesABlockByDrips) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer far(net);
+    TestHost sipper(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, ipld::block_bytes_max);
+    far.blocks.add(blocks);
+    // Takes what it is sent, and never so slowly that nothing moves.
+    sim::LinkOptions drip = fat_long_link;
+    drip.bytes_per_second = send_rate_min / 2;
+    drip.window_bytes = 16 * 1024;
+    world.net().set_links(drip);
+    sipper.handle("/ipfs/bitswap/1.2.0", drain, streams_per_peer_max);
+    net.connect(far.host, sipper);
+    KITH_CO_TRY(auto stream, co_await open_to(sipper, far, "/ipfs/bitswap/1.2.0"));
+    BitswapMessage message;
+    message.wants.push_back({blocks[0].cid, 1, WantType::block, false, true});
+    KITH_CO_CHECK(co_await say(*stream, std::move(message)));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), ipld::block_bytes_max);
+    const Duration at_the_floor = std::chrono::seconds(ipld::block_bytes_max / send_rate_min);
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), at_the_floor + 2 * send_timeout));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), 0U);
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 0U);
+    stream.reset();
+    KITH_CO_CHECK(co_await close_all(far));
+    co_return Result<void>{};
+  });
+}
+
 TEST(Bitswap, LeavesPeersAloneThatDontSpeakIt) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);

@@ -67,8 +67,12 @@ inline constexpr std::uint64_t ahead_bytes_max = 32 * 1024 * 1024;
 /// A shorter digest proves too little for bytes from strangers (as in boxo's verifcid).
 inline constexpr std::size_t digest_bytes_min = 20;
 inline constexpr Duration stream_open_timeout = 10s;
-/// A message must be taken by the peer's stream within this time.
+/// The peer's stream must take each part of a message within this time, and all of it at this rate
+/// at least, with as long again: a thin link may carry a large block, and who takes it by drips
+/// can't hold our memory for ever.
+inline constexpr std::size_t send_part_bytes = 256 * 1024;
 inline constexpr Duration send_timeout = 60s;
+inline constexpr std::uint64_t send_rate_min = 8 * 1024;
 /// A stream of ours that has carried nothing for so long is closed.
 inline constexpr Duration stream_idle_timeout = 60s;
 /// A message that has begun may pause for so long.
@@ -83,4 +87,7 @@ static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
               "a block must fit a message, with others before it");
 static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
 static_assert(processing_bytes_max >= message_bytes_max);
+static_assert(send_part_bytes / send_rate_min <= send_timeout / 1s,
+              "who keeps to the least rate must not fail by a part");
+
 }  // namespace kith::exchange
