@@ -109,7 +109,7 @@ void Bitswap::on_disconnected(const PeerId& peer) {
   link->gone = true;
   link->wants_wake.notify_all();
   link->replies_wake.notify_all();
-  client_.disconnected(peer);
+  client_.disconnected(peer, env_.clock.now());
   server_.disconnected(peer);
   wake_pump();
 }
@@ -138,8 +138,9 @@ Task<void> Bitswap::serve_stream(std::unique_ptr<net::Stream> stream) {
 
 Task<void> Bitswap::read_stream(net::Stream& stream) {
   const PeerId peer = stream.remote_peer();
-  MessageReader reader(stream, env_.clock,
-                       [this, peer] { client_.progress(peer, env_.clock.now()); });
+  MessageReader reader(stream, env_.clock, [this, peer](std::size_t bytes) {
+    client_.progress(peer, bytes, env_.clock.now());
+  });
   for (;;) {
     KITH_CO_TRY(Buffer bytes, co_await reader.next());
     if (closing_) co_return std::unexpected(Errc::closed);
@@ -426,7 +427,7 @@ Task<void> Bitswap::write_wants(std::shared_ptr<Link> link) {
   KITH_LOG_DEBUG(log_, "{} can't be asked: {}", link->peer.to_short_string(),
                  ended.error().message());
   if (ended.error().is(Errc::unsupported)) {
-    client_.disconnected(link->peer);
+    client_.disconnected(link->peer, env_.clock.now());
     wake_pump();
     co_return ended;
   }

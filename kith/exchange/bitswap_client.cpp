@@ -64,7 +64,7 @@ std::string describe(const TransferStatus& status) {
 }
 
 BitswapClient::BitswapClient(std::uint64_t seed)
-    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_) {}
+    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_), faults_(0, hash_) {}
 
 // Jobs.
 
@@ -125,6 +125,13 @@ void BitswapClient::connected(const PeerId& id, Instant now) {
   Peer& peer = found->second;
   if (!added && !peer.paused) return;
   peer.afresh = std::exchange(peer.paused, false);
+  if (auto faults = faults_.find(id); added && faults != faults_.end()) {
+    if (now < faults->second.until) {
+      peer.unasked_blocks = faults->second.blocks;
+      peer.unasked_bytes = faults->second.bytes;
+    }
+    faults_.erase(faults);
+  }
   peer.source = scheduler_.add_source(peer.version == BitswapVersion::v1_2_0, now);
   sources_.emplace(peer.source, id);
 }
@@ -143,7 +150,22 @@ void BitswapClient::pause(const PeerId& id) {
   peer->outgoing.clear();
 }
 
-void BitswapClient::disconnected(const PeerId& id) {
+void BitswapClient::remember_faults(const PeerId& id, const Peer& peer, Instant now) {
+  if (peer.unasked_blocks == 0) return;
+  const Instant until = now + fault_memory;
+  faults_.insert_or_assign(id, Faults{peer.unasked_blocks, peer.unasked_bytes, until});
+  faults_order_.emplace_back(id, until);
+  while (faults_order_.size() > faults_remembered_max || faults_order_.front().second <= now) {
+    auto oldest = faults_.find(faults_order_.front().first);
+    // It may have come back since, and gone again.
+    if (oldest != faults_.end() && oldest->second.until == faults_order_.front().second) {
+      faults_.erase(oldest);
+    }
+    faults_order_.pop_front();
+  }
+}
+
+void BitswapClient::disconnected(const PeerId& id, Instant now) {
   auto peer = peers_.find(id);
   if (peer == peers_.end()) return;
   for (JobId job : scheduler_.jobs_served_by(peer->second.source)) {
@@ -152,6 +174,7 @@ void BitswapClient::disconnected(const PeerId& id) {
     left.push_back(id);
     if (left.size() > left_peers_max) left.pop_front();
   }
+  remember_faults(id, peer->second, now);
   scheduler_.remove_source(peer->second.source);
   sources_.erase(peer->second.source);
   peers_.erase(peer);
@@ -164,8 +187,8 @@ void BitswapClient::set_version(const PeerId& id, BitswapVersion version) {
   if (!peer->paused) scheduler_.set_answers(peer->source, version == BitswapVersion::v1_2_0);
 }
 
-void BitswapClient::progress(const PeerId& id, Instant now) {
-  if (Peer* peer = find(id)) scheduler_.progress(peer->source, now);
+void BitswapClient::progress(const PeerId& id, std::uint64_t bytes, Instant now) {
+  if (Peer* peer = find(id)) scheduler_.progress(peer->source, bytes, now);
 }
 
 void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>& presences,
@@ -185,7 +208,7 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
     if (said.presence == Presence::have) {
       // The peer forgets a want-have that it has answered.
       if (wish->second.type == WantType::have) peer->wishes.erase(wish);
-      scheduler_.has(peer->source, unit->second, now);
+      scheduler_.has(peer->source, unit->second);
     } else {
       scheduler_.lacks(peer->source, unit->second, now);
     }

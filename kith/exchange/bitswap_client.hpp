@@ -14,6 +14,8 @@
 // anything else is unasked, and more of that than limits.hpp forgives is a reason to disconnect. A
 // peer that answers with bytes that don't hash to the CID thus brings unasked blocks.
 //
+// What a peer did stays with its name for fault_memory: coming back washes nothing off.
+//
 // Peers of 1.0.0 and 1.1.0 know no want-have and no DONT_HAVE: the scheduler is told, and their
 // silence stands for "don't have". Invariant: a wish that a peer may still act on is in its table,
 // or was cancelled or answered. Pure; one thread.
@@ -85,15 +87,15 @@ class BitswapClient {
   bool wanted(const Cid& cid) const;
 
   void connected(const PeerId& peer, Instant now);
-  void disconnected(const PeerId& peer);
+  void disconnected(const PeerId& peer, Instant now);
   /// The peer took no question. It is asked nothing until connected() is called again; what it
   /// still answers is no fault.
   void pause(const PeerId& peer);
   /// What the peer turned out to speak, when a stream to it has been opened.
   void set_version(const PeerId& peer, BitswapVersion version);
 
-  /// Bytes of a message have come: the peer isn't stalled.
-  void progress(const PeerId& peer, Instant now);
+  /// Bytes of a message have come.
+  void progress(const PeerId& peer, std::uint64_t bytes, Instant now);
   void presences(const PeerId& peer, const std::vector<BlockPresence>& presences, Instant now);
   /// Whether any block can be expected from the peer: what comes otherwise needn't be hashed.
   bool expects(const PeerId& peer) const;
@@ -159,6 +161,7 @@ class BitswapClient {
   void remember_done(const Multihash& hash, UnitId unit);
   void holds_too(const Peer& peer, const Multihash& hash);
   void clean_up();
+  void remember_faults(const PeerId& id, const Peer& peer, Instant now);
 
   multiformats::SeededHash hash_;
   transfer::Scheduler scheduler_;
@@ -173,6 +176,14 @@ class BitswapClient {
   std::uint64_t next_unit_ = 1;
   std::unordered_map<PeerId, Peer, multiformats::SeededHash> peers_;
   std::unordered_map<SourceId, PeerId> sources_;
+  /// What peers that have gone did.
+  struct Faults {
+    std::uint64_t blocks = 0;
+    std::uint64_t bytes = 0;
+    Instant until{};
+  };
+  std::unordered_map<PeerId, Faults, multiformats::SeededHash> faults_;
+  std::deque<std::pair<PeerId, Instant>> faults_order_;
   ClientStats stats_;
 };
 

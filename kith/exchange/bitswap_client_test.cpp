@@ -199,9 +199,42 @@ TEST_F(BitswapClientTest, TakesABlockFromAPeerThatHasLeft) {
   client.connected(alice, now);
   want(1);
   take(alice);
-  client.disconnected(alice);
+  client.disconnected(alice, now);
   EXPECT_EQ(receive(alice, 1), Arrival::wanted);
   EXPECT_FALSE(client.wanted(cid_number(1)));
+}
+
+TEST_F(BitswapClientTest, RemembersAPeersFaultsWhenItComesBack) {
+  client.connected(alice, now);
+  for (std::uint64_t i = 0; i < unasked_blocks_max; ++i)
+    EXPECT_EQ(receive(alice, 100 + i), Arrival::unasked);
+  EXPECT_EQ(client.verdict(alice), Verdict::penalise);
+  client.disconnected(alice, now);
+  now += fault_memory / 2;
+  client.connected(alice, now);
+  EXPECT_EQ(receive(alice, 200), Arrival::unasked);
+  EXPECT_EQ(client.verdict(alice), Verdict::disconnect);
+  client.disconnected(alice, now);
+  now += fault_memory / 2 + 1s;
+  client.connected(alice, now);
+  EXPECT_EQ(client.verdict(alice), Verdict::disconnect) << "an hour from its last going";
+  client.disconnected(alice, now);
+  now += fault_memory;
+  client.connected(alice, now);
+  EXPECT_EQ(client.verdict(alice), Verdict::ok);
+}
+
+TEST_F(BitswapClientTest, RemembersTheFaultsOfSoManyPeersAndNoMore) {
+  for (std::uint32_t i = 0; i <= faults_remembered_max; ++i) {
+    const PeerId peer = peer_id(1000 + i);
+    client.connected(peer, now);
+    receive(peer, 1);
+    client.disconnected(peer, now);
+  }
+  client.connected(peer_id(1000), now);
+  EXPECT_EQ(client.verdict(peer_id(1000)), Verdict::ok) << "the first was forgotten";
+  client.connected(peer_id(1001), now);
+  EXPECT_EQ(client.verdict(peer_id(1001)), Verdict::penalise);
 }
 
 TEST_F(BitswapClientTest, KnowsABlockByAnyCidOfItsBytes) {

@@ -6,6 +6,7 @@
 
 #include <kith/base/time.hpp>
 #include <kith/ipld/block.hpp>
+#include <kith/transfer/limits.hpp>
 
 namespace kith::exchange {
 
@@ -51,6 +52,9 @@ inline constexpr std::size_t done_remembered_max = 256;
 /// A few are forgiven, since a peer may have kept a want of ours over a lost cancel.
 inline constexpr std::size_t unasked_blocks_max = 8;
 inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
+/// So long a peer's faults are remembered after it has gone, and of so many peers.
+inline constexpr Duration fault_memory = 1h;
+inline constexpr std::size_t faults_remembered_max = 1024;
 
 // Session.
 
@@ -87,6 +91,8 @@ static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
               "a block must fit a message, with others before it");
 static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
 static_assert(processing_bytes_max >= message_bytes_max);
+static_assert(transfer::progress_bytes_max >= message_bytes_max,
+              "the longest message must have the time it takes");
 static_assert(send_part_bytes / send_rate_min <= send_timeout / 1s,
               "who keeps to the least rate must not fail by a part");
 
