@@ -41,7 +41,7 @@ Bitswap::Bitswap(port::Env& env, Network& network, LocalBlocks& blocks, BitswapO
       blocks_(blocks),
       options_(std::move(options)),
       client_(random_number(env.random)),
-      server_(random_number(env.random)),
+      server_(random_number(env.random), options_.server),
       stream_ended_(env.clock),
       hash_{random_number(env.random)},
       waiters_(0, hash_),
@@ -165,7 +165,7 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
       co_return Result<void>{};
     }
     // One message is always let through, so the bound can't block itself.
-    while (processing_bytes_ > 0 && processing_bytes_ + size > processing_bytes_max) {
+    while (processing_bytes_ > 0 && processing_bytes_ + size > options_.processing_bytes_max) {
       KITH_CO_CHECK(co_await processing_room_.wait());
       if (closing_) co_return std::unexpected(Errc::closed);
     }
@@ -262,7 +262,7 @@ void Bitswap::deliver(const ipld::Block& block) {
   if (!ahead_.emplace(hash, block).second) return;
   ahead_bytes_ += block.data.size();
   ahead_order_.push_back(hash);
-  while (ahead_bytes_ > ahead_bytes_max) {
+  while (ahead_bytes_ > options_.ahead_bytes_max) {
     if (auto oldest = ahead_.find(ahead_order_.front()); oldest != ahead_.end()) {
       ahead_bytes_ -= oldest->second.data.size();
       ahead_.erase(oldest);

@@ -40,6 +40,12 @@
 namespace kith::exchange {
 
 struct BitswapOptions {
+  ServerOptions server;
+  /// Bytes of messages that are being hashed and stored, of all peers. One message is always let
+  /// through.
+  std::uint64_t processing_bytes_max = exchange::processing_bytes_max;
+  /// Blocks fetched ahead that are kept in memory until they are asked for.
+  std::uint64_t ahead_bytes_max = exchange::ahead_bytes_max;
   /// Whether blocks are given to others at all.
   bool serve = true;
   /// Whether this peer may have this block; every one may if empty.

@@ -6,8 +6,8 @@
 
 namespace kith::exchange {
 
-BitswapServer::BitswapServer(std::uint64_t seed)
-    : hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
+BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options)
+    : options_(options), hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
 
 std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
   std::vector<Cid> to_look_up;
@@ -140,7 +140,7 @@ void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
 
 void BitswapServer::answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size) {
   Entry& entry = peer.wants.at(cid);
-  if (entry.type == WantType::have && size > have_replace_bytes_max) {
+  if (entry.type == WantType::have && size > options_.have_replace_bytes_max) {
     say(peer, cid, Presence::have);
     erase(id, peer, cid);
     return;
@@ -158,11 +158,11 @@ void BitswapServer::disconnected(const PeerId& id) {
   drop_if_idle(id);
 }
 
-bool BitswapServer::may_take(const Peer& peer) {
-  if (!peer.presences.empty()) return peer.unsent_bytes < unsent_bytes_per_peer_max;
+bool BitswapServer::may_take(const Peer& peer) const {
+  if (!peer.presences.empty()) return peer.unsent_bytes < options_.unsent_bytes_per_peer_max;
   if (peer.queue.empty()) return false;
   const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
-  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= unsent_bytes_per_peer_max;
+  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= options_.unsent_bytes_per_peer_max;
 }
 
 void BitswapServer::update_ready(const PeerId& id, Peer& peer) {
@@ -189,7 +189,7 @@ void BitswapServer::drop_if_idle(const PeerId& id) {
 }
 
 std::optional<Reply> BitswapServer::next_reply() {
-  if (ready_.empty() || unsent_bytes_ >= unsent_bytes_max) return std::nullopt;
+  if (ready_.empty() || unsent_bytes_ >= options_.unsent_bytes_max) return std::nullopt;
   const auto [served, id] = *ready_.begin();
   ready_.erase(ready_.begin());
   Peer& peer = peers_.at(id);
@@ -208,7 +208,7 @@ std::optional<Reply> BitswapServer::next_reply() {
     const Entry& entry = peer.wants.at(cid);
     if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
     const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;
-    if (unsent > 0 && unsent + entry.size > unsent_bytes_per_peer_max) break;
+    if (unsent > 0 && unsent + entry.size > options_.unsent_bytes_per_peer_max) break;
     reply.bytes += entry.size;
     reply.blocks.push_back({cid, entry.send_dont_have});
     erase(id, peer, cid);

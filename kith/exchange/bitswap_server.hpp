@@ -52,9 +52,16 @@ struct Reply {
   std::int32_t pending_bytes = 0;
 };
 
+/// What an operator may want to move; the other limits are in limits.hpp.
+struct ServerOptions {
+  std::uint64_t unsent_bytes_per_peer_max = exchange::unsent_bytes_per_peer_max;
+  std::uint64_t unsent_bytes_max = exchange::unsent_bytes_max;
+  std::uint64_t have_replace_bytes_max = exchange::have_replace_bytes_max;
+};
+
 class BitswapServer {
  public:
-  explicit BitswapServer(std::uint64_t seed);
+  explicit BitswapServer(std::uint64_t seed, const ServerOptions& options = {});
 
   /// Takes a message's wants and cancels; returns what has to be looked up in the store.
   std::vector<Cid> receive(const PeerId& peer, const BitswapMessage& message);
@@ -111,8 +118,9 @@ class BitswapServer {
   void answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size);
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
-  static bool may_take(const Peer& peer);
+  bool may_take(const Peer& peer) const;
 
+  const ServerOptions options_;
   multiformats::SeededHash hash_;
   Peers peers_;
   /// By multihash, as the store has it: a block answers wants under any CID of its bytes.
