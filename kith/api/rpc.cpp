@@ -8,12 +8,16 @@
 #include <kith/api/duration.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/node/node.hpp>
+#include <kith/port/event.hpp>
+#include <kith/port/task_group.hpp>
 
 namespace kith::api {
 namespace {
 
-/// Values are gathered into writes of about this size; flush() and the end send what there is.
+/// Values are gathered into writes of about this size.
 constexpr std::size_t value_buffer_bytes = 32 * 1024;
+/// One runs at a time; one that has ended may hold its place for a moment.
+constexpr std::size_t send_tasks_max = 4;
 
 /// What is wrong with the request itself, before any command: plain text, as Kubo does.
 Task<void> refuse(http::ResponseWriter& response, int status, std::string text) {
@@ -33,21 +37,31 @@ Task<void> send_failure(http::ResponseWriter& response, const Error& error) {
 }
 
 class RpcOutput final : public Output {
+/// Writes what a command says. A command may wait long after a value, so that a task of its own
+/// sends what is held; the two take turns at the response.
  public:
-  RpcOutput(const Command& command, http::ResponseWriter& response)
-      : command_(command), response_(response) {}
+  RpcOutput(port::Env& env, const Command& command, http::ResponseWriter& response)
+      : clock_(env.clock),
+        command_(command),
+        response_(response),
+        turn_(env.clock),
+        tasks_(env.executor, env.clock, send_tasks_max) {}
 
   Task<void> value(json::value value) override {
     prepare();
     held_ += json::serialize(value);
     held_ += '\n';
-    if (held_.size() < value_buffer_bytes) co_return Result<void>{};
-    co_return co_await flush();
+    if (held_.size() >= value_buffer_bytes) co_return co_await flush();
+    if (!sending_soon_) sending_soon_ = tasks_.spawn(send_soon());
+    co_return failure_;
   }
 
   Task<void> bytes(ByteView bytes) override {
     prepare();
-    co_return co_await response_.write(bytes);
+    KITH_CO_CHECK(co_await take_turn());
+    Result<void> written = co_await response_.write(bytes);
+    end_turn();
+    co_return written;
   }
 
   void announce_type(std::string_view content_type) override { content_type_ = content_type; }
@@ -58,16 +72,31 @@ class RpcOutput final : public Output {
 
   Task<void> flush() override {
     prepare();
-    if (held_.empty()) co_return co_await response_.flush();
+    KITH_CO_CHECK(co_await take_turn());
     std::string now;
     now.swap(held_);
-    co_return co_await response_.write(as_bytes(now));
+    Result<void> written;
+    if (now.empty()) {
+      written = co_await response_.flush();
+    } else {
+      written = co_await response_.write(as_bytes(now));
+    }
+    end_turn();
+    co_return written;
+  }
+
+  /// Nothing is sent by itself any more. The last call but finish(), whatever happened.
+  Task<void> end_shielded() {
+    // What is being written is a chunk that the client needs whole, unless all is cancelled.
+    (void)co_await take_turn();
+    tasks_.cancel();
+    co_return co_await tasks_.join_shielded();
   }
 
   /// A command without any output answers with an empty body.
   Task<void> finish() {
     prepare();
-    if (!held_.empty()) KITH_CO_CHECK(co_await flush());
+    if (!held_.empty()) KITH_CO_CHECK(co_await response_.write(as_bytes(held_)));
     co_return co_await response_.finish();
   }
 
@@ -89,11 +118,38 @@ class RpcOutput final : public Output {
   }
 
   const Command& command_;
+  Task<void> take_turn() {
+    while (writing_)
+      KITH_CO_CHECK(co_await turn_.wait());
+    writing_ = true;
+    co_return Result<void>{};
+  }
+  void end_turn() {
+    writing_ = false;
+    turn_.notify_all();
+  }
+
+  Task<void> send_soon() {
+    do {
+      KITH_CO_CHECK(co_await port::sleep_for(clock_, rpc_value_delay));
+      if (held_.empty()) break;
+      failure_ = co_await flush();
+    } while (failure_ && !held_.empty());
+    sending_soon_ = false;
+    co_return failure_;
+  }
+
+  port::Clock& clock_;
   http::ResponseWriter& response_;
   std::string content_type_;
   bool prepared_ = false;
   std::string held_;
 };
+  bool sending_soon_ = false;
+  bool writing_ = false;
+  port::Event turn_;
+  Result<void> failure_;
+  port::TaskGroup tasks_;
 
 /// "http://127.0.0.1:5001" of "http://127.0.0.1:5001/webui/x".
 std::string origin_of(std::string_view url) {
@@ -191,7 +247,7 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
     if (!parsed) co_return co_await refuse(response, 400, sentence_of(parsed.error()));
     timeout = *parsed;
   }
-  RpcOutput output(command, response);
+  RpcOutput output(context_.env, command, response);
   Result<void> outcome;
   Context context = context_;
   if (timeout) {
@@ -214,3 +270,4 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
 }
 
 }  // namespace kith::api
+  (void)co_await output.end_shielded();

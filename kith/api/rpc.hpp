@@ -9,6 +9,8 @@
 //   output, the trailer X-Stream-Error for one after it.
 //   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
 //
+// Values are gathered into writes, and none waits for longer than rpc_value_delay.
+//
 // A browser sends Origin or Referer with what a page asks; only the page that we serve ourselves,
 // and origins that the operator names, may ask. Loop thread only.
 #pragma once
@@ -22,6 +24,9 @@
 namespace kith::api {
 
 inline constexpr std::string_view rpc_prefix = "/api/v0/";
+
+/// How long a value may wait for others that go out with it.
+inline constexpr Duration rpc_value_delay = 20ms;
 
 struct RpcOptions {
   /// Besides the RPC's own; "*" allows all.
