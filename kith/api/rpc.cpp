@@ -36,9 +36,9 @@ Task<void> send_failure(http::ResponseWriter& response, const Error& error) {
   co_return co_await response.send(500, "application/json", as_bytes(text));
 }
 
-class RpcOutput final : public Output {
 /// Writes what a command says. A command may wait long after a value, so that a task of its own
 /// sends what is held; the two take turns at the response.
+class RpcOutput final : public Output {
  public:
   RpcOutput(port::Env& env, const Command& command, http::ResponseWriter& response)
       : clock_(env.clock),
@@ -117,7 +117,6 @@ class RpcOutput final : public Output {
     headers.set("Trailer", "X-Stream-Error");
   }
 
-  const Command& command_;
   Task<void> take_turn() {
     while (writing_)
       KITH_CO_CHECK(co_await turn_.wait());
@@ -140,16 +139,17 @@ class RpcOutput final : public Output {
   }
 
   port::Clock& clock_;
+  const Command& command_;
   http::ResponseWriter& response_;
   std::string content_type_;
   bool prepared_ = false;
   std::string held_;
-};
   bool sending_soon_ = false;
   bool writing_ = false;
   port::Event turn_;
   Result<void> failure_;
   port::TaskGroup tasks_;
+};
 
 /// "http://127.0.0.1:5001" of "http://127.0.0.1:5001/webui/x".
 std::string origin_of(std::string_view url) {
@@ -158,8 +158,7 @@ std::string origin_of(std::string_view url) {
   return std::string(url.substr(0, url.find('/', scheme + 3)));
 }
 
-/// Loopback by name or number: what a page can't make a browser send for a foreign name (DNS
-/// rebinding).
+/// A number, or loopback by name: what no page can make a browser say for a foreign name.
 bool is_local_host(std::string_view host) {
   std::string_view name = host.substr(
       0, host.rfind(':') == std::string_view::npos || host.ends_with(']') ? host.size()
@@ -170,6 +169,12 @@ bool is_local_host(std::string_view host) {
   return address.has_value();
 }
 
+/// Every browser calls itself that. Electron's pages send no Origin, and are no foreign pages.
+bool is_browser(const http::Request& request) {
+  const std::string_view agent = request.headers.get("User-Agent").value_or("");
+  return agent.starts_with("Mozilla") && agent.find("Electron") == std::string_view::npos;
+}
+
 Task<void> run_command(const Command& command, Context& context, const Request& call,
                        Output& output, Result<void>& outcome) {
   outcome = co_await command.run(context, call, output);
@@ -178,37 +183,45 @@ Task<void> run_command(const Command& command, Context& context, const Request& 
 
 }  // namespace
 
-bool Rpc::origin_allowed(const http::Request& request) const {
-  // A name that leads to us but isn't ours is a page's way round the rule of origins.
-  if (!is_local_host(request.host)) return false;
-  std::string_view said = request.headers.get("Origin").value_or("");
-  if (said.empty()) said = request.headers.get("Referer").value_or("");
-  if (said.empty()) return true;
-  std::string origin = origin_of(said);
-  if (origin == "http://" + request.host) return true;
+bool Rpc::origin_allowed(std::string_view origin, const std::string& host) const {
+  // Of a name that leads to us but isn't ours, a page may say that it is of our origin.
+  const bool own = origin == "http://" + host || origin == "https://" + host;
+  if (own && is_local_host(host)) return true;
   return std::ranges::any_of(options_.allowed_origins, [&origin](const std::string& allowed) {
     return allowed == "*" || allowed == origin;
   });
 }
 
+bool Rpc::may_ask(const http::Request& request) const {
+  const std::string_view origin = request.headers.get("Origin").value_or("");
+  const std::string_view referer = request.headers.get("Referer").value_or("");
+  if (origin.empty() && referer.empty()) return !is_browser(request);
+  if (!origin.empty() && !origin_allowed(origin, request.host)) return false;
+  return referer.empty() || origin_allowed(origin_of(referer), request.host);
+}
+
 Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
   response.headers.set("Server", std::string(node::agent_version));
   response.headers.add("Vary", "Origin");
-  if (!origin_allowed(request)) co_return co_await refuse(response, 403, "403 - Forbidden");
+  const bool allowed = may_ask(request);
   constexpr std::string_view own_headers = "X-Stream-Output, X-Chunked-Output, X-Content-Length";
   response.headers.set("Access-Control-Allow-Headers", std::string(own_headers));
   response.headers.set("Access-Control-Expose-Headers", std::string(own_headers));
-  if (auto origin = request.headers.get("Origin")) {
+  if (auto origin = request.headers.get("Origin"); origin && allowed) {
     response.headers.set("Access-Control-Allow-Origin", std::string(*origin));
     response.headers.set("Access-Control-Allow-Headers",
                          fmt::format("{}, Content-Type, User-Agent", own_headers));
     response.headers.set("Access-Control-Allow-Methods", "POST");
   }
-  if (request.method == "OPTIONS") co_return co_await response.send(200, "text/plain", {});
+  if (request.method == "OPTIONS") {
+    response.headers.set("Allow", "OPTIONS, POST");
+    co_return co_await response.send(204, "", {});
+  }
   if (request.method != "POST") {
     response.headers.set("Allow", "OPTIONS, POST");
     co_return co_await refuse(response, 405, "405 - Method Not Allowed");
   }
+  if (!allowed) co_return co_await refuse(response, 403, "403 - Forbidden");
   std::string path = request.path.substr(rpc_prefix.size());
   std::ranges::replace(path, '/', ' ');
   const Command* command = table_.find(path);
@@ -262,6 +275,7 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
   } else {
     outcome = co_await command.run(context, call, output);
   }
+  (void)co_await output.end_shielded();
   if (outcome) co_return co_await output.finish();
   if (outcome.error().is(Errc::cancelled)) co_return outcome;
   if (!output.begun()) co_return co_await send_failure(response, outcome.error());
@@ -270,4 +284,3 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
 }
 
 }  // namespace kith::api
-  (void)co_await output.end_shielded();

@@ -200,6 +200,9 @@ TEST(Rpc, RefusesOtherMethodsUnknownCommandsAndWrongArguments) {
       EXPECT_EQ(answer.header("Allow"), "OPTIONS, POST");
       EXPECT_EQ(answer.body, "405 - Method Not Allowed\n");
     }
+    KITH_CO_TRY(Answer options, co_await site.post("count", {}, "OPTIONS"));
+    EXPECT_EQ(options.status, 204);
+    EXPECT_EQ(options.header("Allow"), "OPTIONS, POST");
     KITH_CO_TRY(Answer unknown, co_await site.post("no/such/command"));
     EXPECT_EQ(unknown.status, 404);
     EXPECT_EQ(unknown.body, "404 page not found\n");
@@ -229,6 +232,72 @@ TEST(Rpc, TellsAFailureBeforeItsOutputAndOneAfterIt) {
     KITH_CO_TRY(Answer timed_out, co_await site.post("late?timeout=5s"));
     EXPECT_EQ(timed_out.body, "{\"N\":1}\n{\"N\":2}\n");
     EXPECT_NE(timed_out.stream_error.find("no answer within 5s"), std::string::npos);
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, RefusesPagesOfForeignOrigins) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    RpcOptions options;
+    options.allowed_origins = {"https://friend.example"};
+    Site site(world, options);
+    const std::string own = site.own_origin();
+    const std::vector<std::pair<Headers, int>> cases = {
+        {Headers{}, 200},
+        {Headers{{"Origin", own}}, 200},
+        {Headers{{"Referer", own + "/webui/"}}, 200},
+        {Headers{{"Origin", "https://friend.example"}}, 200},
+        {Headers{{"Origin", "https://friend.example"}, {"Referer", own + "/"}}, 200},
+        {Headers{{"Origin", "https://evil.example"}}, 403},
+        {Headers{{"Origin", "null"}}, 403},
+        {Headers{{"Origin", own + ".evil.example"}}, 403},
+        {Headers{{"Referer", "https://evil.example/" + own}}, 403},
+        {Headers{{"Referer", "nonsense"}}, 403},
+        {Headers{{"Origin", own}, {"Referer", "https://evil.example/"}}, 403},
+        {Headers{{"User-Agent", "curl/8.0"}}, 200},
+        // A browser says where its page comes from, if it lets a page post at all.
+        {Headers{{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"}}, 403},
+        {Headers{{"User-Agent", "Mozilla/5.0"}, {"Origin", own}}, 200},
+        {Headers{{"User-Agent", "Mozilla/5.0 Electron/30.0"}}, 200},
+    };
+    for (const auto& [headers, status] : cases) {
+      KITH_CO_TRY(Answer answer, co_await site.post("count?arg=a", headers));
+      EXPECT_EQ(answer.status, status)
+          << answer.headers.get("Access-Control-Allow-Origin").value_or("") << ' '
+          << headers.get("Origin").value_or("-") << ' ' << headers.get("Referer").value_or("-")
+          << ' ' << headers.get("User-Agent").value_or("-");
+      EXPECT_EQ(answer.headers.has("Access-Control-Allow-Origin"),
+                status == 200 && headers.has("Origin"));
+    }
+    KITH_CO_TRY(
+        Answer preflight,
+        co_await site.post("count", Headers{{"Origin", "https://evil.example"}}, "OPTIONS"));
+    EXPECT_EQ(preflight.status, 204);
+    EXPECT_FALSE(preflight.headers.has("Access-Control-Allow-Origin"));
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, KnowsAForeignNameThatLeadsHereFromItsOwn) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    const auto post = [](std::string host, std::string more) {
+      return fmt::format(
+          "POST /api/v0/count?arg=a HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}"
+          "Content-Length: 0\r\n\r\n",
+          host, more);
+    };
+    // A program may come by any name, as `kith --api /dns4/...` does.
+    KITH_CO_TRY(std::string named, co_await site.post_raw(post("node.example:5001", "")));
+    EXPECT_TRUE(named.starts_with("HTTP/1.1 200")) << named;
+    KITH_CO_TRY(std::string local, co_await site.post_raw(post(
+                                       "localhost:5001", "Origin: http://localhost:5001\r\n")));
+    EXPECT_TRUE(local.starts_with("HTTP/1.1 200")) << local;
+    // DNS rebinding: a page of evil.example, whose name leads here by now.
+    KITH_CO_TRY(
+        std::string rebound,
+        co_await site.post_raw(post("evil.example:5001", "Origin: http://evil.example:5001\r\n")));
+    EXPECT_TRUE(rebound.starts_with("HTTP/1.1 403")) << rebound;
     co_return co_await site.end();
   });
 }
