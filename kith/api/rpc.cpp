@@ -16,6 +16,7 @@ namespace {
 
 /// Values are gathered into writes of about this size.
 constexpr std::size_t value_buffer_bytes = 32 * 1024;
+constexpr std::size_t body_read_bytes = 64 * 1024;
 /// One runs at a time; one that has ended may hold its place for a moment.
 constexpr std::size_t send_tasks_max = 4;
 
@@ -175,6 +176,40 @@ bool is_browser(const http::Request& request) {
   return agent.starts_with("Mozilla") && agent.find("Electron") == std::string_view::npos;
 }
 
+/// Whether the command's last arguments may be lines of standard input, and so of a body.
+bool takes_body_arguments(const Command& command) {
+  if (command.arguments.empty()) return false;
+  const ArgumentSpec& last = command.arguments.back();
+  return last.kind == ArgumentKind::text && last.from_stdin;
+}
+
+/// The lines of the first file.
+Task<void> read_body_arguments(InputTree& body, std::vector<std::string>& arguments) {
+  KITH_CO_TRY(std::optional<InputEntry> entry, co_await body.next());
+  std::string line;
+  std::size_t bytes = 0;
+  for (bool ended = !entry; !ended;) {
+    KITH_CO_TRY(Buffer part, co_await body.read(body_read_bytes));
+    ended = part.empty();
+    bytes += part.size();
+    std::string_view rest = as_text(part);
+    while (!rest.empty() || (ended && !line.empty())) {
+      const std::size_t end = rest.find('\n');
+      line += rest.substr(0, end);
+      if (end == std::string_view::npos && !ended) break;
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) arguments.push_back(std::exchange(line, {}));
+    }
+    if (bytes > rpc_body_arguments_bytes_max || arguments.size() > rpc_body_arguments_max) {
+      co_return std::unexpected(
+          say(fmt::format("more arguments than a call may have ({} or {} MiB)",
+                          rpc_body_arguments_max, rpc_body_arguments_bytes_max >> 20)));
+    }
+  }
+  co_return Result<void>{};
+}
+
 Task<void> run_command(const Command& command, Context& context, const Request& call,
                        Output& output, Result<void>& outcome) {
   outcome = co_await command.run(context, call, output);
@@ -237,9 +272,16 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
       options.emplace(name, value);
     }
   }
+  std::shared_ptr<InputTree> input = multipart_input(request);
+  if (input && takes_body_arguments(*command)) {
+    Result<void> read = co_await read_body_arguments(*input, arguments);
+    if (!read && read.error().is(Errc::cancelled)) co_return read;
+    if (!read) co_return co_await refuse(response, 400, sentence_of(read.error()));
+    input.reset();
+  }
   auto call = Request::make(*command, std::move(arguments), options);
   if (!call) co_return co_await refuse(response, 400, sentence_of(call.error()));
-  if (auto input = multipart_input(request)) {
+  if (input) {
     call->files = std::move(input);
   } else if (std::ranges::any_of(command->arguments, [](const ArgumentSpec& spec) {
                return spec.kind == ArgumentKind::file && spec.required;

@@ -9,6 +9,9 @@
 //   output, the trailer X-Stream-Error for one after it.
 //   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
 //
+// Arguments of a command that reads them from standard input, too, may come in the body: the lines
+// of its first file, after those of the query (at most rpc_body_arguments_max).
+//
 // Values are gathered into writes, and none waits for longer than rpc_value_delay.
 //
 // A browser sends Origin or Referer with what a page asks; only a page of this very address, if
@@ -29,6 +32,9 @@ inline constexpr std::string_view rpc_prefix = "/api/v0/";
 
 /// How long a value may wait for others that go out with it.
 inline constexpr Duration rpc_value_delay = 20ms;
+/// Arguments in a body, and their bytes.
+inline constexpr std::size_t rpc_body_arguments_max = 1'000'000;
+inline constexpr std::size_t rpc_body_arguments_bytes_max = 64 * 1024 * 1024;
 
 struct RpcOptions {
   /// Besides the RPC's own; "*" allows all.

@@ -340,5 +340,95 @@ TEST(Rpc, GathersValuesThatComeTogether) {
   });
 }
 
+/// A body as go-ipfs-cmds sends arguments: the lines of one file.
+http::ClientRequest with_body(http::ClientRequest call, const std::string& lines) {
+  const std::string boundary = "----boundary";
+  std::string body = "--" + boundary +
+                     "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"stdin\"\r\n"
+                     "Content-Type: application/octet-stream\r\n\r\n" +
+                     lines + "\r\n--" + boundary + "--\r\n";
+  call.headers.set("Content-Type", "multipart/form-data; boundary=" + boundary);
+  call.body_bytes = body.size();
+  call.body = std::make_unique<http::MemoryBody>(Buffer::copy_of(as_bytes(body)));
+  return call;
+}
+
+TEST(Rpc, TakesArgumentsFromTheBody) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer answer,
+                co_await site.send(with_body(site.request("count?arg=a"), "b\r\n\nc\nd")));
+    EXPECT_EQ(answer.body, "{\"Count\":4,\"First\":\"a\",\"Last\":\"d\"}\n");
+    std::string lines;
+    for (int i = 1; i <= 50'000; ++i)
+      lines += fmt::format("bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2{:06}\n", i);
+    KITH_CO_TRY(Answer many, co_await site.send(with_body(site.request("count"), lines)));
+    EXPECT_NE(many.body.find("\"Count\":50000"), std::string::npos) << many.body;
+    EXPECT_NE(many.body.find("km2050000\""), std::string::npos) << many.body;
+    KITH_CO_TRY(Answer none, co_await site.send(with_body(site.request("count"), "\n\n")));
+    EXPECT_EQ(none.status, 400);
+    lines.assign(2 * (rpc_body_arguments_max + 1), '\n');
+    for (std::size_t i = 0; i < lines.size(); i += 2)
+      lines[i] = 'x';
+    KITH_CO_TRY(Answer refused, co_await site.send(with_body(site.request("count"), lines)));
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_NE(refused.body.find("more arguments than a call may have"), std::string::npos);
+    co_return co_await site.end();
+  });
+}
+
+// The other side: what the command line sends and shows.
+
+class TestTerminal final : public Terminal {
+ public:
+  Result<void> out(std::string_view) override { return {}; }
+  Result<void> err(std::string_view text) override {
+    said += text;
+    return {};
+  }
+  bool out_is_terminal() const override { return false; }
+  bool err_is_terminal() const override { return false; }
+  int columns() const override { return 80; }
+  std::string said;
+};
+
+class TestRenderer final : public Renderer {
+ public:
+  Result<void> value(const json::value& value) override {
+    values.push_back(value);
+    return {};
+  }
+  Result<void> bytes(ByteView) override { return {}; }
+  Result<void> finish(bool) override { return {}; }
+  std::vector<json::value> values;
+};
+
+std::string api_of(const Site& site) {
+  return fmt::format("/ip4/{}/tcp/{}", site.far.address().to_string(), test_port);
+}
+
+TEST(Remote, SendsAnyNumberOfArguments) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    const Command& command = *site.table.find("count");
+    for (std::size_t count : {1U, 50'000U}) {
+      std::vector<std::string> arguments;
+      for (std::size_t i = 1; i <= count; ++i)
+        arguments.push_back(fmt::format("a-name-of-some-length-{}", i));
+      KITH_CO_TRY(Request request, Request::make(command, std::move(arguments), {}));
+      TestTerminal terminal;
+      TestRenderer renderer;
+      RenderContext context{site.near.env(), terminal, request, "kith"};
+      KITH_CO_CHECK(co_await run_remote(context, command, api_of(site), renderer));
+      KITH_CO_REQUIRE(renderer.values.size() == 1);
+      EXPECT_EQ(renderer.values[0].at("Count").to_number<std::size_t>(), count);
+      EXPECT_EQ(text_of(renderer.values[0], "First"), "a-name-of-some-length-1");
+      EXPECT_EQ(text_of(renderer.values[0], "Last"),
+                fmt::format("a-name-of-some-length-{}", count));
+    }
+    co_return co_await site.end();
+  });
+}
+
 }  // namespace
 }  // namespace kith::api::testing
