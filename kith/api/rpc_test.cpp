@@ -430,5 +430,21 @@ TEST(Remote, SendsAnyNumberOfArguments) {
   });
 }
 
+TEST(Remote, GoesOnWatchingATransferThatItCouldNotSeeAtFirst) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    site.transfers_broken_until = world.now() + 10s;
+    const Command& command = *site.table.find("slow fetch");
+    KITH_CO_TRY(Request request, Request::make(command, {}, {}));
+    TestTerminal terminal;
+    TestRenderer renderer;
+    RenderContext context{site.near.env(), terminal, request, "kith"};
+    KITH_CO_CHECK(co_await run_remote(context, command, api_of(site), renderer));
+    EXPECT_EQ(renderer.values.size(), 3U);
+    EXPECT_NE(terminal.said.find("waiting for a block"), std::string::npos) << terminal.said;
+    co_return co_await site.end();
+  });
+}
+
 }  // namespace
 }  // namespace kith::api::testing

@@ -236,16 +236,19 @@ Task<std::optional<json::value>> read_transfer(http::Client& client, const Targe
   co_return std::optional(first);
 }
 
-/// Until it is cancelled. Of another daemon than ours, which knows no transfers, it learns nothing.
+/// Until it is cancelled; a daemon that is too busy to answer is asked again. Of another than ours,
+/// which knows no transfers, it learns nothing.
 Task<void> watch_transfer(const RenderContext& context, http::Client& client, Target target,
                           std::string id, Renderer& renderer) {
   port::Clock& clock = context.env.clock;
   WaitingNotes notes(clock.now());
   for (;;) {
     KITH_CO_CHECK(co_await port::sleep_for(clock, waiting_poll_interval));
-    KITH_CO_TRY(std::optional<json::value> transfer, co_await read_transfer(client, target, id));
-    if (!transfer) continue;
-    std::optional<std::string> note = notes.update(*transfer, clock.now());
+    auto transfer = co_await read_transfer(client, target, id);
+    if (!transfer && transfer.error().is(Errc::cancelled))
+      co_return std::unexpected(transfer.error());
+    if (!transfer || !*transfer) continue;
+    std::optional<std::string> note = notes.update(**transfer, clock.now());
     renderer.announce_peers(notes.peers());
     if (!note) continue;
     renderer.interrupt();
