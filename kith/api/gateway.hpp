@@ -15,7 +15,8 @@
 // A block that isn't here is awaited from the network for fetch_timeout (504), unless no_fetch is
 // set or the client says only-if-cached (404, 412). A client that goes away cancels what is done
 // for it. An error after an answer has begun resets the connection, so that a part isn't taken for
-// the whole. Memory of a request: what a reader reads ahead, and one page of listing.
+// the whole. Memory of a request: what a reader reads ahead, one page of listing, and what it must
+// remember of a DAG, which parts_max and archive_blocks_max bound: beyond them it fails.
 //
 // Any page that is served here is of the gateway's origin: where the same address has something to
 // protect, as the RPC's has, set `sandboxed`, which takes scripts and the origin from it.
@@ -48,6 +49,8 @@ struct GatewayOptions {
   bool sandboxed = false;
   Duration fetch_timeout = gateway_fetch_timeout;
   std::size_t requests_max = gateway_requests_max;
+  std::size_t parts_max = gateway_parts_max;
+  std::size_t archive_blocks_max = gateway_archive_blocks_max;
 };
 
 /// What one request reads its blocks through: with `fetch` also from peers.

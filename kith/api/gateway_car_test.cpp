@@ -334,5 +334,37 @@ TEST(GatewayCar, IsNotSentRoundByATreeThatRepeatsItself) {
   });
 }
 
+TEST(GatewayCar, BreaksOffWhereItWouldHaveToRememberTooMuch) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.archive_blocks_max = 4;
+    Site site(world, options);
+    Cid file = site.add_file(chunks(8));
+    KITH_CO_TRY(Answer cut, co_await site.get(at(file, "?format=car")));
+    EXPECT_TRUE(cut.broken);
+    Archive archive = read_archive(cut.body);
+    // The reset may overtake what was sent before it.
+    EXPECT_LE(archive.blocks.size(), 4U);
+    // With duplicates nothing has to be remembered.
+    KITH_CO_TRY(Archive all, co_await archive_at(site, at(file, "?format=car&car-dups=y")));
+    EXPECT_EQ(all.blocks.size(), 9U);
+    co_return co_await site.end();
+  });
+}
+
+TEST(GatewayCar, BoundsTheLinksThatItHasSeenAndNotFollowed) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.parts_max = 7;
+    Site site(world, options);
+    KITH_CO_TRY(Archive seven,
+                co_await archive_at(site, at(site.add_file(chunks(7)), "?format=car")));
+    EXPECT_EQ(seven.blocks.size(), 8U);
+    KITH_CO_TRY(Answer cut, co_await site.get(at(site.add_file(chunks(8)), "?format=car")));
+    EXPECT_TRUE(cut.broken);
+    co_return co_await site.end();
+  });
+}
+
 }  // namespace
 }  // namespace kith::api::testing

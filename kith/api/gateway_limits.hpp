@@ -10,6 +10,13 @@ namespace kith::api {
 
 /// Requests answered at a time. Each may have unixfs::read_ahead_bytes of blocks under way.
 inline constexpr std::size_t gateway_requests_max = 256;
+/// What one request may know of a DAG and not have read yet: parts of a file, or links below an
+/// archive's root. A part takes about 100 bytes, so 3 MB; trees that programs build have some
+/// thousands.
+inline constexpr std::size_t gateway_parts_max = 32 * 1024;
+/// Different blocks in an archive without duplicates, whose CIDs are remembered: about 26 MB, so no
+/// more than what is read ahead. 256 GiB of blocks of 1 MiB.
+inline constexpr std::size_t gateway_archive_blocks_max = 256 * 1024;
 /// How long a request waits for blocks until its answer begins, and then for each further block.
 inline constexpr Duration gateway_fetch_timeout = 60s;
 /// How long a client may take to accept what one write hands it.

@@ -618,5 +618,49 @@ TEST(Gateway, RefusesMoreRequestsThanItsLimit) {
   });
 }
 
+TEST(Gateway, RefusesAFileOfWhichItWouldHaveToRememberTooMuch) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.parts_max = 13;  // the root and its leaves
+    Site site(world, options);
+    Cid small = site.add_file(letters(12 * 256));
+    Cid large = site.add_file(letters(13 * 256));
+    KITH_CO_TRY(Answer fine, co_await site.get(at(small)));
+    EXPECT_EQ(fine.status, 200);
+    EXPECT_EQ(fine.body, letters(12 * 256));
+    KITH_CO_TRY(Answer refused, co_await site.get(at(large)));
+    EXPECT_EQ(refused.status, 500);
+    EXPECT_NE(refused.body.find("has more parts than a request to this gateway may hold"),
+              std::string::npos)
+        << refused.body;
+    EXPECT_EQ(refused.header("Cache-Control"), "no-store");
+    EXPECT_EQ(site.gateway.requests_in_flight(), 0U);
+    // Parts outside of a range aren't remembered.
+    Headers range{{"Range", "bytes=256-767"}};
+    KITH_CO_TRY(Answer part, co_await site.get(at(large), std::move(range)));
+    EXPECT_EQ(part.status, 206);
+    co_return co_await site.end();
+  });
+}
+
+TEST(Gateway, RefusesAListingOfWhichItWouldHaveToRememberTooMuch) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.parts_max = 20;
+    Site site(world, options);
+    const Cid file = site.add_file("x");
+    std::vector<std::pair<std::string, Cid>> entries;
+    for (int i = 0; i < 500; ++i)
+      entries.emplace_back("entry " + std::to_string(i), file);
+    KITH_CO_TRY(Answer refused, co_await site.get(at(site.add_directory(entries, true), "/")));
+    EXPECT_EQ(refused.status, 500);
+    EXPECT_NE(refused.body.find("has more parts"), std::string::npos) << refused.body;
+    entries.resize(10);
+    KITH_CO_TRY(Answer fine, co_await site.get(at(site.add_directory(entries, true), "/")));
+    EXPECT_EQ(fine.status, 200);
+    co_return co_await site.end();
+  });
+}
+
 }  // namespace
 }  // namespace kith::api::testing

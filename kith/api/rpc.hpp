@@ -3,14 +3,21 @@
 // go-ipfs-cmds' http package do, so that kubo-rpc-client, the web UI and ipfs-cluster work against
 // it:
 //
-//   404 for a command that doesn't exist, 405 for another method than POST, 403 for a browser page
-//   of a foreign origin, 400 for arguments and options that the command doesn't take, all with a
+//   405 for another method than POST, 403 for a browser page of a foreign origin, 404 for a command
+//   that doesn't exist, 400 for arguments and options that the command doesn't take, all with a
 //   line of text; 500 and {"Message","Code":0,"Type":"error"} for a failure before the first
 //   output, the trailer X-Stream-Error for one after it.
 //   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
 //
-// A browser sends Origin or Referer with what a page asks; only the page that we serve ourselves,
-// and origins that the operator names, may ask. Loop thread only.
+// Arguments of a command that reads them from standard input, too, may come in the body: the lines
+// of its first file, after those of the query (at most rpc_body_arguments_max).
+//
+// Values are gathered into writes, and none waits for longer than rpc_value_delay.
+//
+// A browser sends Origin or Referer with what a page asks; only a page of this very address, if
+// that is a number or localhost (a foreign name may lead here: DNS rebinding), and origins that the
+// operator names may ask, and no browser that says neither. Who sends none and is no browser may
+// come by any name. Loop thread only.
 #pragma once
 
 #include <string>
@@ -22,6 +29,12 @@
 namespace kith::api {
 
 inline constexpr std::string_view rpc_prefix = "/api/v0/";
+
+/// How long a value may wait for others that go out with it.
+inline constexpr Duration rpc_value_delay = 20ms;
+/// Arguments in a body, and their bytes.
+inline constexpr std::size_t rpc_body_arguments_max = 1'000'000;
+inline constexpr std::size_t rpc_body_arguments_bytes_max = 64 * 1024 * 1024;
 
 struct RpcOptions {
   /// Besides the RPC's own; "*" allows all.
@@ -37,7 +50,8 @@ class Rpc {
   Task<void> serve(http::Request& request, http::ResponseWriter& response);
 
  private:
-  bool origin_allowed(const http::Request& request) const;
+  bool may_ask(const http::Request& request) const;
+  bool origin_allowed(std::string_view origin, const std::string& host) const;
   Task<void> run(const Command& command, Request call, http::ResponseWriter& response);
 
   const CommandTable& table_;

@@ -41,7 +41,7 @@ Bitswap::Bitswap(port::Env& env, Network& network, LocalBlocks& blocks, BitswapO
       blocks_(blocks),
       options_(std::move(options)),
       client_(random_number(env.random)),
-      server_(random_number(env.random)),
+      server_(random_number(env.random), options_.server),
       stream_ended_(env.clock),
       hash_{random_number(env.random)},
       waiters_(0, hash_),
@@ -109,7 +109,7 @@ void Bitswap::on_disconnected(const PeerId& peer) {
   link->gone = true;
   link->wants_wake.notify_all();
   link->replies_wake.notify_all();
-  client_.disconnected(peer);
+  client_.disconnected(peer, env_.clock.now());
   server_.disconnected(peer);
   wake_pump();
 }
@@ -138,8 +138,9 @@ Task<void> Bitswap::serve_stream(std::unique_ptr<net::Stream> stream) {
 
 Task<void> Bitswap::read_stream(net::Stream& stream) {
   const PeerId peer = stream.remote_peer();
-  MessageReader reader(stream, env_.clock,
-                       [this, peer] { client_.progress(peer, env_.clock.now()); });
+  MessageReader reader(stream, env_.clock, [this, peer](std::size_t bytes) {
+    client_.progress(peer, bytes, env_.clock.now());
+  });
   for (;;) {
     KITH_CO_TRY(Buffer bytes, co_await reader.next());
     if (closing_) co_return std::unexpected(Errc::closed);
@@ -164,7 +165,7 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
       co_return Result<void>{};
     }
     // One message is always let through, so the bound can't block itself.
-    while (processing_bytes_ > 0 && processing_bytes_ + size > processing_bytes_max) {
+    while (processing_bytes_ > 0 && processing_bytes_ + size > options_.processing_bytes_max) {
       KITH_CO_CHECK(co_await processing_room_.wait());
       if (closing_) co_return std::unexpected(Errc::closed);
     }
@@ -225,10 +226,10 @@ Task<void> Bitswap::verify_and_store(PeerId peer, std::vector<BlockPayload> payl
   if (fresh.empty()) co_return Result<void>{};
 
   for (const ipld::Block& block : fresh)
-    ++storing_[block.cid];
+    ++storing_[block.cid.hash()];
   Result<void> stored = co_await blocks_.put(fresh);
   for (const ipld::Block& block : fresh) {
-    auto storing = storing_.find(block.cid);
+    auto storing = storing_.find(block.cid.hash());
     if (--storing->second == 0) storing_.erase(storing);
     if (stored) {
       server_.obtained(block.cid, block.data.size());
@@ -241,17 +242,27 @@ Task<void> Bitswap::verify_and_store(PeerId peer, std::vector<BlockPayload> payl
   co_return stored;
 }
 
+/// Whether anybody waited for it. Whoever looks for it in the store at this moment learns of it,
+/// too.
+bool Bitswap::hand_to_waiter(const ipld::Block& block) {
+  const Multihash hash = block.cid.hash();
+  for (auto& [_, check] : to_check_)
+    check.came.insert(hash);
+  auto waiter = waiters_.find(hash);
+  if (waiter == waiters_.end()) return false;
+  waiter->second->set(block);
+  waiters_.erase(waiter);
+  return true;
+}
+
 /// Gives a block to who waits for it, or keeps it for a while for who will.
 void Bitswap::deliver(const ipld::Block& block) {
-  if (auto waiter = waiters_.find(block.cid); waiter != waiters_.end()) {
-    waiter->second->set(block);
-    waiters_.erase(waiter);
-    return;
-  }
-  if (sessions_ == 0 || !ahead_.emplace(block.cid, block).second) return;
+  if (hand_to_waiter(block) || sessions_ == 0) return;
+  const Multihash hash = block.cid.hash();
+  if (!ahead_.emplace(hash, block).second) return;
   ahead_bytes_ += block.data.size();
-  ahead_order_.push_back(block.cid);
-  while (ahead_bytes_ > ahead_bytes_max) {
+  ahead_order_.push_back(hash);
+  while (ahead_bytes_ > options_.ahead_bytes_max) {
     if (auto oldest = ahead_.find(ahead_order_.front()); oldest != ahead_.end()) {
       ahead_bytes_ -= oldest->second.data.size();
       ahead_.erase(oldest);
@@ -262,7 +273,7 @@ void Bitswap::deliver(const ipld::Block& block) {
 
 void Bitswap::fail(const Cid& cid, const Error& error) {
   KITH_LOG_ERROR(log_, "can't store {}: {}", cid.to_string(), error.message());
-  if (auto waiter = waiters_.find(cid); waiter != waiters_.end()) {
+  if (auto waiter = waiters_.find(cid.hash()); waiter != waiters_.end()) {
     waiter->second->set(std::unexpected(error));
     waiters_.erase(waiter);
   }
@@ -279,10 +290,7 @@ void Bitswap::notify_new_blocks(std::span<const ipld::Block> blocks) {
   for (const ipld::Block& block : blocks) {
     client_.obtained(block.cid);
     server_.obtained(block.cid, block.data.size());
-    if (auto waiter = waiters_.find(block.cid); waiter != waiters_.end()) {
-      waiter->second->set(block);
-      waiters_.erase(waiter);
-    }
+    hand_to_waiter(block);
   }
   wake_pump();
 }
@@ -359,16 +367,52 @@ Task<void> Bitswap::open(PeerId peer, Outbound& out) {
   co_return Result<void>{};
 }
 
+/// For replies, whose wants are gone if they can't be sent.
+Task<void> Bitswap::open_patiently(std::shared_ptr<Link> link, Outbound& out) {
+  for (int failures = 0;;) {
+    Result<void> opened = co_await open(link->peer, out);
+    if (opened || link->gone || ++failures == open_failures_max) co_return opened;
+    const Error& why = opened.error();
+    if (why.is(Errc::cancelled) || why.is(Errc::unsupported)) co_return opened;
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, reopen_delay));
+  }
+}
+
 Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
   const std::vector<Buffer> pieces = encode_message(message, out.version);
-  const std::vector<ByteView> views(pieces.begin(), pieces.end());
-  const Instant deadline = env_.clock.now() + send_timeout;
-  Result<void> sent = co_await out.stream->write_all(views, deadline);
+  Result<void> sent = co_await send_pieces(*out.stream, pieces);
   if (!sent) {
     out.stream->reset();
     out.stream.reset();
   }
   co_return sent;
+}
+
+/// In parts, so that a slow link is told from one that doesn't move.
+Task<void> Bitswap::send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces) {
+  std::uint64_t bytes = 0;
+  for (const Buffer& piece : pieces)
+    bytes += piece.size();
+  const Instant end = env_.clock.now() + send_timeout + std::chrono::seconds(bytes / send_rate_min);
+  std::vector<ByteView> part;
+  std::size_t part_bytes = 0;
+  for (const Buffer& piece : pieces) {
+    ByteView left = piece.view();
+    while (!left.empty()) {
+      const std::size_t taken = std::min(left.size(), send_part_bytes - part_bytes);
+      part.push_back(left.first(taken));
+      part_bytes += taken;
+      left = left.subspan(taken);
+      if (part_bytes < send_part_bytes) continue;
+      const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
+      KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+      part.clear();
+      part_bytes = 0;
+    }
+  }
+  const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
+  if (part_bytes > 0) KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+  co_return Result<void>{};
 }
 
 Task<void> Bitswap::write_wants(std::shared_ptr<Link> link) {
@@ -382,9 +426,25 @@ Task<void> Bitswap::write_wants(std::shared_ptr<Link> link) {
   }
   KITH_LOG_DEBUG(log_, "{} can't be asked: {}", link->peer.to_short_string(),
                  ended.error().message());
-  client_.disconnected(link->peer);
+  if (ended.error().is(Errc::unsupported)) {
+    client_.disconnected(link->peer, env_.clock.now());
+    wake_pump();
+    co_return ended;
+  }
+  client_.pause(link->peer);
   wake_pump();
-  co_return ended;
+  co_return co_await ask_again_later(std::move(link));
+}
+
+Task<void> Bitswap::ask_again_later(std::shared_ptr<Link> link) {
+  const Instant at = env_.clock.now() + ask_again_after;
+  Result<void> woken = co_await link->wants_wake.wait(at);
+  // It has gone, or has opened a stream to us, which says as much.
+  if (woken || !woken.error().is(Errc::timed_out)) co_return woken;
+  if (link->gone || closing_) co_return Result<void>{};
+  client_.connected(link->peer, env_.clock.now());
+  wake_pump();
+  co_return Result<void>{};
 }
 
 Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
@@ -449,7 +509,7 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
     KITH_CO_CHECK(co_await prepared->ready.wait());
     const BitswapMessage& message = prepared->message;
     if (!message.empty()) {
-      KITH_CO_CHECK(co_await open(link->peer, out));
+      KITH_CO_CHECK(co_await open_patiently(link, out));
       KITH_CO_CHECK(co_await send(out, message));
     }
     blocks_sent_ += message.blocks.size();
@@ -465,15 +525,15 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
 // Sessions.
 
 std::shared_ptr<Bitswap::Waiter> Bitswap::waiter_for(const Cid& cid) {
-  std::shared_ptr<Waiter>& waiter = waiters_[cid];
+  std::shared_ptr<Waiter>& waiter = waiters_[cid.hash()];
   if (!waiter) waiter = std::make_shared<Waiter>(env_.clock);
   return waiter;
 }
 
 std::optional<ipld::Block> Bitswap::take_ahead(const Cid& cid) {
-  auto ahead = ahead_.find(cid);
+  auto ahead = ahead_.find(cid.hash());
   if (ahead == ahead_.end()) return std::nullopt;
-  ipld::Block block = std::move(ahead->second);
+  ipld::Block block = {cid, std::move(ahead->second.data)};
   ahead_bytes_ -= block.data.size();
   ahead_.erase(ahead);
   return block;
@@ -482,21 +542,24 @@ std::optional<ipld::Block> Bitswap::take_ahead(const Cid& cid) {
 /// Wants what was prefetched and isn't in the store, in its order.
 Task<void> Bitswap::check_prefetched(JobId job) {
   for (;;) {
-    auto queue = to_check_.find(job);
-    if (queue == to_check_.end()) co_return Result<void>{};
-    if (queue->second.empty()) {
-      to_check_.erase(queue);
+    auto check = to_check_.find(job);
+    if (check == to_check_.end()) co_return Result<void>{};
+    if (check->second.cids.empty()) {
+      to_check_.erase(check);
       co_return Result<void>{};
     }
-    std::vector<Cid> cids(queue->second.begin(), queue->second.end());
-    queue->second.clear();
+    std::vector<Cid> cids(check->second.cids.begin(), check->second.cids.end());
+    check->second.cids.clear();
+    check->second.came.clear();
     Result<std::vector<std::optional<std::uint32_t>>> sizes = co_await blocks_.sizes(cids);
     // The session may have ended meanwhile.
-    if (!to_check_.contains(job)) co_return Result<void>{};
+    check = to_check_.find(job);
+    if (check == to_check_.end()) co_return Result<void>{};
     for (std::size_t i = 0; sizes && i < cids.size(); ++i) {
-      const Cid& cid = cids[i];
-      if ((*sizes)[i] || storing_.contains(cid) || ahead_.contains(cid)) continue;
-      client_.want(job, cid, env_.clock.now());
+      const Multihash hash = cids[i].hash();
+      if ((*sizes)[i] || check->second.came.contains(hash)) continue;
+      if (storing_.contains(hash) || ahead_.contains(hash)) continue;
+      client_.want(job, cids[i], env_.clock.now());
     }
     wake_pump();
   }
@@ -524,10 +587,10 @@ TransferStatus BitswapSession::status() const {
 
 void BitswapSession::prefetch(std::span<const Cid> cids) {
   if (bitswap_.closing_) return;
-  auto [queue, idle] = bitswap_.to_check_.try_emplace(job_);
+  auto [check, idle] = bitswap_.to_check_.try_emplace(job_);
   for (const Cid& cid : cids) {
     if (cid.is_identity() || cid.digest().size() < digest_bytes_min) continue;
-    queue->second.push_back(cid);
+    check->second.cids.push_back(cid);
   }
   if (idle && !bitswap_.tasks_.spawn(bitswap_.check_prefetched(job_))) {
     bitswap_.to_check_.erase(job_);
@@ -545,25 +608,32 @@ Task<bool> BitswapSession::has(Cid cid) {
 Task<ipld::Block> BitswapSession::get(Cid cid, Instant deadline) {
   if (cid.is_identity()) co_return ipld::Block{cid, Buffer::copy_of(cid.digest())};
   if (auto ahead = bitswap_.take_ahead(cid)) co_return *std::move(ahead);
-  // What is under way isn't in the store.
-  if (!bitswap_.client_.wanted(cid) && !bitswap_.storing_.contains(cid)) {
-    Result<ipld::Block> local = co_await bitswap_.blocks_.get(cid);
-    if (local || !local.error().is(Errc::not_found)) co_return local;
-    // It may have come while we looked.
-    if (auto ahead = bitswap_.take_ahead(cid)) co_return *std::move(ahead);
-  }
-  co_return co_await fetch(cid, deadline);
+  if (bitswap_.closing_) co_return std::unexpected(Errc::closed);
+  // It waits before it looks into the store, so that what comes meanwhile finds it.
+  const Waiter waiter = bitswap_.waiter_for(cid);
+  Result<ipld::Block> block = co_await find(cid, waiter, deadline);
+  // The last who waited in vain leaves no entry behind.
+  if (!waiter->ready() && waiter.use_count() == 2) bitswap_.waiters_.erase(cid.hash());
+  if (block) block->cid = cid;
+  co_return block;
 }
 
-Task<ipld::Block> BitswapSession::fetch(Cid cid, Instant deadline) {
-  if (bitswap_.closing_) co_return std::unexpected(Errc::closed);
+Task<ipld::Block> BitswapSession::find(Cid cid, Waiter waiter, Instant deadline) {
+  // What is under way isn't in the store.
+  if (!bitswap_.client_.wanted(cid) && !bitswap_.storing_.contains(cid.hash())) {
+    Result<ipld::Block> local = co_await bitswap_.blocks_.get(cid);
+    if (local || !local.error().is(Errc::not_found)) co_return local;
+  }
+  co_return co_await fetch(cid, std::move(waiter), deadline);
+}
+
+Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, Instant deadline) {
   const auto function = static_cast<std::uint64_t>(cid.hash_function());
   if (cid.digest().size() < digest_bytes_min || !crypto::hash_known(function)) {
     co_return std::unexpected(Errc::refused);
   }
-  const std::shared_ptr<Bitswap::Waiter> waiter = bitswap_.waiter_for(cid);
   ++getting_[cid];
-  if (!bitswap_.storing_.contains(cid)) {
+  if (!waiter->ready() && !bitswap_.storing_.contains(cid.hash())) {
     bitswap_.client_.want(job_, cid, bitswap_.env_.clock.now(), true);
     bitswap_.wake_pump();
   }
@@ -575,11 +645,6 @@ Task<ipld::Block> BitswapSession::fetch(Cid cid, Instant deadline) {
       bitswap_.client_.forget(job_, cid);
       bitswap_.wake_pump();
     }
-  }
-  // The last who waited in vain leaves no entry behind.
-  if (!block && waiter.use_count() == 2) {
-    auto kept = bitswap_.waiters_.find(cid);
-    if (kept != bitswap_.waiters_.end() && kept->second == waiter) bitswap_.waiters_.erase(kept);
   }
   co_return block;
 }

@@ -40,6 +40,12 @@
 namespace kith::exchange {
 
 struct BitswapOptions {
+  ServerOptions server;
+  /// Bytes of messages that are being hashed and stored, of all peers. One message is always let
+  /// through.
+  std::uint64_t processing_bytes_max = exchange::processing_bytes_max;
+  /// Blocks fetched ahead that are kept in memory until they are asked for.
+  std::uint64_t ahead_bytes_max = exchange::ahead_bytes_max;
   /// Whether blocks are given to others at all.
   bool serve = true;
   /// Whether this peer may have this block; every one may if empty.
@@ -108,6 +114,15 @@ class Bitswap final : private NetworkObserver {
     BitswapVersion version = BitswapVersion::v1_2_0;
   };
 
+  template <class Value>
+  using HashMap = std::unordered_map<Multihash, Value, multiformats::SeededHash>;
+  /// What a session wants ahead and must be looked up in the store first.
+  struct Check {
+    std::deque<Cid> cids;
+    /// What came into the store while it was looked for there.
+    std::set<Multihash> came;
+  };
+
   void on_connected(const PeerId& peer) override;
   void on_disconnected(const PeerId& peer) override;
 
@@ -117,6 +132,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> answer_wants(PeerId peer, std::vector<Cid> cids);
   Task<void> take_blocks(PeerId peer, std::vector<BlockPayload> payloads, std::uint64_t bytes);
   Task<void> verify_and_store(PeerId peer, std::vector<BlockPayload> payloads);
+  bool hand_to_waiter(const ipld::Block& block);
   void deliver(const ipld::Block& block);
   void fail(const Cid& cid, const Error& error);
   void punish(const PeerId& peer);
@@ -127,10 +143,13 @@ class Bitswap final : private NetworkObserver {
   Task<void> prepare(std::shared_ptr<Prepared> prepared);
   Task<void> write_wants(std::shared_ptr<Link> link);
   Task<void> write_wants_until_idle(std::shared_ptr<Link> link);
+  Task<void> ask_again_later(std::shared_ptr<Link> link);
   Task<void> write_replies(std::shared_ptr<Link> link);
   Task<void> write_replies_until_idle(std::shared_ptr<Link> link);
   Task<void> open(PeerId peer, Outbound& out);
+  Task<void> open_patiently(std::shared_ptr<Link> link, Outbound& out);
   Task<void> send(Outbound& out, const BitswapMessage& message);
+  Task<void> send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces);
 
   std::shared_ptr<Waiter> waiter_for(const Cid& cid);
   std::optional<ipld::Block> take_ahead(const Cid& cid);
@@ -150,15 +169,15 @@ class Bitswap final : private NetworkObserver {
   port::Event stream_ended_;
 
   multiformats::SeededHash hash_;
-  std::unordered_map<Cid, std::shared_ptr<Waiter>, multiformats::SeededHash> waiters_;
+  // By multihash, as the store has it.
+  HashMap<std::shared_ptr<Waiter>> waiters_;
   /// Verified and on its way into the store.
-  std::unordered_map<Cid, std::size_t, multiformats::SeededHash> storing_;
-  std::unordered_map<Cid, ipld::Block, multiformats::SeededHash> ahead_;
-  std::deque<Cid> ahead_order_;
+  HashMap<std::size_t> storing_;
+  HashMap<ipld::Block> ahead_;
+  std::deque<Multihash> ahead_order_;
   std::uint64_t ahead_bytes_ = 0;
   std::size_t sessions_ = 0;
-  /// Prefetched CIDs by session that must be looked up in the store first.
-  std::map<JobId, std::deque<Cid>> to_check_;
+  std::map<JobId, Check> to_check_;
 
   std::uint64_t processing_bytes_ = 0;
   port::Event processing_room_;
@@ -187,7 +206,9 @@ class BitswapSession final : public ipld::BlockSource {
   TransferStatus status() const;
 
  private:
-  Task<ipld::Block> fetch(Cid cid, Instant deadline);
+  using Waiter = std::shared_ptr<Bitswap::Waiter>;
+  Task<ipld::Block> find(Cid cid, Waiter waiter, Instant deadline);
+  Task<ipld::Block> fetch(Cid cid, Waiter waiter, Instant deadline);
 
   Bitswap& bitswap_;
   JobId job_;

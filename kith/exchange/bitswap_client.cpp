@@ -35,7 +35,7 @@ std::string describe(const TransferStatus& status) {
     case Waiting::nothing:
       return "waiting for nothing";
     case Waiting::no_sources:
-      why = "no peer is connected";
+      why = status.paused > 0 ? "" : "no peer is connected";
       break;
     case Waiting::searching:
       why = fmt::format("asked {} peer{}, no answer yet", count, count == 1 ? "" : "s");
@@ -53,16 +53,23 @@ std::string describe(const TransferStatus& status) {
       why = count == 0 ? "its turn comes" : fmt::format("{} is busy with earlier blocks", names);
       break;
   }
+  const bool hopeless =
+      status.waiting == Waiting::no_sources || status.waiting == Waiting::nobody_has;
+  if (hopeless && status.paused > 0) {
+    why += fmt::format("{}{} connected peer{} no questions now and {} asked again soon",
+                       why.empty() ? "" : ", ", status.paused,
+                       status.paused == 1 ? " takes" : "s take", status.paused == 1 ? "is" : "are");
+  }
   return fmt::format("waiting for {}: {}", status.waiting_cid.to_string(), why);
 }
 
 BitswapClient::BitswapClient(std::uint64_t seed)
-    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_) {}
+    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_), faults_(0, hash_) {}
 
 // Jobs.
 
 BitswapClient::UnitId BitswapClient::unit_of(const Cid& cid) {
-  auto [found, added] = units_.try_emplace(cid, UnitId{next_unit_});
+  auto [found, added] = units_.try_emplace(cid.hash(), UnitId{next_unit_});
   if (added) {
     ++next_unit_;
     cids_.emplace(found->second, cid);
@@ -75,7 +82,7 @@ void BitswapClient::want(JobId job, const Cid& cid, Instant now, bool first) {
 }
 
 void BitswapClient::forget(JobId job, const Cid& cid) {
-  auto unit = units_.find(cid);
+  auto unit = units_.find(cid.hash());
   if (unit == units_.end()) return;
   scheduler_.forget(job, unit->second);
   ended_.push_back(unit->second);
@@ -90,12 +97,12 @@ void BitswapClient::remove_job(JobId job) {
 }
 
 bool BitswapClient::wanted(const Cid& cid) const {
-  auto unit = units_.find(cid);
+  auto unit = units_.find(cid.hash());
   return unit != units_.end() && scheduler_.wanted(unit->second);
 }
 
 void BitswapClient::obtained(const Cid& cid) {
-  auto unit = units_.find(cid);
+  auto unit = units_.find(cid.hash());
   if (unit == units_.end()) return;
   scheduler_.obtained(unit->second);
   ended_.push_back(unit->second);
@@ -114,13 +121,51 @@ const BitswapClient::Peer* BitswapClient::find(const PeerId& peer) const {
 }
 
 void BitswapClient::connected(const PeerId& id, Instant now) {
-  auto [peer, added] = peers_.try_emplace(id, hash_);
-  if (!added) return;
-  peer->second.source = scheduler_.add_source(true, now);
-  sources_.emplace(peer->second.source, id);
+  auto [found, added] = peers_.try_emplace(id, hash_);
+  Peer& peer = found->second;
+  if (!added && !peer.paused) return;
+  peer.afresh = std::exchange(peer.paused, false);
+  if (auto faults = faults_.find(id); added && faults != faults_.end()) {
+    if (now < faults->second.until) {
+      peer.unasked_blocks = faults->second.blocks;
+      peer.unasked_bytes = faults->second.bytes;
+    }
+    faults_.erase(faults);
+  }
+  peer.source = scheduler_.add_source(peer.version == BitswapVersion::v1_2_0, now);
+  sources_.emplace(peer.source, id);
 }
 
-void BitswapClient::disconnected(const PeerId& id) {
+void BitswapClient::pause(const PeerId& id) {
+  Peer* peer = find(id);
+  if (peer == nullptr || peer->paused) return;
+  scheduler_.remove_source(peer->source);
+  sources_.erase(peer->source);
+  peer->paused = true;
+  peer->announced = false;
+  for (const auto& [hash, wish] : peer->wishes) {
+    if (wish.said) remember(*peer, hash);
+  }
+  peer->wishes.clear();
+  peer->outgoing.clear();
+}
+
+void BitswapClient::remember_faults(const PeerId& id, const Peer& peer, Instant now) {
+  if (peer.unasked_blocks == 0) return;
+  const Instant until = now + fault_memory;
+  faults_.insert_or_assign(id, Faults{peer.unasked_blocks, peer.unasked_bytes, until});
+  faults_order_.emplace_back(id, until);
+  while (faults_order_.size() > faults_remembered_max || faults_order_.front().second <= now) {
+    auto oldest = faults_.find(faults_order_.front().first);
+    // It may have come back since, and gone again.
+    if (oldest != faults_.end() && oldest->second.until == faults_order_.front().second) {
+      faults_.erase(oldest);
+    }
+    faults_order_.pop_front();
+  }
+}
+
+void BitswapClient::disconnected(const PeerId& id, Instant now) {
   auto peer = peers_.find(id);
   if (peer == peers_.end()) return;
   for (JobId job : scheduler_.jobs_served_by(peer->second.source)) {
@@ -129,6 +174,7 @@ void BitswapClient::disconnected(const PeerId& id) {
     left.push_back(id);
     if (left.size() > left_peers_max) left.pop_front();
   }
+  remember_faults(id, peer->second, now);
   scheduler_.remove_source(peer->second.source);
   sources_.erase(peer->second.source);
   peers_.erase(peer);
@@ -138,11 +184,11 @@ void BitswapClient::set_version(const PeerId& id, BitswapVersion version) {
   Peer* peer = find(id);
   if (peer == nullptr || peer->version == version) return;
   peer->version = version;
-  scheduler_.set_answers(peer->source, version == BitswapVersion::v1_2_0);
+  if (!peer->paused) scheduler_.set_answers(peer->source, version == BitswapVersion::v1_2_0);
 }
 
-void BitswapClient::progress(const PeerId& id, Instant now) {
-  if (Peer* peer = find(id)) scheduler_.progress(peer->source, now);
+void BitswapClient::progress(const PeerId& id, std::uint64_t bytes, Instant now) {
+  if (Peer* peer = find(id)) scheduler_.progress(peer->source, bytes, now);
 }
 
 void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>& presences,
@@ -150,18 +196,19 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
   Peer* peer = find(id);
   if (peer == nullptr) return;
   for (const BlockPresence& said : presences) {
-    auto unit = units_.find(said.cid);
-    auto wish = peer->wishes.find(said.cid);
+    const Multihash hash = said.cid.hash();
+    auto unit = units_.find(hash);
+    auto wish = peer->wishes.find(hash);
     if (said.presence == Presence::have && wish == peer->wishes.end() &&
-        peer->recent.contains(said.cid)) {
-      holds_too(*peer, said.cid);
+        peer->recent.contains(hash)) {
+      holds_too(*peer, hash);
     }
     // An answer to what was never asked, or is over.
     if (unit == units_.end() || wish == peer->wishes.end()) continue;
     if (said.presence == Presence::have) {
       // The peer forgets a want-have that it has answered.
       if (wish->second.type == WantType::have) peer->wishes.erase(wish);
-      scheduler_.has(peer->source, unit->second, now);
+      scheduler_.has(peer->source, unit->second);
     } else {
       scheduler_.lacks(peer->source, unit->second, now);
     }
@@ -173,10 +220,10 @@ bool BitswapClient::expects(const PeerId& id) const {
   return peer != nullptr && (!peer->wishes.empty() || !peer->recent.empty());
 }
 
-void BitswapClient::remember(Peer& peer, const Cid& cid) {
+void BitswapClient::remember(Peer& peer, const Multihash& hash) {
   const std::uint64_t number = peer.next_recent++;
-  peer.recent.insert_or_assign(cid, number);
-  peer.recent_order.emplace_back(number, cid);
+  peer.recent.insert_or_assign(hash, number);
+  peer.recent_order.emplace_back(number, hash);
   while (peer.recent_order.size() > cancelled_remembered_max) {
     auto oldest = peer.recent.find(peer.recent_order.front().second);
     if (oldest != peer.recent.end() && oldest->second == peer.recent_order.front().first) {
@@ -189,7 +236,8 @@ void BitswapClient::remember(Peer& peer, const Cid& cid) {
 Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t bytes,
                                 Instant now) {
   Peer* peer = find(id);
-  auto unit = units_.find(cid);
+  const Multihash hash = cid.hash();
+  auto unit = units_.find(hash);
   const bool is_wanted = unit != units_.end() && scheduler_.wanted(unit->second);
   if (peer == nullptr) {
     // The peer left while its block was being hashed; the block is as good as any.
@@ -198,9 +246,9 @@ Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t 
     (is_wanted ? stats_.data_received : stats_.duplicate_data) += bytes;
     return is_wanted ? Arrival::wanted : Arrival::duplicate;
   }
-  auto wish = peer->wishes.find(cid);
+  auto wish = peer->wishes.find(hash);
   const bool asked = wish != peer->wishes.end() && wish->second.said;
-  if (!asked && peer->recent.erase(cid) == 0) {
+  if (!asked && peer->recent.erase(hash) == 0) {
     unasked(id, bytes);
     return Arrival::unasked;
   }
@@ -208,26 +256,26 @@ Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t 
   stats_.data_received += bytes;
   if (asked) {
     peer->wishes.erase(wish);
-    peer->outgoing.erase(cid);
+    peer->outgoing.erase(hash);
     // Our want-have and want-block for it may both be answered.
-    remember(*peer, cid);
+    remember(*peer, hash);
   }
   if (!is_wanted) {
     ++stats_.duplicate_blocks;
     stats_.duplicate_data += bytes;
     scheduler_.duplicate(peer->source, now);
-    holds_too(*peer, cid);
+    holds_too(*peer, hash);
     return Arrival::duplicate;
   }
-  remember_done(cid, unit->second);
+  remember_done(hash, unit->second);
   scheduler_.received(peer->source, unit->second, bytes, now);
   ended_.push_back(unit->second);
   return Arrival::wanted;
 }
 
-void BitswapClient::remember_done(const Cid& cid, UnitId unit) {
-  done_.insert_or_assign(cid, scheduler_.jobs_of(unit));
-  done_order_.push_back(cid);
+void BitswapClient::remember_done(const Multihash& hash, UnitId unit) {
+  done_.insert_or_assign(hash, scheduler_.jobs_of(unit));
+  done_order_.push_back(hash);
   if (done_order_.size() > done_remembered_max) {
     done_.erase(done_order_.front());
     done_order_.pop_front();
@@ -235,8 +283,8 @@ void BitswapClient::remember_done(const Cid& cid, UnitId unit) {
 }
 
 /// A late answer shows that the peer has a block which others brought.
-void BitswapClient::holds_too(const Peer& peer, const Cid& cid) {
-  auto done = done_.find(cid);
+void BitswapClient::holds_too(const Peer& peer, const Multihash& hash) {
+  auto done = done_.find(hash);
   if (done == done_.end()) return;
   for (JobId job : done->second)
     scheduler_.holds(peer.source, job);
@@ -266,23 +314,24 @@ void BitswapClient::carry_out(const transfer::Action& action) {
   using Kind = transfer::Action::Kind;
   Peer& peer = *find(sources_.at(action.source));
   const Cid& cid = cids_.at(action.unit);
-  auto wish = peer.wishes.find(cid);
+  const Multihash hash = cid.hash();
+  auto wish = peer.wishes.find(hash);
   if (action.kind == Kind::drop) {
     if (wish == peer.wishes.end()) return;
     const bool said = wish->second.said;
     peer.wishes.erase(wish);
     if (!said) {
-      peer.outgoing.erase(cid);
+      peer.outgoing.erase(hash);
       return;
     }
-    peer.outgoing.insert_or_assign(cid, Want{cid, 0, WantType::block, true, false});
-    remember(peer, cid);
+    peer.outgoing.insert_or_assign(hash, Want{cid, 0, WantType::block, true, false});
+    remember(peer, hash);
     return;
   }
-  Wish& known = peer.wishes[cid];
+  Wish& known = peer.wishes[hash];
   known.type = action.kind == Kind::fetch ? WantType::block : WantType::have;
   known.priority = priority_of(action.rank);
-  peer.outgoing.insert_or_assign(cid, Want{cid, known.priority, known.type, false, true});
+  peer.outgoing.insert_or_assign(hash, Want{cid, known.priority, known.type, false, true});
 }
 
 std::vector<PeerId> BitswapClient::poll(Instant now) {
@@ -305,7 +354,7 @@ void BitswapClient::clean_up() {
   for (UnitId unit : ended_) {
     auto cid = cids_.find(unit);
     if (cid == cids_.end() || scheduler_.wanted(unit)) continue;
-    units_.erase(cid->second);
+    units_.erase(cid->second.hash());
     cids_.erase(cid);
   }
   ended_.clear();
@@ -322,6 +371,7 @@ std::optional<BitswapMessage> BitswapClient::take_wantlist(const PeerId& id) {
   peer->announced = false;
   if (peer->outgoing.empty()) return std::nullopt;
   BitswapMessage message;
+  message.full = std::exchange(peer->afresh, false);
   for (const auto& [_, want] : peer->outgoing)
     message.wants.push_back(want);
   std::ranges::sort(message.wants, [](const Want& a, const Want& b) {
@@ -331,8 +381,9 @@ std::optional<BitswapMessage> BitswapClient::take_wantlist(const PeerId& id) {
   });
   if (message.wants.size() > wants_per_message_max) message.wants.resize(wants_per_message_max);
   for (const Want& want : message.wants) {
-    peer->outgoing.erase(want.cid);
-    if (auto wish = peer->wishes.find(want.cid); wish != peer->wishes.end()) {
+    const Multihash hash = want.cid.hash();
+    peer->outgoing.erase(hash);
+    if (auto wish = peer->wishes.find(hash); wish != peer->wishes.end()) {
       wish->second.said = true;
     }
   }
@@ -342,8 +393,12 @@ std::optional<BitswapMessage> BitswapClient::take_wantlist(const PeerId& id) {
 void BitswapClient::resend(const PeerId& id) {
   Peer* peer = find(id);
   if (peer == nullptr) return;
-  for (auto& [cid, wish] : peer->wishes)
-    peer->outgoing.insert_or_assign(cid, Want{cid, wish.priority, wish.type, false, true});
+  for (auto& [hash, wish] : peer->wishes) {
+    auto unit = units_.find(hash);
+    if (unit == units_.end()) continue;
+    const Cid& cid = cids_.at(unit->second);
+    peer->outgoing.insert_or_assign(hash, Want{cid, wish.priority, wish.type, false, true});
+  }
 }
 
 TransferStatus BitswapClient::status(JobId job, Instant now) const {
@@ -360,6 +415,8 @@ TransferStatus BitswapClient::status(JobId job, Instant now) const {
       if (!peers_.contains(peer)) status.left.push_back(peer);
     }
   }
+  for (const auto& [_, peer] : peers_)
+    status.paused += peer.paused ? 1 : 0;
   status.waiting = from.waiting;
   if (from.waiting_unit) status.waiting_cid = cids_.at(*from.waiting_unit);
   for (transfer::SourceId source : from.waiting_for)
@@ -369,7 +426,7 @@ TransferStatus BitswapClient::status(JobId job, Instant now) const {
 
 std::vector<Cid> BitswapClient::wantlist() const {
   std::vector<Cid> all;
-  for (const auto& [cid, unit] : units_) {
+  for (const auto& [unit, cid] : cids_) {
     if (scheduler_.wanted(unit)) all.push_back(cid);
   }
   std::ranges::sort(all);

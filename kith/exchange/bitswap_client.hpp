@@ -14,6 +14,8 @@
 // anything else is unasked, and more of that than limits.hpp forgives is a reason to disconnect. A
 // peer that answers with bytes that don't hash to the CID thus brings unasked blocks.
 //
+// What a peer did stays with its name for fault_memory: coming back washes nothing off.
+//
 // Peers of 1.0.0 and 1.1.0 know no want-have and no DONT_HAVE: the scheduler is told, and their
 // silence stands for "don't have". Invariant: a wish that a peer may still act on is in its table,
 // or was cancelled or answered. Pure; one thread.
@@ -33,6 +35,7 @@
 
 namespace kith::exchange {
 
+using multiformats::Multihash;
 using multiformats::PeerId;
 using transfer::JobId;
 using transfer::Waiting;
@@ -52,6 +55,7 @@ struct TransferStatus {
   double bytes_per_second = 0;
   std::vector<PeerStatus> peers;
   std::vector<PeerId> left;  ///< brought something and went; the newest last, a few at most
+  std::size_t paused = 0;    ///< peers that are connected and can't be asked for now
   Waiting waiting = Waiting::nothing;
   Cid waiting_cid;
   std::vector<PeerId> waiting_for;
@@ -83,12 +87,15 @@ class BitswapClient {
   bool wanted(const Cid& cid) const;
 
   void connected(const PeerId& peer, Instant now);
-  void disconnected(const PeerId& peer);
+  void disconnected(const PeerId& peer, Instant now);
+  /// The peer took no question. It is asked nothing until connected() is called again; what it
+  /// still answers is no fault.
+  void pause(const PeerId& peer);
   /// What the peer turned out to speak, when a stream to it has been opened.
   void set_version(const PeerId& peer, BitswapVersion version);
 
-  /// Bytes of a message have come: the peer isn't stalled.
-  void progress(const PeerId& peer, Instant now);
+  /// Bytes of a message have come.
+  void progress(const PeerId& peer, std::uint64_t bytes, Instant now);
   void presences(const PeerId& peer, const std::vector<BlockPresence>& presences, Instant now);
   /// Whether any block can be expected from the peer: what comes otherwise needn't be hashed.
   bool expects(const PeerId& peer) const;
@@ -114,13 +121,14 @@ class BitswapClient {
   std::vector<Cid> wantlist() const;
   const ClientStats& stats() const noexcept { return stats_; }
   const transfer::Scheduler& scheduler() const noexcept { return scheduler_; }
-  std::map<JobId, std::deque<PeerId>> left_;
 
  private:
   using UnitId = transfer::UnitId;
   using SourceId = transfer::SourceId;
+  /// By multihash, as the store has it: CIDs of the same bytes are one wish, under the name that
+  /// was asked for first.
   template <class Value>
-  using CidMap = std::unordered_map<Cid, Value, multiformats::SeededHash>;
+  using HashMap = std::unordered_map<Multihash, Value, multiformats::SeededHash>;
 
   struct Wish {
     WantType type = WantType::block;
@@ -132,37 +140,50 @@ class BitswapClient {
         : wishes(0, hash), outgoing(0, hash), recent(0, hash) {}
     SourceId source{};
     BitswapVersion version = BitswapVersion::v1_2_0;
-    CidMap<Wish> wishes;
-    CidMap<Want> outgoing;
+    HashMap<Wish> wishes;
+    HashMap<Want> outgoing;
     /// Cancelled or received lately: one block more is a duplicate.
-    CidMap<std::uint64_t> recent;
-    std::deque<std::pair<std::uint64_t, Cid>> recent_order;
+    HashMap<std::uint64_t> recent;
+    std::deque<std::pair<std::uint64_t, Multihash>> recent_order;
     std::uint64_t next_recent = 0;
     std::uint64_t unasked_blocks = 0;
     std::uint64_t unasked_bytes = 0;
     bool announced = false;  ///< poll() has named it since the last take
+    bool paused = false;     ///< the scheduler doesn't know it
+    bool afresh = false;     ///< the next wantlist replaces what it remembers of us
   };
 
   UnitId unit_of(const Cid& cid);
   Peer* find(const PeerId& peer);
   const Peer* find(const PeerId& peer) const;
   void carry_out(const transfer::Action& action);
-  static void remember(Peer& peer, const Cid& cid);
-  void remember_done(const Cid& cid, UnitId unit);
-  void holds_too(const Peer& peer, const Cid& cid);
+  static void remember(Peer& peer, const Multihash& hash);
+  void remember_done(const Multihash& hash, UnitId unit);
+  void holds_too(const Peer& peer, const Multihash& hash);
   void clean_up();
+  void remember_faults(const PeerId& id, const Peer& peer, Instant now);
 
   multiformats::SeededHash hash_;
   transfer::Scheduler scheduler_;
-  CidMap<UnitId> units_;
+  HashMap<UnitId> units_;
   std::unordered_map<UnitId, Cid> cids_;
   std::vector<UnitId> ended_;
   /// The jobs of blocks that came lately.
-  CidMap<std::vector<JobId>> done_;
-  std::deque<Cid> done_order_;
+  HashMap<std::vector<JobId>> done_;
+  std::deque<Multihash> done_order_;
+  /// Who brought something for a job and went.
+  std::map<JobId, std::deque<PeerId>> left_;
   std::uint64_t next_unit_ = 1;
   std::unordered_map<PeerId, Peer, multiformats::SeededHash> peers_;
   std::unordered_map<SourceId, PeerId> sources_;
+  /// What peers that have gone did.
+  struct Faults {
+    std::uint64_t blocks = 0;
+    std::uint64_t bytes = 0;
+    Instant until{};
+  };
+  std::unordered_map<PeerId, Faults, multiformats::SeededHash> faults_;
+  std::deque<std::pair<PeerId, Instant>> faults_order_;
   ClientStats stats_;
 };
 

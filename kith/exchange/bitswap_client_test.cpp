@@ -199,9 +199,82 @@ TEST_F(BitswapClientTest, TakesABlockFromAPeerThatHasLeft) {
   client.connected(alice, now);
   want(1);
   take(alice);
-  client.disconnected(alice);
+  client.disconnected(alice, now);
   EXPECT_EQ(receive(alice, 1), Arrival::wanted);
   EXPECT_FALSE(client.wanted(cid_number(1)));
+}
+
+TEST_F(BitswapClientTest, RemembersAPeersFaultsWhenItComesBack) {
+  client.connected(alice, now);
+  for (std::uint64_t i = 0; i < unasked_blocks_max; ++i)
+    EXPECT_EQ(receive(alice, 100 + i), Arrival::unasked);
+  EXPECT_EQ(client.verdict(alice), Verdict::penalise);
+  client.disconnected(alice, now);
+  now += fault_memory / 2;
+  client.connected(alice, now);
+  EXPECT_EQ(receive(alice, 200), Arrival::unasked);
+  EXPECT_EQ(client.verdict(alice), Verdict::disconnect);
+  client.disconnected(alice, now);
+  now += fault_memory / 2 + 1s;
+  client.connected(alice, now);
+  EXPECT_EQ(client.verdict(alice), Verdict::disconnect) << "an hour from its last going";
+  client.disconnected(alice, now);
+  now += fault_memory;
+  client.connected(alice, now);
+  EXPECT_EQ(client.verdict(alice), Verdict::ok);
+}
+
+TEST_F(BitswapClientTest, RemembersTheFaultsOfSoManyPeersAndNoMore) {
+  for (std::uint32_t i = 0; i <= faults_remembered_max; ++i) {
+    const PeerId peer = peer_id(1000 + i);
+    client.connected(peer, now);
+    receive(peer, 1);
+    client.disconnected(peer, now);
+  }
+  client.connected(peer_id(1000), now);
+  EXPECT_EQ(client.verdict(peer_id(1000)), Verdict::ok) << "the first was forgotten";
+  client.connected(peer_id(1001), now);
+  EXPECT_EQ(client.verdict(peer_id(1001)), Verdict::penalise);
+}
+
+TEST_F(BitswapClientTest, KnowsABlockByAnyCidOfItsBytes) {
+  const Cid v1 = Cid::v1(Codec::dag_pb, cid_number(1).hash());
+  const Cid v0 = *v1.to_v0();
+  client.connected(alice, now);
+  client.want(job, v0, now);
+  auto wants = take(alice);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(wants[0].cid, v0);
+  EXPECT_TRUE(client.wanted(cid_number(1)));
+  client.want(job, v1, now);
+  EXPECT_TRUE(take(alice).empty());
+  client.obtained(cid_number(1));
+  EXPECT_FALSE(client.wanted(v0));
+  wants = take(alice);
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(wants[0].cid, v0);
+  EXPECT_TRUE(wants[0].cancel);
+}
+
+TEST_F(BitswapClientTest, AsksAPausedPeerNothingAndThenAllAfresh) {
+  client.connected(alice, now);
+  want(1);
+  EXPECT_EQ(take(alice).size(), 1U);
+  client.pause(alice);
+  want(2);
+  EXPECT_TRUE(client.poll(now).empty());
+  EXPECT_FALSE(client.has_wantlist(alice));
+  EXPECT_EQ(client.status(job, now).waiting, Waiting::no_sources);
+  EXPECT_EQ(client.status(job, now).paused, 1U);
+  // What it was asked before is still welcome.
+  EXPECT_EQ(receive(alice, 1), Arrival::wanted);
+  client.connected(alice, now);
+  EXPECT_EQ(client.poll(now), std::vector<PeerId>{alice});
+  auto message = client.take_wantlist(alice);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_TRUE(message->full);
+  ASSERT_EQ(message->wants.size(), 1U);
+  EXPECT_EQ(message->wants[0].cid, cid_number(2));
 }
 
 TEST_F(BitswapClientTest, SaysFromWhomItWaits) {

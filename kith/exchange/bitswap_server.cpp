@@ -6,8 +6,8 @@
 
 namespace kith::exchange {
 
-BitswapServer::BitswapServer(std::uint64_t seed)
-    : hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
+BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options)
+    : options_(options), hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
 
 std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
   std::vector<Cid> to_look_up;
@@ -45,7 +45,7 @@ bool BitswapServer::take_want(const PeerId& id, Peer& peer, const Want& want) {
       return false;
     }
     found = peer.wants.try_emplace(want.cid).first;
-    wanted_by_.try_emplace(want.cid).first->second.push_back(id);
+    wanted_by_[want.cid.hash()].push_back({id, want.cid});
   } else {
     set_state(peer, want.cid, found->second, State::looking_up);
   }
@@ -92,8 +92,8 @@ void BitswapServer::set_state(Peer& peer, const Cid& cid, Entry& entry, State st
 void BitswapServer::erase(const PeerId& id, Peer& peer, const Cid& cid) {
   auto found = peer.wants.find(cid);
   if (found == peer.wants.end()) return;
-  auto by = wanted_by_.find(cid);
-  std::erase(by->second, id);
+  auto by = wanted_by_.find(cid.hash());
+  std::erase(by->second, Wanter{id, cid});
   if (by->second.empty()) wanted_by_.erase(by);
   set_state(peer, cid, found->second, State::looking_up);
   peer.wants.erase(found);
@@ -126,21 +126,21 @@ void BitswapServer::found(const PeerId& id, const Cid& cid, std::optional<std::u
 }
 
 void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
-  auto by = wanted_by_.find(cid);
+  auto by = wanted_by_.find(cid.hash());
   if (by == wanted_by_.end() || size > ipld::block_bytes_max) return;
-  const std::vector<PeerId> ids = by->second;
-  for (const PeerId& id : ids) {
-    Peer& peer = peers_.at(id);
-    if (peer.wants.at(cid).state == State::queued) continue;
-    answer(id, peer, cid, size);
-    update_ready(id, peer);
-    drop_if_idle(id);
+  const std::vector<Wanter> wanters = by->second;
+  for (const Wanter& wanter : wanters) {
+    Peer& peer = peers_.at(wanter.peer);
+    if (peer.wants.at(wanter.cid).state == State::queued) continue;
+    answer(wanter.peer, peer, wanter.cid, size);
+    update_ready(wanter.peer, peer);
+    drop_if_idle(wanter.peer);
   }
 }
 
 void BitswapServer::answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size) {
   Entry& entry = peer.wants.at(cid);
-  if (entry.type == WantType::have && size > have_replace_bytes_max) {
+  if (entry.type == WantType::have && size > options_.have_replace_bytes_max) {
     say(peer, cid, Presence::have);
     erase(id, peer, cid);
     return;
@@ -158,11 +158,11 @@ void BitswapServer::disconnected(const PeerId& id) {
   drop_if_idle(id);
 }
 
-bool BitswapServer::may_take(const Peer& peer) {
-  if (!peer.presences.empty()) return peer.unsent_bytes < unsent_bytes_per_peer_max;
+bool BitswapServer::may_take(const Peer& peer) const {
+  if (!peer.presences.empty()) return peer.unsent_bytes < options_.unsent_bytes_per_peer_max;
   if (peer.queue.empty()) return false;
   const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
-  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= unsent_bytes_per_peer_max;
+  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= options_.unsent_bytes_per_peer_max;
 }
 
 void BitswapServer::update_ready(const PeerId& id, Peer& peer) {
@@ -189,7 +189,7 @@ void BitswapServer::drop_if_idle(const PeerId& id) {
 }
 
 std::optional<Reply> BitswapServer::next_reply() {
-  if (ready_.empty() || unsent_bytes_ >= unsent_bytes_max) return std::nullopt;
+  if (ready_.empty() || unsent_bytes_ >= options_.unsent_bytes_max) return std::nullopt;
   const auto [served, id] = *ready_.begin();
   ready_.erase(ready_.begin());
   Peer& peer = peers_.at(id);
@@ -208,7 +208,7 @@ std::optional<Reply> BitswapServer::next_reply() {
     const Entry& entry = peer.wants.at(cid);
     if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
     const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;
-    if (unsent > 0 && unsent + entry.size > unsent_bytes_per_peer_max) break;
+    if (unsent > 0 && unsent + entry.size > options_.unsent_bytes_per_peer_max) break;
     reply.bytes += entry.size;
     reply.blocks.push_back({cid, entry.send_dont_have});
     erase(id, peer, cid);

@@ -36,6 +36,7 @@
 
 namespace kith::exchange {
 
+using multiformats::Multihash;
 using multiformats::PeerId;
 
 /// What to send to one peer. Whoever takes it calls sent() when that is done or has failed.
@@ -51,9 +52,16 @@ struct Reply {
   std::int32_t pending_bytes = 0;
 };
 
+/// What an operator may want to move; the other limits are in limits.hpp.
+struct ServerOptions {
+  std::uint64_t unsent_bytes_per_peer_max = exchange::unsent_bytes_per_peer_max;
+  std::uint64_t unsent_bytes_max = exchange::unsent_bytes_max;
+  std::uint64_t have_replace_bytes_max = exchange::have_replace_bytes_max;
+};
+
 class BitswapServer {
  public:
-  explicit BitswapServer(std::uint64_t seed);
+  explicit BitswapServer(std::uint64_t seed, const ServerOptions& options = {});
 
   /// Takes a message's wants and cancels; returns what has to be looked up in the store.
   std::vector<Cid> receive(const PeerId& peer, const BitswapMessage& message);
@@ -61,7 +69,7 @@ class BitswapServer {
   void found(const PeerId& peer, const Cid& cid, std::optional<std::uint64_t> size);
   /// A block has come into the store.
   void obtained(const Cid& cid, std::uint64_t size);
-  bool anybody_wants(const Cid& cid) const { return wanted_by_.contains(cid); }
+  bool anybody_wants(const Cid& cid) const { return wanted_by_.contains(cid.hash()); }
   void disconnected(const PeerId& peer);
 
   std::optional<Reply> next_reply();
@@ -94,6 +102,11 @@ class BitswapServer {
     std::uint64_t served = 0;  ///< bytes, as virtual time
     bool ready = false;        ///< in ready_ with `served`
   };
+  struct Wanter {
+    PeerId peer;
+    Cid cid;
+    friend bool operator==(const Wanter&, const Wanter&) = default;
+  };
   using Peers = std::unordered_map<PeerId, Peer, multiformats::SeededHash>;
 
   bool take_want(const PeerId& id, Peer& peer, const Want& want);
@@ -105,11 +118,13 @@ class BitswapServer {
   void answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size);
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
-  static bool may_take(const Peer& peer);
+  bool may_take(const Peer& peer) const;
 
+  const ServerOptions options_;
   multiformats::SeededHash hash_;
   Peers peers_;
-  std::unordered_map<Cid, std::vector<PeerId>, multiformats::SeededHash> wanted_by_;
+  /// By multihash, as the store has it: a block answers wants under any CID of its bytes.
+  std::unordered_map<Multihash, std::vector<Wanter>, multiformats::SeededHash> wanted_by_;
   std::set<std::pair<std::uint64_t, PeerId>> ready_;
   std::uint64_t virtual_time_ = 0;
   std::uint64_t next_want_ = 0;

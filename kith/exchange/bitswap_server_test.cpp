@@ -363,5 +363,30 @@ TEST_F(BitswapServerTest, SendsJustWhatIsWantedWhateverTheOrder) {
   }
 }
 
+TEST_F(BitswapServerTest, KeepsToTheBoundsThatAnOperatorSets) {
+  ServerOptions options;
+  options.unsent_bytes_per_peer_max = 100'000;
+  options.unsent_bytes_max = 150'000;
+  options.have_replace_bytes_max = 10;
+  BitswapServer modest(7, options);
+  for (const PeerId& peer : {alice, bob}) {
+    BitswapMessage message;
+    for (std::uint64_t i = 0; i < 4; ++i)
+      message.wants.push_back({cid_number(i), 1, WantType::block, false, true});
+    message.wants.push_back({cid_number(9), 1, WantType::have, false, true});
+    for (const Cid& cid : modest.receive(peer, message))
+      modest.found(peer, cid, cid == cid_number(9) ? 11 : 60'000);
+  }
+  std::size_t haves = 0;
+  std::size_t blocks = 0;
+  while (auto reply = modest.next_reply()) {
+    haves += reply->presences.size();
+    blocks += reply->blocks.size();
+  }
+  EXPECT_EQ(haves, 2U);
+  EXPECT_EQ(blocks, 2U) << "a second one for either is beyond 100,000 bytes";
+  EXPECT_LE(modest.unsent_bytes(), options.unsent_bytes_max);
+}
+
 }  // namespace
 }  // namespace kith::exchange

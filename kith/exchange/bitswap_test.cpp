@@ -374,6 +374,62 @@ TEST(Bitswap, AnImportAnswersWhoWaitsForTheBlockHere) {
   });
 }
 
+TEST(Bitswap, GivesABlockThatIsAddedWhileItWasLookedForToWhoWaits) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    near.blocks.lookup_takes = 2s;
+    std::vector<ipld::Block> blocks = random_blocks(2, 1000);
+    auto session = near.bitswap->new_session();
+    near.host.node().spawn([](Peer& peer, std::vector<ipld::Block> new_blocks) -> Task<void> {
+      KITH_CO_CHECK(co_await port::sleep_for(peer.host.node().env().clock, 1s));
+      peer.blocks.add(new_blocks);
+      peer.bitswap->notify_new_blocks(new_blocks);
+      co_return Result<void>{};
+    }(near, blocks));
+    // One is looked up for a get, the other since it is wanted ahead.
+    session->prefetch(std::span(&blocks[1].cid, 1));
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid, world.now() + 1min));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    KITH_CO_TRY(ipld::Block ahead, co_await session->get(blocks[1].cid, world.now() + 1min));
+    EXPECT_TRUE(equal(ahead.data, blocks[1].data));
+    EXPECT_TRUE(near.bitswap->stats().wantlist.empty());
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, AnImportAnswersWantsForTheSameBytesUnderAnotherCid) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    const ipld::Block raw = random_blocks(1, 1000)[0];
+    const ipld::Block v0 = {*cid_of(raw.data, Codec::dag_pb).to_v0(), raw.data};
+    auto here = near.bitswap->new_session();
+    auto there = far.bitswap->new_session();
+    near.host.node().spawn([](Peer& peer, ipld::Block added, ipld::Block same) -> Task<void> {
+      KITH_CO_CHECK(co_await port::sleep_for(peer.host.node().env().clock, 3s));
+      // A real store knows both by their multihash.
+      peer.blocks.add({added, same});
+      const std::vector<ipld::Block> imported = {added};
+      peer.bitswap->notify_new_blocks(imported);
+      co_return Result<void>{};
+    }(near, raw, v0));
+    there->prefetch(std::span(&v0.cid, 1));
+    KITH_CO_TRY(ipld::Block block, co_await here->get(v0.cid, world.now() + 5s));
+    EXPECT_EQ(block.cid, v0.cid);
+    KITH_CO_TRY(ipld::Block sent, co_await there->get(v0.cid, world.now() + 5s));
+    EXPECT_EQ(sent.cid, v0.cid);
+    EXPECT_TRUE(equal(sent.data, raw.data));
+    here.reset();
+    there.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
 TEST(Bitswap, CancelsItsWantsWhenASessionEnds) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);
@@ -493,6 +549,117 @@ TEST(Bitswap, TellsWhoWaitsThatTheStoreFailed) {
     KITH_CO_CHECK(co_await session->get(blocks[0].cid));
     session.reset();
     KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, AsksAPeerAgainThatTookNoStreamForAWhile) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    far.blocks.add(blocks);
+    near.host.opens_to_fail = open_failures_max;
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    session->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), open_failures_max * reopen_delay));
+    EXPECT_EQ(describe(session->status()),
+              "waiting for " + blocks[0].cid.to_string() +
+                  ": 1 connected peer takes no questions now and is asked again soon");
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid, begun + 1min));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    EXPECT_GE(world.now() - begun, ask_again_after);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, ForgivesBlocksOfAPeerThatItStoppedAsking) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(12, 1000);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    session->prefetch(cids_of(blocks));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->wants_of(near.id()).size(), 12U);
+    // The stream that said the wants breaks, and no other comes about.
+    near.host.opens_to_fail = open_failures_max;
+    net.reset_streams(near.id(), far.id());
+    const std::vector<ipld::Block> more = random_blocks(1, 1000, 5);
+    session->prefetch(cids_of(more));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), open_failures_max * reopen_delay));
+    EXPECT_EQ(session->status().paused, 1U);
+    far.blocks.add(blocks);
+    far.bitswap->notify_new_blocks(blocks);
+    KITH_CO_CHECK(co_await read_all(*session, blocks, 20));
+    EXPECT_EQ(near.bitswap->stats().client.unasked_blocks, 0U);
+    EXPECT_EQ(near.host.disconnects, 0U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, SendsALargeBlockOverAThinLink) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    sim::LinkOptions thin = fat_long_link;
+    thin.bytes_per_second = 16'000;
+    thin.window_bytes = 64 * 1024;
+    world.net().set_links(thin);
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, ipld::block_bytes_max);
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid, world.now() + 5min));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 1U);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+Task<void> drain(std::unique_ptr<net::Stream> stream) {
+  std::uint8_t bytes[1024];
+  for (;;) {
+    KITH_CO_TRY(const std::size_t got, co_await stream->read_some(bytes, never));
+    if (got == 0) co_return Result<void>{};
+  }
+}
+
+TEST(Bitswap, GivesUpOnAPeerThatTakesABlockByDrips) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer far(net);
+    TestHost sipper(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, ipld::block_bytes_max);
+    far.blocks.add(blocks);
+    // Takes what it is sent, and never so slowly that nothing moves.
+    sim::LinkOptions drip = fat_long_link;
+    drip.bytes_per_second = send_rate_min / 2;
+    drip.window_bytes = 16 * 1024;
+    world.net().set_links(drip);
+    sipper.handle("/ipfs/bitswap/1.2.0", drain, streams_per_peer_max);
+    net.connect(far.host, sipper);
+    KITH_CO_TRY(auto stream, co_await open_to(sipper, far, "/ipfs/bitswap/1.2.0"));
+    BitswapMessage message;
+    message.wants.push_back({blocks[0].cid, 1, WantType::block, false, true});
+    KITH_CO_CHECK(co_await say(*stream, std::move(message)));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), ipld::block_bytes_max);
+    const Duration at_the_floor = std::chrono::seconds(ipld::block_bytes_max / send_rate_min);
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), at_the_floor + 2 * send_timeout));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), 0U);
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 0U);
+    stream.reset();
+    KITH_CO_CHECK(co_await close_all(far));
     co_return Result<void>{};
   });
 }

@@ -6,6 +6,7 @@
 
 #include <kith/base/time.hpp>
 #include <kith/ipld/block.hpp>
+#include <kith/transfer/limits.hpp>
 
 namespace kith::exchange {
 
@@ -51,6 +52,9 @@ inline constexpr std::size_t done_remembered_max = 256;
 /// A few are forgiven, since a peer may have kept a want of ours over a lost cancel.
 inline constexpr std::size_t unasked_blocks_max = 8;
 inline constexpr std::uint64_t unasked_bytes_max = 16 * 1024 * 1024;
+/// So long a peer's faults are remembered after it has gone, and of so many peers.
+inline constexpr Duration fault_memory = 1h;
+inline constexpr std::size_t faults_remembered_max = 1024;
 
 // Session.
 
@@ -67,8 +71,12 @@ inline constexpr std::uint64_t ahead_bytes_max = 32 * 1024 * 1024;
 /// A shorter digest proves too little for bytes from strangers (as in boxo's verifcid).
 inline constexpr std::size_t digest_bytes_min = 20;
 inline constexpr Duration stream_open_timeout = 10s;
-/// A message must be taken by the peer's stream within this time.
+/// The peer's stream must take each part of a message within this time, and all of it at this rate
+/// at least, with as long again: a thin link may carry a large block, and who takes it by drips
+/// can't hold our memory for ever.
+inline constexpr std::size_t send_part_bytes = 256 * 1024;
 inline constexpr Duration send_timeout = 60s;
+inline constexpr std::uint64_t send_rate_min = 8 * 1024;
 /// A stream of ours that has carried nothing for so long is closed.
 inline constexpr Duration stream_idle_timeout = 60s;
 /// A message that has begun may pause for so long.
@@ -76,10 +84,16 @@ inline constexpr Duration message_timeout = 30s;
 /// After a failure to open a stream to a connected peer.
 inline constexpr Duration reopen_delay = 2s;
 inline constexpr int open_failures_max = 3;
+/// A connected peer that took no stream, or no message, so many times is asked again after this.
+inline constexpr Duration ask_again_after = 15s;
 
 static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
               "a block must fit a message, with others before it");
 static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
 static_assert(processing_bytes_max >= message_bytes_max);
+static_assert(transfer::progress_bytes_max >= message_bytes_max,
+              "the longest message must have the time it takes");
+static_assert(send_part_bytes / send_rate_min <= send_timeout / 1s,
+              "who keeps to the least rate must not fail by a part");
 
 }  // namespace kith::exchange

@@ -65,7 +65,7 @@ Task<Buffer> MessageReader::next() {
     std::memcpy(message.mutable_bytes().data() + have, held_.data(), part);
     held_.remove_prefix(part);
     have += part;
-    if (length >= blocks_likely_bytes) on_bytes_();
+    if (length >= blocks_likely_bytes) on_bytes_(part);
   }
   co_return message;
 }

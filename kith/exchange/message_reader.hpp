@@ -14,7 +14,7 @@ namespace kith::exchange {
 class MessageReader {
  public:
   /// `on_bytes` is called as parts of a message come that is large enough to hold blocks.
-  MessageReader(port::Stream& stream, port::Clock& clock, std::function<void()> on_bytes)
+  MessageReader(port::Stream& stream, port::Clock& clock, std::function<void(std::size_t)> on_bytes)
       : stream_(stream), clock_(clock), on_bytes_(std::move(on_bytes)) {}
 
   /// The next message without its length. Errc::closed at a clean end, Errc::end_of_stream at an
@@ -28,7 +28,7 @@ class MessageReader {
 
   port::Stream& stream_;
   port::Clock& clock_;
-  std::function<void()> on_bytes_;
+  std::function<void(std::size_t)> on_bytes_;
   Buffer held_;
 };
 

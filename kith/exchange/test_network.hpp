@@ -52,7 +52,7 @@ inline PeerId peer_id(std::uint32_t number) {
 }
 
 /// A store in memory. `lies` are given instead of the blocks of their CIDs; with `mute` set, reads
-/// never end; with `fault` set, puts fail.
+/// never end; with `fault` set, puts fail. A look-up that takes a time answers as of its beginning.
 class MemoryBlocks final : public LocalBlocks {
  public:
   explicit MemoryBlocks(port::Clock& clock) : clock_(clock) {}
@@ -73,19 +73,23 @@ class MemoryBlocks final : public LocalBlocks {
 
   Task<std::vector<std::optional<std::uint32_t>>> sizes(std::vector<Cid> cids) override {
     ++lookups;
-    KITH_CO_CHECK(co_await port::yield());
+    if (lookup_takes == Duration(0)) KITH_CO_CHECK(co_await port::yield());
     std::vector<std::optional<std::uint32_t>> all;
     for (const Cid& cid : cids) {
       auto found = blocks_.find(cid);
       all.emplace_back();
       if (found != blocks_.end()) all.back() = static_cast<std::uint32_t>(found->second.size());
     }
+    KITH_CO_CHECK(co_await port::sleep_for(clock_, lookup_takes));
     co_return all;
   }
 
   Task<ipld::Block> get(Cid cid) override {
     ++reads;
-    KITH_CO_CHECK(co_await port::yield());
+    if (lookup_takes == Duration(0)) KITH_CO_CHECK(co_await port::yield());
+    const bool there = blocks_.contains(cid);
+    KITH_CO_CHECK(co_await port::sleep_for(clock_, lookup_takes));
+    if (!there) co_return std::unexpected(Errc::not_found);
     if (mute) KITH_CO_CHECK(co_await port::sleep_until(clock_, never));
     auto found = blocks_.find(cid);
     if (found == blocks_.end()) co_return std::unexpected(Errc::not_found);
@@ -104,6 +108,7 @@ class MemoryBlocks final : public LocalBlocks {
   std::map<Cid, Buffer> lies;
   std::optional<Error> fault;
   bool mute = false;
+  Duration lookup_takes{0};
   std::size_t reads = 0;
   std::size_t lookups = 0;
   std::size_t puts = 0;
@@ -142,6 +147,8 @@ class TestNet {
   explicit TestNet(sim::World& world) : world_(world) {}
   void connect(TestHost& a, TestHost& b);
   void disconnect(const PeerId& a, const PeerId& b);
+  /// Breaks what runs between them; they stay connected.
+  void reset_streams(const PeerId& a, const PeerId& b);
   sim::World& world() { return world_; }
 
   std::map<PeerId, TestHost*> hosts;
@@ -171,6 +178,10 @@ class TestHost final : public Network {
                                                  std::vector<net::ProtocolId> protocols,
                                                  Instant) override {
     KITH_CO_CHECK(co_await port::yield());
+    if (opens_to_fail > 0) {
+      --opens_to_fail;
+      co_return std::unexpected(Errc::timed_out);
+    }
     auto link = net_.links.find(TestNet::pair(peer_, peer));
     if (link == net_.links.end()) co_return std::unexpected(Errc::closed);
     TestHost& other = *net_.hosts.at(peer);
@@ -214,6 +225,8 @@ class TestHost final : public Network {
   NetworkObserver* observer() { return observer_; }
   /// If not empty, the protocols that this host speaks.
   std::set<net::ProtocolId> only;
+  /// So many opens time out, though the peer is connected.
+  int opens_to_fail = 0;
   std::size_t streams_opened = 0;
   std::size_t disconnects = 0;
 
@@ -244,6 +257,12 @@ inline void TestNet::disconnect(const PeerId& a, const PeerId& b) {
     if (host != hosts.end() && host->second->observer() != nullptr) {
       host->second->observer()->on_disconnected(other);
     }
+  }
+}
+
+inline void TestNet::reset_streams(const PeerId& a, const PeerId& b) {
+  for (const auto& weak : std::exchange(links.at(pair(a, b)), {})) {
+    if (auto stream = weak.lock()) stream->reset();
   }
 }
 

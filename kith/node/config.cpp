@@ -350,6 +350,18 @@ Result<NodeSettings> read_settings(const json::value& config) {
                 std::uint64_t{1} << 50);
   reader.text("Import.Profile", settings.import_profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
   settings.api_origins = reader.strings("API.HTTPHeaders.Access-Control-Allow-Origin");
+  // Kubo's names where it has the setting (MaxOutstandingBytesPerPeer, WantHaveReplaceSize).
+  MemoryBounds& memory = settings.memory;
+  constexpr std::uint64_t bound_max = std::uint64_t{1} << 40;
+  reader.number("Datastore.BlockCacheBytes", memory.block_cache, 0, bound_max);
+  reader.number("Datastore.MaxUnsyncedBytes", memory.unsynced_blocks, 1 << 20, bound_max);
+  reader.number("Datastore.MaxQueuedBytes", memory.queued_blocks, 1 << 20, bound_max);
+  reader.number("Internal.Bitswap.MaxOutstandingBytesPerPeer", memory.unsent_per_peer, 64 << 10,
+                bound_max);
+  reader.number("Internal.Bitswap.MaxOutstandingBytes", memory.unsent, 1 << 20, bound_max);
+  reader.number("Internal.Bitswap.WantHaveReplaceSize", memory.have_replace, 0, 2 << 20);
+  reader.number("Internal.Bitswap.MaxProcessingBytes", memory.processing, 1 << 20, bound_max);
+  reader.number("Internal.Bitswap.MaxAheadBytes", memory.fetched_ahead, 0, bound_max);
   KITH_CHECK(reader.outcome());
   if (settings.low_water > settings.high_water) {
     return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));

@@ -46,6 +46,19 @@ Result<boost::json::value> parse_config(std::string_view text);
 /// Indented as Kubo's, with a newline at the end.
 std::string format_json(const boost::json::value& value);
 
+/// Memory of the store and of Bitswap, in bytes. What the network may use is
+/// NodeSettings::memory_bytes_max.
+struct MemoryBounds {
+  std::uint64_t block_cache = std::uint64_t{8} << 20;
+  std::uint64_t unsynced_blocks = std::uint64_t{32} << 20;
+  std::uint64_t queued_blocks = std::uint64_t{16} << 20;
+  std::uint64_t unsent_per_peer = std::uint64_t{2} << 20;
+  std::uint64_t unsent = std::uint64_t{64} << 20;
+  std::uint64_t have_replace = 1024;  ///< a smaller block is sent instead of a HAVE
+  std::uint64_t processing = std::uint64_t{64} << 20;
+  std::uint64_t fetched_ahead = std::uint64_t{32} << 20;
+};
+
 struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
@@ -59,6 +72,7 @@ struct NodeSettings {
   std::uint64_t memory_bytes_max = std::uint64_t{512} << 20;
   std::size_t connections_max = 1024;
   bool verify_reads = false;
+  MemoryBounds memory;
   bool serve_perf = false;
   std::string import_profile = "unixfs-v1-2025";
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser

@@ -54,6 +54,24 @@ TEST(Config, NamesTheKeyThatMakesNoSense) {
   EXPECT_NE(message.find("Swarm.ConnMgr.GracePeriod"), std::string::npos) << message;
 }
 
+TEST(Config, BoundsTheMemoryOfTheStoreAndOfBitswap) {
+  boost::json::value config = default_config();
+  const MemoryBounds usual = read_settings(config)->memory;
+  EXPECT_EQ(usual.unsent_per_peer, 2U << 20);
+  ASSERT_TRUE(config_set(config, "Internal.Bitswap.MaxOutstandingBytesPerPeer", 1 << 20));
+  ASSERT_TRUE(config_set(config, "Datastore.BlockCacheBytes", 0));
+  ASSERT_TRUE(config_set(config, "Datastore.MaxUnsyncedBytes", 4 << 20));
+  auto settings = read_settings(config);
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(settings->memory.unsent_per_peer, 1U << 20);
+  EXPECT_EQ(settings->memory.block_cache, 0U);
+  EXPECT_EQ(settings->memory.unsynced_blocks, 4U << 20);
+  ASSERT_TRUE(config_set(config, "Datastore.MaxQueuedBytes", "much"));
+  auto wrong = read_settings(config);
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message().find("Datastore.MaxQueuedBytes"), std::string::npos);
+}
+
 TEST(Config, SurvivesWritingAndReading) {
   boost::json::value config = default_config();
   EXPECT_EQ(*parse_config(format_json(config)), config);

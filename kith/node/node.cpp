@@ -46,6 +46,16 @@ net::SwarmLimits swarm_limits(const NodeSettings& settings) {
   return limits;
 }
 
+exchange::BitswapOptions bitswap_options(const MemoryBounds& memory) {
+  exchange::BitswapOptions options;
+  options.server.unsent_bytes_per_peer_max = memory.unsent_per_peer;
+  options.server.unsent_bytes_max = memory.unsent;
+  options.server.have_replace_bytes_max = memory.have_replace;
+  options.processing_bytes_max = memory.processing;
+  options.ahead_bytes_max = memory.fetched_ahead;
+  return options;
+}
+
 /// Finds peers of the local networks and connects to them.
 struct LanDiscovery {
   LanDiscovery(port::Env& env, net::Swarm& swarm)
@@ -74,7 +84,7 @@ struct Node::Network {
         ping(env, swarm),
         swarm_network(swarm),
         stored_blocks(store),
-        bitswap(env, swarm_network, stored_blocks),
+        bitswap(env, swarm_network, stored_blocks, bitswap_options(settings.memory)),
         tasks(env.executor, env.clock) {}
 
   net::Swarm swarm;
@@ -106,6 +116,9 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
   store::StoreOptions store_options;
   store_options.path = node->home_.file("blocks");
   store_options.verify_reads = node->settings_.verify_reads;
+  store_options.cache_bytes_max = node->settings_.memory.block_cache;
+  store_options.unsynced_bytes_max = node->settings_.memory.unsynced_blocks;
+  store_options.queue_bytes_max = node->settings_.memory.queued_blocks;
   KITH_CO_TRY(node->store_, co_await store::BlockStore::open(env, std::move(store_options)));
   if (options.online) {
     auto started = co_await node->start_network();

@@ -77,6 +77,7 @@ Task<std::unique_ptr<BlockStore>> BlockStore::open(port::Env& env, StoreOptions 
   KITH_CO_TRY(auto engine, co_await port::run_on(env.pool, work));
   std::unique_ptr<BlockStore> store(new BlockStore(env, std::move(options), std::move(engine)));
   store->tell_of_opening();
+  store->plan_compaction();
   co_return store;
 }
 
@@ -92,8 +93,14 @@ void BlockStore::tell_of_opening() const {
   }
 }
 
+void BlockStore::tell_of_damage() {
+  for (const std::string& complaint : engine_->take_complaints())
+    KITH_LOG_ERROR(log_, "{}", complaint);
+}
+
 Task<void> BlockStore::close() {
   closing_ = true;
+  ending_ = true;
   stopping_.notify_all();
   room_.notify_all();
   while (uses_ > 0)
@@ -120,8 +127,10 @@ Task<ipld::Block> BlockStore::get(Cid cid, Instant) {
   Use use(*this);
   if (key.is_identity()) co_return ipld::Block{cid, Buffer::copy_of(key.digest())};
   auto work = [this, &key] { return engine_->get(key); };
-  KITH_CO_TRY(Buffer data, co_await port::run_on(env_.pool, work));
-  co_return ipld::Block{cid, std::move(data)};
+  auto data = co_await port::run_on(env_.pool, work);
+  if (!data && !data.error().is(Errc::not_found)) tell_of_damage();
+  KITH_CO_CHECK(data);
+  co_return ipld::Block{cid, *std::move(data)};
 }
 
 Task<Buffer> BlockStore::get_range(Cid cid, std::uint64_t offset, std::uint64_t size) {
@@ -129,7 +138,9 @@ Task<Buffer> BlockStore::get_range(Cid cid, std::uint64_t offset, std::uint64_t 
   if (closing_) co_return std::unexpected(Errc::closed);
   Use use(*this);
   auto work = [this, &key, offset, size] { return engine_->get_range(key, offset, size); };
-  co_return co_await port::run_on(env_.pool, work);
+  auto data = co_await port::run_on(env_.pool, work);
+  if (!data && !data.error().is(Errc::not_found)) tell_of_damage();
+  co_return data;
 }
 
 void BlockStore::prefetch(std::span<const Cid>) {}
@@ -359,7 +370,9 @@ Task<std::size_t> BlockStore::remove(std::vector<Cid> cids) {
   if (closing_) co_return std::unexpected(Errc::closed);
   Use use(*this);
   auto work = [this, &keys] { return engine_->remove(keys); };
-  co_return co_await port::run_on(env_.pool, work);
+  auto removed = co_await port::run_on(env_.pool, work);
+  if (removed && *removed > 0) plan_compaction();
+  co_return removed;
 }
 
 Task<ListPage> BlockStore::list(std::optional<Multihash> after, std::size_t limit) {
@@ -376,7 +389,7 @@ Task<StoreStat> BlockStore::stat() {
   co_return co_await port::run_on(env_.pool, work);
 }
 
-Task<VerifyReport> BlockStore::verify(std::function<void(const VerifyReport&)> progress) {
+Task<VerifyReport> BlockStore::verify(std::function<Task<void>(const VerifyReport&)> progress) {
   Use use(*this);
   VerifyReport report;
   std::optional<Multihash> at;
@@ -387,7 +400,8 @@ Task<VerifyReport> BlockStore::verify(std::function<void(const VerifyReport&)> p
     };
     KITH_CO_TRY(auto next, co_await port::run_on(env_.pool, work));
     at = next;
-    if (progress) progress(report);
+    tell_of_damage();
+    if (progress) KITH_CO_CHECK(co_await progress(report));
   } while (at);
   co_return report;
 }
@@ -398,7 +412,7 @@ Task<CompactOutcome> BlockStore::compact(double dead_share) {
   std::vector<PackId> packs = engine_->packs_to_compact(dead_share);
   for (PackId pack : packs) {
     if (closing_) co_return std::unexpected(Errc::closed);
-    auto work = [this, pack] { return engine_->compact(pack); };
+    auto work = [this, pack] { return engine_->compact(pack, [this] { return !ending_.load(); }); };
     auto outcome = co_await port::run_on(env_.pool, work);
     if (!outcome && outcome.error().is(Errc::corrupt)) {
       KITH_LOG_WARN(log_, "not compacted: {}", outcome.error().message());
@@ -410,6 +424,48 @@ Task<CompactOutcome> BlockStore::compact(double dead_share) {
     sum.freed_bytes += outcome->freed_bytes;
   }
   co_return sum;
+}
+
+void BlockStore::plan_compaction() {
+  if (waiting_to_compact_ || closing_) return;
+  waiting_to_compact_ = true;
+  if (!tasks_.spawn(compact_later())) waiting_to_compact_ = false;
+}
+
+Task<void> BlockStore::compact_later() {
+  (void)co_await stopping_.wait(env_.clock.now() + options_.compact_delay);
+  waiting_to_compact_ = false;
+  if (closing_) co_return Result<void>{};
+  Result<void> done = co_await compact_some();
+  if (!done && !done.error().is(Errc::closed)) {
+    KITH_LOG_WARN(log_, "removed blocks still take space: {}", done.error().message());
+  }
+  co_return done;
+}
+
+Task<void> BlockStore::compact_some() {
+  Use use(*this);
+  std::size_t looked_at = 0;
+  std::vector<PackId> packs = engine_->packs_to_compact(options_.compact_dead_share);
+  for (PackId pack : packs) {
+    if (closing_) co_return std::unexpected(Errc::closed);
+    if (not_to_compact_.contains(pack)) continue;
+    if (looked_at++ == compact_packs_a_pass) {
+      plan_compaction();
+      break;
+    }
+    auto work = [this, pack] { return engine_->compact(pack, [this] { return !ending_.load(); }); };
+    auto outcome = co_await port::run_on(env_.pool, work);
+    if (!outcome && outcome.error().is(Errc::corrupt)) {
+      KITH_LOG_WARN(log_, "not compacted: {}", outcome.error().message());
+      not_to_compact_.insert(pack);
+      continue;
+    }
+    if (closing_) co_return std::unexpected(Errc::closed);
+    KITH_CO_CHECK(outcome);
+    KITH_LOG_INFO(log_, "gave {} bytes of removed blocks back", outcome->freed_bytes);
+  }
+  co_return Result<void>{};
 }
 
 }  // namespace kith::store

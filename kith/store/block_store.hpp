@@ -8,12 +8,18 @@
 // Flushes that come while a sync runs share the next one. What nobody flushes is synced after
 // sync_delay, and when half of unsynced_bytes_max waits.
 //
+// What removals leave is given back in the background: compact_delay after one, packs that are dead
+// by compact_dead_share are compacted, a few at a time (limits.hpp). What reads find damaged, or
+// changed in the user's files, is logged once for each pack and file.
+//
 // Ownership: close() before the object dies (asserted). It ends what runs, syncs, and works in a
 // cancelled task, too; operations begun after it answer Errc::closed. Loop thread only.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +38,9 @@ struct StoreOptions : EngineOptions {
   Duration sync_delay = 1s;
   /// Puts wait while this much is on its way to the engine.
   std::uint64_t queue_bytes_max = std::uint64_t{16} << 20;
+  /// When and how removed blocks' space is given back.
+  double compact_dead_share = store::compact_dead_share;
+  Duration compact_delay = store::compact_delay;
 };
 
 /// A block that stays in the user's file.
@@ -77,8 +86,8 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   Task<std::size_t> remove(std::vector<multiformats::Cid> cids);
   Task<ListPage> list(std::optional<Multihash> after, std::size_t limit = list_page_blocks_max);
   Task<StoreStat> stat();
-  /// Hashes every block; `progress` is called between steps. Errc::cancelled ends it.
-  Task<VerifyReport> verify(std::function<void(const VerifyReport&)> progress = {});
+  /// Hashes every block; `progress` is awaited between steps, and its error ends the work.
+  Task<VerifyReport> verify(std::function<Task<void>(const VerifyReport&)> progress = {});
   /// Compacts every pack of which `dead_share` is dead; a damaged pack is left, and logged.
   Task<CompactOutcome> compact(double dead_share);
 
@@ -100,7 +109,11 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   Task<void> serve_rounds();
   Task<void> sync_later();
   Task<void> wait_round(std::shared_ptr<Round> round);
+  void plan_compaction();
+  Task<void> compact_later();
+  Task<void> compact_some();
   void tell_of_opening() const;
+  void tell_of_damage();
 
   port::Env& env_;
   port::Logger log_;
@@ -108,6 +121,7 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   std::unique_ptr<Engine> engine_;
 
   bool closing_ = false;
+  std::atomic<bool> ending_ = false;  // the same, for workers
   std::size_t uses_ = 0;
   port::Event unused_;    // uses_ has become 0
   port::Event stopping_;  // closing_ was set
@@ -122,6 +136,8 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   bool serving_rounds_ = false;
   bool waiting_to_sync_ = false;
   bool sync_failing_ = false;
+  bool waiting_to_compact_ = false;
+  std::set<PackId> not_to_compact_;  // damaged ones, which stay
   port::TaskGroup tasks_;
 };
 

@@ -259,6 +259,82 @@ TEST(BlockStore, SaysThatTheDiskIsFullAndGoesOnLater) {
   });
 }
 
+TEST(BlockStore, GivesTheSpaceOfRemovedBlocksBackInTheBackground) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Node& node = world.add_node();
+    StoreOptions options = options_for_test();
+    KITH_CO_TRY(auto store, co_await BlockStore::open(node.env(), options));
+    std::vector<Block> blocks = blocks_with(1, 100, 900);
+    KITH_CO_CHECK(co_await store->put(blocks));
+    KITH_CO_CHECK(co_await store->flush());
+    // A quarter dead is left alone.
+    std::vector<Cid> few;
+    std::vector<Cid> most;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (i % 4 == 0) few.push_back(blocks[i].cid);
+      if (i % 4 == 1 || i % 4 == 2) most.push_back(blocks[i].cid);
+    }
+    KITH_CO_CHECK(co_await store->remove(std::move(few)));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2 * compact_delay));
+    KITH_CO_TRY(StoreStat quarter, co_await store->stat());
+    EXPECT_GE(quarter.dead_bytes, 25U * 900);
+    KITH_CO_CHECK(co_await store->remove(std::move(most)));
+    KITH_CO_TRY(StoreStat before, co_await store->stat());
+    EXPECT_GE(before.dead_bytes, 75U * 900);
+    EXPECT_GE(before.packs, compact_packs_a_pass + 1);
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), compact_delay + 1s));
+    KITH_CO_TRY(StoreStat first, co_await store->stat());
+    EXPECT_LT(first.dead_bytes, before.dead_bytes);
+    EXPECT_GT(first.dead_bytes, 0U) << "all at once";
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5 * compact_delay));
+    KITH_CO_TRY(StoreStat after, co_await store->stat());
+    EXPECT_EQ(after.blocks, 25U);
+    EXPECT_LE(after.dead_bytes, after.pack_bytes / 2);
+    EXPECT_LE(after.pack_bytes, 60U * 900);
+    for (std::size_t i = 3; i < blocks.size(); i += 4) {
+      KITH_CO_TRY(bool there, co_await holds(*store, blocks[i]));
+      EXPECT_TRUE(there) << i;
+    }
+    KITH_CO_CHECK(co_await store->close());
+    co_return Result<void>{};
+  });
+}
+
+TEST(BlockStore, LogsOnceThatAUsersFileHasChanged) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Node& node = world.add_node();
+    StoreOptions options = options_for_test();
+    KITH_CO_TRY(auto store, co_await BlockStore::open(node.env(), options));
+    const Bytes content = to_bytes("0123456789abcdefghij");
+    KITH_CO_CHECK(port::replace_file(node.env().files, "/data/film", content));
+    KITH_CO_TRY(FileReference file, co_await store->reference_file("/data/film"));
+    std::vector<BlockInFile> blocks;
+    for (std::uint64_t at : {0U, 10U}) {
+      const Multihash hash = testing::hash_of(ByteView(content).subspan(at, 10));
+      blocks.push_back({Cid::v1(Codec::raw, hash), at, 10});
+    }
+    KITH_CO_CHECK(co_await store->put_in_file(std::move(file), blocks));
+    KITH_CO_CHECK(port::replace_file(node.env().files, "/data/film", as_bytes("something else")));
+    for (const BlockInFile& block : blocks) {
+      auto got = co_await store->get(block.cid);
+      EXPECT_TRUE(!got && got.error().is(Errc::corrupt));
+      KITH_CO_TRY(bool there, co_await store->has(block.cid));
+      EXPECT_FALSE(there);
+    }
+    const std::string log = node.log().text();
+    const std::size_t told = log.find("/data/film has");
+    EXPECT_NE(told, std::string::npos) << log;
+    EXPECT_EQ(log.find("/data/film has", told + 1), std::string::npos) << log;
+    KITH_CO_CHECK(co_await store->close());
+    co_return Result<void>{};
+  });
+}
+
+Task<void> count_call(std::uint64_t& calls) {
+  ++calls;
+  co_return Result<void>{};
+}
+
 TEST(BlockStore, VerifiesRemovesAndCompacts) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Node& node = world.add_node();
@@ -275,7 +351,7 @@ TEST(BlockStore, VerifiesRemovesAndCompacts) {
     KITH_CO_TRY(CompactOutcome compacted, co_await store->compact(0.5));
     EXPECT_GE(compacted.packs, 4U);
     std::uint64_t calls = 0;
-    auto count_calls = [&calls](const VerifyReport&) { ++calls; };
+    auto count_calls = [&calls](const VerifyReport&) { return count_call(calls); };
     KITH_CO_TRY(VerifyReport report, co_await store->verify(count_calls));
     EXPECT_GE(calls, 1U);
     EXPECT_EQ(report.blocks, 20U);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -172,7 +173,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     std::uint64_t epoch = cache_.epoch();
     auto found = find(hash);
     if (!found) {
-      if (found.error().is(Errc::corrupt)) suspect(hash);
+      if (found.error().is(Errc::corrupt)) suspect(hash, nullptr, found.error());
       return std::unexpected(std::move(found).error());
     }
     if (!*found) return std::unexpected(Errc::not_found);
@@ -182,6 +183,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     if (data) {
       // Blocks in the user's files aren't cached, so that each read notices a change.
       if (std::holds_alternative<PackExtent>(extent)) cache_.put(hash, *data, epoch);
+      absolve(hash);
       return data;
     }
     // A compaction may have moved the block after we looked it up.
@@ -189,14 +191,41 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     bool moved = again && (!*again || !std::holds_alternative<Extent>(**again) ||
                            std::get<Extent>(**again) != extent);
     if (moved && attempt < moves_max) continue;
-    if (data.error().is(Errc::corrupt) || data.error().is_errno(EIO)) suspect(hash);
+    if (data.error().is(Errc::corrupt) || data.error().is_errno(EIO)) {
+      suspect(hash, &extent, data.error());
+    }
     return data;
   }
 }
 
-void Engine::suspect(const Multihash& hash) {
+void Engine::suspect(const Multihash& hash, const Extent* where, const Error& why) {
   std::unique_lock hold(table_mutex_);
   if (suspects_.size() < suspects_max) suspects_.insert(hash);
+  // Without a place it is the index; there is no pack 0.
+  std::pair<bool, std::uint64_t> place{false, 0};
+  if (const auto* file = where != nullptr ? std::get_if<FileExtent>(where) : nullptr) {
+    place = {true, file->file};
+  } else if (where != nullptr) {
+    place.second = std::get<PackExtent>(*where).pack;
+  }
+  if (complained_.size() < complaints_max && complained_.insert(place).second) {
+    complaints_.push_back(why.message());
+  }
+}
+
+/// It could be read after all: the user's file is what it was again, or the disk.
+void Engine::absolve(const Multihash& hash) {
+  {
+    std::shared_lock hold(table_mutex_);
+    if (!suspects_.contains(hash)) return;
+  }
+  std::unique_lock hold(table_mutex_);
+  suspects_.erase(hash);
+}
+
+std::vector<std::string> Engine::take_complaints() {
+  std::unique_lock hold(table_mutex_);
+  return std::exchange(complaints_, {});
 }
 
 Result<Buffer> Engine::get(const Multihash& hash) {
@@ -242,26 +271,30 @@ Result<std::vector<bool>> Engine::has_many(std::span<const Multihash> hashes) {
 
 Result<std::vector<std::optional<std::uint32_t>>> Engine::sizes(std::span<const Multihash> hashes) {
   std::vector<std::optional<std::uint32_t>> answers(hashes.size());
-  bool complete = true;
+  std::vector<std::size_t> to_look_up;
   {
     std::shared_lock hold(table_mutex_);
     for (std::size_t i = 0; i < hashes.size(); ++i) {
       if (hashes[i].is_identity()) {
         answers[i] = static_cast<std::uint32_t>(hashes[i].digest().size());
       } else if (const Pending* pending = find_pending(hashes[i])) {
+        if (pending->file && suspects_.contains(hashes[i])) continue;
         answers[i] =
             pending->file ? pending->file->bytes : static_cast<std::uint32_t>(pending->data.size());
-      } else {
-        complete = false;
+      } else if (!suspects_.contains(hashes[i])) {
+        to_look_up.push_back(i);
       }
     }
   }
-  if (complete) return answers;
+  if (to_look_up.empty()) return answers;
   KITH_TRY(auto snapshot, index_->snapshot());
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    if (answers[i]) continue;
-    KITH_TRY(std::optional<Extent> extent, find_in_index(*snapshot, hashes[i]));
-    if (extent) answers[i] = extent_bytes(*extent);
+  for (std::size_t i : to_look_up) {
+    auto extent = find_in_index(*snapshot, hashes[i]);
+    if (extent && *extent) answers[i] = extent_bytes(**extent);
+    // A damaged entry is that block's trouble, and nobody else's.
+    if (extent) continue;
+    if (!extent.error().is(Errc::corrupt)) return std::unexpected(std::move(extent).error());
+    suspect(hashes[i], nullptr, extent.error());
   }
   return answers;
 }
@@ -464,6 +497,8 @@ Result<std::vector<PackExtent>> Engine::write_records(std::span<const NewBlock> 
   }
   current_is_new_ = false;
   current_end_ = end;
+  uncommitted_[current_pack_] = end;
+  strays_.erase(current_pack_);
   return places;
 }
 
@@ -496,11 +531,15 @@ Result<void> Engine::append_records(std::span<const NewBlock> blocks,
 
 void Engine::abandon_current(const Error& why) {
   if (current_ == nullptr) return;
+  // Neither removing nor shortening the file is durable yet.
+  strays_.insert(current_pack_);
   if (current_end_ == pack_header_bytes) {
     // Nothing in it was ever synced; if the file can't be removed now, the next open looks at it.
     current_.reset();
     pack_files_.forget(current_pack_);
-    (void)files_.remove(pack_files_.path(current_pack_));
+    Result<void> gone = files_.remove(pack_files_.path(current_pack_));
+    if (gone) gone = files_.sync_directory(pack_files_.folder());
+    if (gone) strays_.erase(current_pack_);
     return;
   }
   // Gives the space back, and the next write begins on clean pages.
@@ -594,10 +633,47 @@ Result<void> Engine::commit(Change& change) {
   }
   change.batch.put(detail::state_space, as_bytes(detail::state_key), encode_state(change.state));
   KITH_CHECK(index_->commit(change.batch, port::Durability::synced));
+  std::erase_if(uncommitted_, [&change](const auto& written) {
+    auto info = change.packs.find(written.first);
+    return info != change.packs.end() && info->second.end >= written.second;
+  });
   std::unique_lock hold(table_mutex_);
   for (auto& [pack, info] : change.packs)
     packs_[pack] = info;
   state_ = change.state;
+  return {};
+}
+
+/// Makes what was written and not committed part of its pack, as dead bytes: the next open doesn't
+/// take it in. What of it is still in memory is counted alive when it is committed.
+void Engine::bury_uncommitted(Change& change) const {
+  for (const auto& [pack, end] : uncommitted_) {
+    PackInfo& info = pack_in(change, pack);
+    info.end = std::max(info.end, end);
+  }
+}
+
+/// Makes durable that what a failed write left is gone.
+Result<void> Engine::cut_strays() {
+  while (!strays_.empty()) {
+    const PackId pack = *strays_.begin();
+    std::uint64_t end = 0;
+    if (auto known = packs_.find(pack); known != packs_.end()) end = known->second.end;
+    if (auto written = uncommitted_.find(pack); written != uncommitted_.end()) {
+      end = std::max(end, written->second);
+    }
+    if (end == 0) {
+      pack_files_.forget(pack);
+      auto removed = files_.remove(pack_files_.path(pack));
+      if (!removed && !removed.error().is_errno(ENOENT)) return removed;
+      KITH_CHECK(files_.sync_directory(pack_files_.folder()));
+    } else {
+      KITH_TRY(auto file, files_.open(pack_files_.path(pack), port::OpenMode::write));
+      KITH_CHECK(file->truncate(end));
+      KITH_CHECK(file->sync());
+    }
+    strays_.erase(pack);
+  }
   return {};
 }
 
@@ -692,6 +768,8 @@ Result<std::size_t> Engine::remove(std::span<const Multihash> hashes) {
     gone.insert(hash);
   }
   snapshot.reset();
+  KITH_CHECK(cut_strays());
+  bury_uncommitted(change);
   // Out of memory before the commit looks which files are needed, and back if it fails.
   std::vector<Pending> taken_out;
   {
@@ -707,7 +785,7 @@ Result<std::size_t> Engine::remove(std::span<const Multihash> hashes) {
       suspects_.erase(hash);
     }
   }
-  if (!change.batch.empty()) {
+  if (!change.batch.empty() || !change.packs.empty()) {
     auto committed = commit(change);
     if (!committed) {
       std::unique_lock hold(table_mutex_);

@@ -31,10 +31,13 @@
 // The user's own files (put_file_ranges): path, range and stamp (size, mtime, device, inode) are
 // kept, not the bytes. Every read of such a block hashes what it read, so a change behind our back
 // is never served; the error names the file, and says by its stamp what happened to it. A block
-// whose file has changed is stored anew when someone puts it again; so is one found damaged.
+// whose file has changed is stored anew when someone puts it again; so is one found damaged. From
+// then on, and until a read finds it good again, has() and sizes() say that it isn't here.
 //
 // Removal takes a block out of the index; its bytes are dead until compact() has copied what lives
-// in the pack and removed the file.
+// in the pack and removed the file. Records that were written and never committed would be taken in
+// by the next open: a removal commits that they are dead, or cuts them off, before it is
+// acknowledged.
 //
 // Limits: limits.hpp and EngineOptions. Memory: the pending batches (up to twice
 // unsynced_bytes_max, and one put), the block cache, a scan's window; the index's pages are the
@@ -49,6 +52,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -183,7 +187,8 @@ class Engine {
   /// Bytes [offset, offset + size) of a block, cut at its end. Of a pack only those are read, and
   /// checked only with options.verify_reads.
   Result<Buffer> get_range(const Multihash& hash, std::uint64_t offset, std::uint64_t size);
-  /// One index lookup; no promise that the bytes are good.
+  /// One index lookup; no promise that the bytes are good, but what is known to be damaged isn't
+  /// here.
   Result<bool> has(const Multihash& hash);
   Result<std::vector<bool>> has_many(std::span<const Multihash> hashes);
   /// Nothing for a block that isn't here.
@@ -211,8 +216,13 @@ class Engine {
   std::vector<PackId> packs_to_compact(double dead_share) const;
   /// Moves the living blocks of one pack elsewhere and removes the file. Crash-safe: a block is in
   /// its old place or the new one. Errc::corrupt, and the pack stays, if living blocks in it are
-  /// damaged.
-  Result<CompactOutcome> compact(PackId pack);
+  /// damaged. `go_on`, if given, is asked at each record; Errc::cancelled once it says no, and what
+  /// was moved until then has been.
+  Result<CompactOutcome> compact(PackId pack, const std::function<bool()>& go_on = {});
+
+  /// What reads have found damaged or changed since the last call, one sentence for each pack or
+  /// file ever.
+  std::vector<std::string> take_complaints();
 
   /// Bytes that a sync would write.
   std::uint64_t unsynced_bytes() const;
@@ -272,7 +282,8 @@ class Engine {
   Result<Buffer> read_found(const Multihash& hash, bool verify);
   Result<FileRow> file_row(port::Snapshot& snapshot, FileId file);
   bool file_unchanged(const FileRow& row);
-  void suspect(const Multihash& hash);
+  void suspect(const Multihash& hash, const Extent* where, const Error& why);
+  void absolve(const Multihash& hash);
 
   // Taking blocks in; write_mutex_ is held.
   Result<PutOutcome> take(std::vector<Pending> blocks);
@@ -299,6 +310,8 @@ class Engine {
   Result<void> commit(Change& change);
   Result<FileId> file_id(const FileReference& file);
   bool pending_in_file(FileId file) const;
+  void bury_uncommitted(Change& change) const;
+  Result<void> cut_strays();
 
   // engine_maintenance.cpp
   Result<std::size_t> move_blocks(std::span<const NewBlock> blocks,
@@ -325,6 +338,9 @@ class Engine {
   std::map<PackId, PackInfo> packs_;
   StateRow state_;
   std::unordered_set<Multihash> suspects_;
+  /// Packs (false) and files (true) that were told of; the sentences that nobody has taken yet.
+  std::set<std::pair<bool, std::uint64_t>> complained_;
+  std::vector<std::string> complaints_;
 
   // The pack that is written to; only under commit_mutex_.
   std::unique_ptr<port::File> current_;
@@ -332,6 +348,10 @@ class Engine {
   std::uint64_t current_end_ = 0;  // behind the last record that was synced
   bool current_is_new_ = false;    // its name isn't durable yet
   PackId last_pack_ = 0;           // the highest number ever used
+  /// Behind what was synced to a pack and no commit covers yet; only under commit_mutex_, as these.
+  std::map<PackId, std::uint64_t> uncommitted_;
+  /// Packs in which a write failed: what it left behind their ends may still be there.
+  std::set<PackId> strays_;
 };
 
 }  // namespace kith::store

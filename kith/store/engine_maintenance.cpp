@@ -95,7 +95,7 @@ std::vector<PackId> Engine::packs_to_compact(double dead_share) const {
   return packs;
 }
 
-Result<CompactOutcome> Engine::compact(PackId pack) {
+Result<CompactOutcome> Engine::compact(PackId pack, const std::function<bool()>& go_on) {
   std::lock_guard compacting(compact_mutex_);
   std::uint64_t end = 0;
   {
@@ -123,6 +123,7 @@ Result<CompactOutcome> Engine::compact(PackId pack) {
   KITH_TRY(auto file, pack_files_.open(pack));
   auto visit = [&](std::uint64_t offset, const RecordHeader& record, ByteView whole,
                    bool) -> Result<bool> {
+    if (go_on && !go_on()) return std::unexpected(Errc::cancelled);
     PackExtent place{pack, offset, record.data_bytes};
     KITH_TRY(auto snapshot, index_->snapshot());
     KITH_TRY(std::optional<Extent> extent, find_in_index(*snapshot, record.key));
@@ -190,6 +191,8 @@ Result<void> Engine::drop_pack(PackId pack) {
   port::Batch batch;
   batch.erase(detail::packs_space, number_key(pack));
   KITH_CHECK(index_->commit(batch, port::Durability::synced));
+  uncommitted_.erase(pack);
+  strays_.erase(pack);
   std::unique_lock hold(table_mutex_);
   packs_.erase(pack);
   return {};

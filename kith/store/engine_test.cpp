@@ -13,7 +13,6 @@ using testing::block_of;
 using testing::blocks_of;
 using testing::hash_of;
 using testing::Machine;
-using testing::small_options;
 
 class EngineTest : public ::testing::Test {
  protected:
@@ -238,6 +237,35 @@ TEST_F(EngineTest, NeverServesADamagedRecordAndTakesAGoodCopyInstead) {
   EXPECT_EQ(engine().stat()->dead_bytes, record_bytes(34, 3000));
 }
 
+TEST_F(EngineTest, ADamagedIndexEntryIsThatBlocksTroubleAlone) {
+  auto blocks = blocks_of(1, 3, 300);
+  EXPECT_OK(engine().put(blocks));
+  EXPECT_OK(engine().sync());
+  machine.stop();
+  {
+    sim::SimKeyValueFactory hand(machine.disk);
+    port::KeyValueOptions options;
+    options.namespaces = detail::namespace_names();
+    auto index = hand.open("/data/store/index", options);
+    port::Batch batch;
+    batch.put(detail::blocks_space, blocks[1].hash.bytes(), as_bytes("\x7f nonsense"));
+    EXPECT_OK((*index)->commit(batch, port::Durability::synced));
+  }
+  EXPECT_OK(machine.start());
+  std::vector<Multihash> hashes = {blocks[0].hash, blocks[1].hash, blocks[2].hash};
+  for (int i = 0; i < 2; ++i) {
+    auto there = engine().has_many(hashes);
+    ASSERT_TRUE(there) << there.error().message();
+    EXPECT_EQ(*there, (std::vector<bool>{true, false, true}));
+  }
+  EXPECT_EQ(engine().take_complaints().size(), 1U);
+  EXPECT_TRUE(engine().get(blocks[1].hash).error().is(Errc::corrupt));
+  EXPECT_OK(machine.put(blocks[1]));
+  EXPECT_OK(engine().sync());
+  EXPECT_TRUE(machine.holds(blocks[1]));
+  EXPECT_EQ(engine().has(blocks[1].hash), true);
+}
+
 TEST_F(EngineTest, SaysThatAPackIsMissing) {
   NewBlock block = block_of(1, 3000);
   EXPECT_OK(machine.put(block));
@@ -404,6 +432,28 @@ TEST_F(EngineFilesTest, NoticesAFileThatIsGoneShorterOrNoFile) {
   EXPECT_TRUE(engine().get(film.ranges[0].hash).error().is(Errc::corrupt));
 }
 
+TEST_F(EngineFilesTest, SaysOfAFileOnceThatItChangedAndHasItsBlocksNoMore) {
+  EXPECT_OK(add());
+  EXPECT_OK(engine().sync());
+  std::vector<Multihash> hashes;
+  for (const FileRange& range : film.ranges)
+    hashes.push_back(range.hash);
+  EXPECT_OK(machine.write_file(film.path, Bytes(3000, 1)));
+  for (const Multihash& hash : hashes) {
+    EXPECT_TRUE(engine().get(hash).error().is(Errc::corrupt));
+    EXPECT_EQ(engine().has(hash), false);
+  }
+  auto complaints = engine().take_complaints();
+  ASSERT_EQ(complaints.size(), 1U);
+  EXPECT_NE(complaints[0].find(film.path + " has changed"), std::string::npos) << complaints[0];
+  // The user puts it back.
+  EXPECT_OK(machine.write_file(film.path, film.content));
+  EXPECT_EQ(engine().has(hashes[0]), false);
+  EXPECT_OK(engine().get(hashes[0]));
+  EXPECT_EQ(*engine().has_many(hashes), (std::vector<bool>{true, false, false}));
+  EXPECT_TRUE(engine().take_complaints().empty());
+}
+
 TEST_F(EngineFilesTest, TakesABlockAnewWhenItsFileHasChanged) {
   EXPECT_OK(add());
   EXPECT_OK(engine().sync());
@@ -512,6 +562,27 @@ TEST_F(EngineTest, CompactsAPackAndKeepsWhatLives) {
     EXPECT_EQ(machine.holds(blocks[i]), i % 4 == 0) << i;
 }
 
+TEST_F(EngineTest, ACompactionThatIsBrokenOffLosesNothing) {
+  auto blocks = blocks_of(1, 12, 900);
+  EXPECT_OK(engine().put(blocks));
+  EXPECT_OK(engine().sync());
+  for (int records = 0;; ++records) {
+    int asked = 0;
+    auto outcome = engine().compact(1, [&] { return asked++ < records; });
+    for (const NewBlock& block : blocks)
+      EXPECT_TRUE(machine.holds(block)) << records;
+    if (outcome) {
+      EXPECT_EQ(outcome->packs, 1U);
+      EXPECT_EQ(records, 12);
+      break;
+    }
+    EXPECT_TRUE(outcome.error().is(Errc::cancelled));
+  }
+  EXPECT_OK(machine.restart());
+  for (const NewBlock& block : blocks)
+    EXPECT_TRUE(machine.holds(block));
+}
+
 TEST_F(EngineTest, KeepsAPackInWhichALivingBlockIsDamaged) {
   EXPECT_OK(engine().put(blocks_of(1, 5, 900)));
   EXPECT_OK(engine().sync());
@@ -560,6 +631,50 @@ TEST_F(EngineTest, StaysReadableOnAFullDiskAndGoesOnWhenThereIsSpace) {
   for (const NewBlock& block : waiting)
     EXPECT_TRUE(machine.holds(block));
   EXPECT_EQ(engine().stat()->blocks, 15 + accepted);
+}
+
+/// A block is put, its sync fails in operation number `at`, it is removed, and the machine stops.
+/// False if the sync had fewer operations.
+bool remove_after_a_failed_sync(std::uint64_t seed, std::uint64_t at, bool first_pack,
+                                bool power_fails) {
+  SCOPED_TRACE(::testing::Message() << "seed " << seed << ", operation " << at << ", first pack "
+                                    << first_pack << ", power fails " << power_fails);
+  Machine machine(seed);
+  EXPECT_OK(machine.start());
+  NewBlock kept = block_of(1, 300);
+  NewBlock gone = block_of(2, 300);
+  if (!first_pack) {
+    EXPECT_OK(machine.put(kept));
+    EXPECT_OK(machine.engine->sync());
+  }
+  EXPECT_OK(machine.put(gone));
+  machine.disk.faults().fail_at(machine.disk.faults().operations() + at, EIO);
+  if (machine.engine->sync()) return false;
+  EXPECT_EQ(*machine.remove(gone.hash), 1U);
+  if (power_fails) {
+    machine.crash();
+  } else {
+    machine.stop();
+  }
+  EXPECT_OK(machine.start());
+  EXPECT_EQ(machine.engine->has(gone.hash), false);
+  EXPECT_TRUE(machine.engine->open_report().damaged_packs.empty());
+  EXPECT_TRUE(first_pack || machine.holds(kept));
+  return true;
+}
+
+TEST(Engine, ARemovedBlockStaysAwayThoughItsSyncHadFailed) {
+  std::size_t trials = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    for (bool first_pack : {true, false}) {
+      for (bool power_fails : {true, false}) {
+        for (std::uint64_t at = 0; remove_after_a_failed_sync(seed, at, first_pack, power_fails);
+             ++at)
+          ++trials;
+      }
+    }
+  }
+  EXPECT_GE(trials, 5U * 2 * (6 + 3));
 }
 
 TEST_F(EngineTest, RemovesBlocksOnAFullDisk) {

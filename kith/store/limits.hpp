@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <kith/base/time.hpp>
 #include <kith/ipld/block.hpp>
 #include <kith/multiformats/limits.hpp>
 #include <kith/port/key_value.hpp>
@@ -38,6 +39,14 @@ inline constexpr std::size_t list_page_blocks_max = 4096;
 inline constexpr std::size_t report_names_max = 1000;
 /// Blocks known to be damaged that are remembered, so that a good copy can replace them.
 inline constexpr std::size_t suspects_max = 65536;
+/// Damaged packs and changed files that are told of, each once.
+inline constexpr std::size_t complaints_max = 1000;
+
+/// A pack of which this share is dead is compacted in the background, this long after a removal
+/// (what else is removed by then goes with it), and so many at a time before the next pause.
+inline constexpr double compact_dead_share = 0.5;
+inline constexpr Duration compact_delay = 10s;
+inline constexpr std::size_t compact_packs_a_pass = 4;
 
 static_assert(record_bytes_max <= scan_window_bytes, "a scan must hold the largest record");
 static_assert(key_bytes_max <= 255, "a record keeps its key's size in one byte");

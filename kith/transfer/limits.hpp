@@ -38,6 +38,14 @@ inline constexpr Duration latency_guess = 1s;
 /// What a source that was beaten to a unit is believed to take at most, and how the belief fades.
 inline constexpr Duration beaten_latency_max = 60s;
 inline constexpr Duration beaten_half_life = 10s;
+/// Bytes that come and make no unit yet buy their source time: as much as they would take at this
+/// share of the rate that it had, or at this rate. So a thin link has the time it needs, and a drip
+/// keeps no source awake. So many of them without a unit buy no more (twice a Bitswap message).
+inline constexpr double progress_rate_share = 1.0 / 16;
+inline constexpr double progress_rate_min = 4 * 1024;
+inline constexpr std::uint64_t progress_bytes_max = 8 * 1024 * 1024;
+/// A stalled source is awake again when so many have come, or a unit.
+inline constexpr std::uint64_t progress_awake_bytes = unit_cost_min;
 /// A silent source that is still connected is tried again after this.
 inline constexpr Duration second_chance_after = 30s;
 

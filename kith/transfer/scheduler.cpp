@@ -254,7 +254,10 @@ void Scheduler::start_flight(SourceId source_id, UnitId id, JobId job_id, bool b
   flight.blind = blind;
   set_state(unit, link, State::fetching);
   link.open = true;
-  if (source.flights.empty()) source.active_at = now;
+  if (source.flights.empty()) {
+    source.active_at = now;
+    source.progress_bytes = 0;
+  }
   source.in_flight_bytes += flight.bytes;
   source.flight_order.emplace(flight.number, id);
   Flight& kept = source.flights.emplace(id, flight).first->second;
@@ -297,6 +300,7 @@ void Scheduler::stall(SourceId id, Source& source, Instant now) {
   if (source.answers) {
     source.stalled = true;
     source.stalled_at = now;
+    source.awake_bytes = 0;
     for (UnitId unit : units)
       lose(id, unit);
     return;
@@ -338,10 +342,9 @@ void Scheduler::forget_flights(SourceId id, Source& source) {
 
 // What sources say.
 
-void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
+void Scheduler::has(SourceId source_id, UnitId id) {
   auto source = sources_.find(source_id);
   if (source == sources_.end()) return;
-  revive(source_id, source->second, now);
   auto found = units_.find(id);
   if (found == units_.end()) return;
   Unit& unit = found->second;
@@ -357,12 +360,12 @@ void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
 void Scheduler::lacks(SourceId source_id, UnitId id, Instant now) {
   auto source = sources_.find(source_id);
   if (source == sources_.end()) return;
-  revive(source_id, source->second, now);
   auto found = units_.find(id);
   if (found == units_.end()) return;
   Unit& unit = found->second;
   Link& link = this->link(unit, id, source_id);
   if (link.state == State::fetching || link.state == State::lost) {
+    revive(source_id, source->second, now);
     end_flight(source->second, unit, id);
     for (const Claim& claim : unit.claims) {
       Job& job = jobs_.at(claim.job);
@@ -376,7 +379,10 @@ void Scheduler::lacks(SourceId source_id, UnitId id, Instant now) {
 
 bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Instant now) {
   auto source = sources_.find(source_id);
-  if (source != sources_.end()) revive(source_id, source->second, now);
+  if (source != sources_.end()) {
+    revive(source_id, source->second, now);
+    source->second.progress_bytes = 0;
+  }
   auto found = units_.find(id);
   if (found == units_.end()) return false;
   Unit& unit = found->second;
@@ -418,9 +424,21 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
   return true;
 }
 
-void Scheduler::progress(SourceId source_id, Instant now) {
-  auto source = sources_.find(source_id);
-  if (source != sources_.end()) revive(source_id, source->second, now);
+void Scheduler::progress(SourceId source_id, std::uint64_t bytes, Instant now) {
+  auto found = sources_.find(source_id);
+  if (found == sources_.end()) return;
+  Source& source = found->second;
+  bytes = std::min(bytes, progress_bytes_max - source.progress_bytes);
+  source.progress_bytes += bytes;
+  if (source.stalled) {
+    source.awake_bytes += bytes;
+    if (source.awake_bytes >= progress_awake_bytes) revive(source_id, source, now);
+    return;
+  }
+  const double rate =
+      std::max(progress_rate_min, source.pace.bytes_per_second() * progress_rate_share);
+  const std::chrono::duration<double> bought(static_cast<double>(bytes) / rate);
+  source.active_at = std::min(now, source.active_at + std::chrono::duration_cast<Duration>(bought));
 }
 
 void Scheduler::obtained(UnitId unit) {
@@ -428,7 +446,10 @@ void Scheduler::obtained(UnitId unit) {
 }
 
 void Scheduler::duplicate(SourceId source_id, Instant now) {
-  progress(source_id, now);
+  auto source = sources_.find(source_id);
+  if (source == sources_.end()) return;
+  revive(source_id, source->second, now);
+  source->second.progress_bytes = 0;
   for (auto& [_, job] : jobs_) {
     if (job.members.contains(source_id)) ++job.duplicates;
   }
@@ -536,12 +557,19 @@ void Scheduler::tick_source(SourceId id, Source& source, Instant now) {
   }
 }
 
+/// What the job would be glad of another source for.
+std::optional<UnitId> Scheduler::unit_in_need(const Job& job, Instant now) const {
+  if (!job.pending.empty()) return job.pending.begin()->second;
+  const UnitId first = job.open.begin()->second;
+  return remaining(units_.at(first), first, now).due < now ? std::optional(first) : std::nullopt;
+}
+
 void Scheduler::tick_job(Job& job, Instant now) {
   if (job.open.empty() || sources_.empty()) return;
   if (job.members.size() < holders_wanted && job.sample_at <= now) {
     job.sample_at = now + sample_interval;
-    if (!job.pending.empty()) {
-      probe_next(job, job.pending.begin()->second, job.sample_from, samples_at_a_time, now);
+    if (auto unit = unit_in_need(job, now)) {
+      probe_next(job, *unit, job.sample_from, samples_at_a_time, now);
       if (sources_.lower_bound(job.sample_from) == sources_.end()) job.sample_from = SourceId{};
     }
   }

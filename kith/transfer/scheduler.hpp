@@ -18,7 +18,10 @@
 //   them. A unit that no member is left for is searched for among all sources.
 // - A source that brings nothing for longer than its own pace explains is stalled: its units go to
 //   others, it gets no new ones, and its wants stay open, so that what comes late still counts. A
-//   single unit that was overtaken for as long is treated alike.
+//   single unit that was overtaken for as long is treated alike. Units count, and bytes of one in
+//   proportion; what a source only says doesn't.
+// - While the unit that a job needs next is late or nobody's, and few sources hold the job, others
+//   are asked now and then whether they do.
 // - A unit is fetched twice only if it is late, or its source would take more than twice as long as
 //   an idle one: the end of a job doesn't wait for its slowest source.
 //
@@ -123,12 +126,12 @@ class Scheduler {
 
   // What a source says. About units that nobody wants, nothing happens.
 
-  void has(SourceId source, UnitId unit, Instant now);
+  void has(SourceId source, UnitId unit);
   void lacks(SourceId source, UnitId unit, Instant now);
   /// Ends the unit. False if nobody wanted it (any more).
   bool received(SourceId source, UnitId unit, std::uint64_t bytes, Instant now);
-  /// Some bytes of a unit have come: it isn't stalled.
-  void progress(SourceId source, Instant now);
+  /// Some bytes of a unit have come.
+  void progress(SourceId source, std::uint64_t bytes, Instant now);
   /// The unit came another way.
   void obtained(UnitId unit);
   /// A unit came that was received already.
@@ -190,7 +193,9 @@ class Scheduler {
     bool answers = true;
     bool stalled = false;
     Instant stalled_at{};
-    Instant active_at{};  ///< when it brought something, or was given work while idle
+    Instant active_at{};               ///< when it brought something, or was given work while idle
+    std::uint64_t progress_bytes = 0;  ///< that came since its last unit
+    std::uint64_t awake_bytes = 0;     ///< that came since it stalled
     std::map<UnitId, Flight> flights;
     std::map<std::uint64_t, UnitId> flight_order;
     std::uint64_t in_flight_bytes = 0;
@@ -265,6 +270,7 @@ class Scheduler {
 
   void tick(Instant now);
   void tick_source(SourceId id, Source& source, Instant now);
+  std::optional<UnitId> unit_in_need(const Job& job, Instant now) const;
   void tick_job(Job& job, Instant now);
   void greet(SourceId source, Instant now);
 

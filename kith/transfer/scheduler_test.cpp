@@ -53,7 +53,7 @@ TEST(Scheduler, AsksWhoHasAUnitBeforeItAsksForIt) {
   auto actions = by.poll();
   EXPECT_EQ(of(actions, Kind::probe), (Pairs{{a, unit(1)}, {b, unit(1)}}));
   EXPECT_TRUE(of(actions, Kind::fetch).empty());
-  by.scheduler.has(b, unit(1), by.now);
+  by.scheduler.has(b, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(1)}}));
 }
 
@@ -62,7 +62,7 @@ TEST(Scheduler, TakesBackWhatItAskedOthersOnceAUnitHasCome) {
   SourceId a = by.source(), b = by.source(), c = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.scheduler.lacks(b, unit(1), by.now);
   by.poll();
   EXPECT_TRUE(by.scheduler.received(a, unit(1), 1000, by.now));
@@ -79,7 +79,7 @@ TEST(Scheduler, AsksAMemberForTheRestOutright) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(50ms);
   by.scheduler.received(a, unit(1), 1000, by.now);
@@ -92,7 +92,7 @@ TEST(Scheduler, GivesANewSourceASmallWindow) {
   SourceId a = by.source();
   by.want(1, 1000);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch).size(), window_units_min);
 }
 
@@ -101,8 +101,8 @@ TEST(Scheduler, SendsWhatIsLackedToOthers) {
   SourceId a = by.source(), b = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
-  by.scheduler.has(b, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
+  by.scheduler.has(b, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
   by.scheduler.lacks(a, unit(1), by.now);
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(1)}}));
@@ -113,7 +113,7 @@ TEST(Scheduler, AsksAMemberFirstThatLackedTooMuch) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.scheduler.received(a, unit(1), 1000, by.now);
   std::size_t fetched = 0;
@@ -129,7 +129,7 @@ TEST(Scheduler, AsksAMemberFirstThatLackedTooMuch) {
   EXPECT_EQ(fetched, misses_forgiven + 2);
   by.want(50, 50);
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{a, unit(50)}}));
-  by.scheduler.has(a, unit(50), by.now);
+  by.scheduler.has(a, unit(50));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(50)}}));
 }
 
@@ -141,7 +141,7 @@ TEST(Scheduler, KeepsTheOrderOfWantingAndPutsTheUrgentFirst) {
   SourceId a = by.source();
   by.poll();
   for (std::uint64_t i : {1, 2, 3, 9})
-    by.scheduler.has(a, unit(i), by.now);
+    by.scheduler.has(a, unit(i));
   EXPECT_EQ(of(by.poll(), Kind::fetch),
             (Pairs{{a, unit(3)}, {a, unit(9)}, {a, unit(1)}, {a, unit(2)}}));
 }
@@ -160,7 +160,7 @@ TEST(Scheduler, AsksASourceThatComesLater) {
   SourceId b = by.source();
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{b, unit(1)}}));
   // And who lacked it may come to have it.
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
   EXPECT_EQ(by.scheduler.status(by.job, by.now).waiting, Waiting::fetching);
 }
@@ -227,7 +227,7 @@ TEST(Scheduler, HandsTheUnitsOfAStalledSourceToOthersAndSaysSo) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(100ms);
   by.scheduler.received(a, unit(1), 100'000, by.now);
@@ -244,7 +244,7 @@ TEST(Scheduler, HandsTheUnitsOfAStalledSourceToOthersAndSaysSo) {
 
   SourceId b = by.source();
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{b, unit(2)}, {b, unit(3)}}));
-  by.scheduler.has(b, unit(2), by.now);
+  by.scheduler.has(b, unit(2));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(2)}, {b, unit(3)}}));
   // What comes late still counts, and wakes the source.
   EXPECT_TRUE(by.scheduler.received(a, unit(2), 100'000, by.now));
@@ -257,12 +257,15 @@ TEST(Scheduler, ResumesWithASourceThatWakesUp) {
   SourceId a = by.source();
   by.want(1, 2);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(patience_initial);
   by.poll();
   EXPECT_EQ(by.scheduler.status(by.job, by.now).waiting, Waiting::stalled);
-  by.scheduler.progress(a, by.now);
+  by.scheduler.progress(a, progress_awake_bytes - 1, by.now);
+  by.poll();
+  EXPECT_EQ(by.scheduler.status(by.job, by.now).waiting, Waiting::stalled);
+  by.scheduler.progress(a, 1, by.now);
   by.poll();
   EXPECT_EQ(by.scheduler.status(by.job, by.now).waiting, Waiting::fetching);
 }
@@ -272,7 +275,7 @@ TEST(Scheduler, AsksASilentSourceAgainAfterAWhile) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   std::size_t fetches = 0;
   const Instant end = by.now + patience_initial + second_chance_after;
@@ -290,14 +293,104 @@ TEST(Scheduler, BytesOfALargeUnitKeepItsSourceAwake) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   for (int i = 0; i < 20; ++i) {
     by.wait(patience_initial / 2);
-    by.scheduler.progress(a, by.now);
+    by.scheduler.progress(a, 16 * 1024, by.now);
     by.poll();
   }
   EXPECT_EQ(by.scheduler.stats().stalls, 0U);
+}
+
+TEST(Scheduler, ADripOfBytesKeepsNoSourceAwake) {
+  ByHand by;
+  SourceId a = by.source(), b = by.source();
+  by.want(1, 1);
+  by.poll();
+  by.scheduler.has(a, unit(1));
+  EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
+  Pairs fetched;
+  for (int second = 0; second < 15; ++second) {
+    by.wait(1s);
+    by.scheduler.progress(a, 100, by.now);
+    // Nor does what it says.
+    by.scheduler.has(a, unit(1));
+    auto actions = by.poll();
+    if (second == 10) by.scheduler.has(b, unit(1));
+    for (const auto& fetch : of(actions, Kind::fetch))
+      fetched.push_back(fetch);
+  }
+  EXPECT_EQ(by.scheduler.stats().stalls, 1U);
+  EXPECT_TRUE(by.scheduler.source_status(a).stalled);
+  EXPECT_EQ(fetched, (Pairs{{b, unit(1)}}));
+}
+
+TEST(Scheduler, BytesThatNeverMakeAUnitBuyTimeForAWhileOnly) {
+  ByHand by;
+  SourceId a = by.source();
+  by.want(1, 1);
+  by.poll();
+  by.scheduler.has(a, unit(1));
+  by.poll();
+  std::uint64_t bytes = 0;
+  while (by.scheduler.stats().stalls == 0 && bytes < 10 * progress_bytes_max) {
+    by.wait(1s);
+    by.scheduler.progress(a, 64 * 1024, by.now);
+    bytes += 64 * 1024;
+    by.poll();
+  }
+  EXPECT_GE(bytes, progress_bytes_max);
+  EXPECT_LE(bytes, progress_bytes_max + 64 * 1024 * (patience_initial / 1s + 1));
+  by.scheduler.progress(a, 64 * 1024, by.now);
+  EXPECT_TRUE(by.scheduler.source_status(a).stalled);
+}
+
+TEST(Scheduler, BytesFarBelowASourcesOwnRateDontKeepItAwake) {
+  ByHand by;
+  SourceId a = by.source();
+  by.want(1, 40);
+  by.poll();
+  by.scheduler.has(a, unit(1));
+  by.poll();
+  // 10 MB/s, so a sixteenth is far above the least.
+  for (std::uint64_t i = 1; i <= 30; ++i) {
+    by.wait(25ms);
+    by.scheduler.received(a, unit(i), 256 * 1024, by.now);
+    by.poll();
+  }
+  for (int i = 0; i < 10; ++i) {
+    by.wait(500ms);
+    by.scheduler.progress(a, 16 * 1024, by.now);
+    by.poll();
+  }
+  EXPECT_GE(by.scheduler.stats().stalls, 1U);
+}
+
+TEST(Scheduler, LooksForOthersWhileTheOnlyHolderIsLate) {
+  ByHand by;
+  SourceId a = by.source(), b = by.source();
+  by.want(1, 1);
+  by.poll();
+  by.scheduler.lacks(b, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
+  by.poll();
+  by.wait(100ms);
+  by.scheduler.received(a, unit(1), 100'000, by.now);
+  by.want(2, 2);
+  EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(2)}}));
+  // It brings bytes all the time, slowly; nothing is anybody else's to fetch.
+  Pairs probed;
+  for (int second = 0; second < 20; ++second) {
+    by.wait(1s);
+    by.scheduler.progress(a, 64 * 1024, by.now);
+    for (const auto& probe : of(by.poll(), Kind::probe))
+      probed.push_back(probe);
+  }
+  EXPECT_EQ(by.scheduler.stats().stalls, 0U);
+  EXPECT_EQ(probed, (Pairs{{b, unit(2)}}));
+  by.scheduler.has(b, unit(2));
+  EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(2)}}));
 }
 
 TEST(Scheduler, ForgetsASourceThatLeaves) {
@@ -306,8 +399,8 @@ TEST(Scheduler, ForgetsASourceThatLeaves) {
   by.want(1, 2);
   by.poll();
   for (SourceId source : {a, b}) {
-    by.scheduler.has(source, unit(1), by.now);
-    by.scheduler.has(source, unit(2), by.now);
+    by.scheduler.has(source, unit(1));
+    by.scheduler.has(source, unit(2));
   }
   by.poll();
   by.scheduler.remove_source(a);
@@ -328,8 +421,8 @@ TEST(Scheduler, TakesBackAJobThatIsCancelledButNotWhatOthersWant) {
   by.want(1, 2);
   by.scheduler.want(other, unit(2), by.now);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
-  by.scheduler.has(a, unit(2), by.now);
+  by.scheduler.has(a, unit(1));
+  by.scheduler.has(a, unit(2));
   EXPECT_EQ(of(by.poll(), Kind::fetch).size(), 2U);
   by.scheduler.remove_job(by.job);
   EXPECT_EQ(of(by.poll(), Kind::drop), (Pairs{{a, unit(1)}}));
@@ -429,7 +522,7 @@ class Lab {
           if (lacks) {
             scheduler.lacks(source.id, unit(number), now);
           } else {
-            scheduler.has(source.id, unit(number), now);
+            scheduler.has(source.id, unit(number));
           }
         });
         continue;

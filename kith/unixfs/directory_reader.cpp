@@ -36,10 +36,12 @@ Task<DirectoryReader> DirectoryReader::open(ipld::BlockSource& source, Cid root)
   co_return over(source, std::move(block));
 }
 
-Result<DirectoryReader> DirectoryReader::over(ipld::BlockSource& source, ipld::Block root) {
+Result<DirectoryReader> DirectoryReader::over(ipld::BlockSource& source, ipld::Block root,
+                                              std::size_t pending_max) {
   KITH_TRY(Node node, parse_node(root.cid, root.data));
   if (!node.is_directory()) return std::unexpected(UnixfsError::not_a_directory);
   DirectoryReader reader(source);
+  reader.pending_max_ = pending_max;
   reader.metadata_ = node.data.metadata;
   if (node.kind == Kind::sharded_directory) {
     KITH_TRY(reader.shape_, HamtShape::of(node.data));
@@ -61,7 +63,7 @@ Result<std::vector<ListedEntry>> DirectoryReader::read_block(const Node& node,
       entries.push_back(entry_of(link.name, *link.link));
     }
   }
-  if (pending_.size() + shards.size() > walk_entries_max) {
+  if (pending_.size() + shards.size() > pending_max_) {
     return std::unexpected(UnixfsError::too_many);
   }
   pending_.insert(pending_.end(), shards.rbegin(), shards.rend());

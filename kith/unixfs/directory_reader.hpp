@@ -13,6 +13,7 @@
 
 #include <kith/ipld/block.hpp>
 #include <kith/unixfs/hamt.hpp>
+#include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/node.hpp>
 
 namespace kith::unixfs {
@@ -28,8 +29,9 @@ class DirectoryReader {
  public:
   /// Reads the root block. The source outlives the reader.
   static Task<DirectoryReader> open(ipld::BlockSource& source, multiformats::Cid root);
-  /// Of a block that is here already.
-  static Result<DirectoryReader> over(ipld::BlockSource& source, ipld::Block root);
+  /// Of a block that is here already. `pending_max`: shards that it may know of and not have read.
+  static Result<DirectoryReader> over(ipld::BlockSource& source, ipld::Block root,
+                                      std::size_t pending_max = walk_entries_max);
 
   /// The entries of the next block that has some; empty at the end.
   Task<std::vector<ListedEntry>> next_batch();
@@ -49,6 +51,7 @@ class DirectoryReader {
   Metadata metadata_;
   HamtShape shape_;
   std::vector<ListedEntry> first_;
+  std::size_t pending_max_ = walk_entries_max;
   /// Shards to read, the next one last.
   std::vector<Shard> pending_;
 };

@@ -24,11 +24,13 @@ Buffer cut(const Buffer& block, ByteView content, std::uint64_t offset, std::uin
 
 }  // namespace
 
-Task<FileReader> FileReader::open(ipld::BlockSource& source, Cid root, FileRange range) {
+Task<FileReader> FileReader::open(ipld::BlockSource& source, Cid root, FileRange range,
+                                  std::size_t pending_max) {
   KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(source, std::move(root)));
   KITH_CO_TRY(Node node, parse_node(block.cid, block.data));
   if (node.kind != Kind::file) co_return std::unexpected(UnixfsError::not_a_file);
   FileReader reader(source, node.size, node.data.metadata);
+  reader.pending_max_ = pending_max;
   reader.position_ = std::min(range.offset, node.size);
   reader.end_ = reader.position_ + std::min(range.length, node.size - reader.position_);
   reader.pending_.push_back({block.cid, 0, node.size, 0, true});
@@ -66,7 +68,7 @@ Result<Buffer> FileReader::open_part(std::size_t index, const Node& node, const 
     }
     offset += size;
   }
-  if (pending_.size() + children.size() > file_pending_max) {
+  if (pending_.size() + children.size() > pending_max_) {
     return std::unexpected(UnixfsError::too_many);
   }
   Buffer content = cut(block, node.content(), part.offset, position_, end_);

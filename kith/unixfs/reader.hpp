@@ -15,6 +15,7 @@
 #include <deque>
 
 #include <kith/ipld/block.hpp>
+#include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/node.hpp>
 
 namespace kith::unixfs {
@@ -27,9 +28,10 @@ struct FileRange {
 
 class FileReader {
  public:
-  /// Reads the root. The source outlives the reader. not_a_file for anything else.
+  /// Reads the root. The source outlives the reader. not_a_file for anything else. `pending_max`:
+  /// parts that it may know of and not have read, for who reads for many strangers at a time.
   static Task<FileReader> open(ipld::BlockSource& source, multiformats::Cid root,
-                               FileRange range = {});
+                               FileRange range = {}, std::size_t pending_max = file_pending_max);
 
   /// The next bytes of the range, as large as the blocks give them; empty at the end. They share
   /// the block's memory. After an error the same error's cause may be tried again: nothing is
@@ -71,6 +73,7 @@ class FileReader {
   std::uint64_t end_ = 0;
   Metadata metadata_;
   Buffer ready_;
+  std::size_t pending_max_ = file_pending_max;
   std::deque<Part> pending_;
 };
 

@@ -92,8 +92,27 @@ class Crashes(Case):
 
 
 class InPlace(Case):
+    def enabled(self, name="home"):
+        node = self.made(name)
+        node.ok("config", "--bool", "Experimental.FilestoreEnabled", "true")
+        return node.start()
+
+    def test_nocopy_must_be_allowed(self):
+        node = self.started()
+        before = node.json("repo", "stat")["NumObjects"]
+        path = self.write("movie", os.urandom(1000))
+        self.assertIn("filestore is not enabled", node.fails("add", "--nocopy", path))
+        self.assertEqual(node.json("repo", "stat")["NumObjects"], before)
+
+    def test_nocopy_inlines_nothing(self):
+        node = self.enabled()
+        path = self.write("movie", os.urandom(1000))
+        for more in ("--inline", "--hash=identity"):
+            self.assertIn("--nocopy", node.fails("add", "--nocopy", "--chunker=size-20", more, path))
+
     def test_nocopy_keeps_no_second_copy_and_serves_the_file(self):
-        first, second = self.pair()
+        first, second = self.enabled("first"), self.started("second")
+        first.connect(second)
         path = self.write("movie", os.urandom(40 * MIB))
         cid = first.add(path, "--nocopy")
         size = sum(file.stat().st_size for file in first.home.rglob("*") if file.is_file() and not file.name.endswith(".mdb"))
@@ -104,7 +123,7 @@ class InPlace(Case):
     def test_a_changed_file_is_named_and_never_served(self):
         for change in ("other bytes", "other bytes, same time", "shorter", "gone"):
             with self.subTest(change):
-                first, second = self.started(f"first {change}"), self.started(f"second {change}")
+                first, second = self.enabled(f"first {change}"), self.started(f"second {change}")
                 first.connect(second)
                 path = self.write(f"movie {change}", os.urandom(3 * MIB))
                 cid = first.add(path, "--nocopy")
@@ -130,7 +149,7 @@ class InPlace(Case):
                 self.assertNotIn(b"something else", done.stdout)
 
     def test_a_pipe_can_not_stay_where_it_is(self):
-        node = self.started()
+        node = self.enabled()
         self.assertIn("--nocopy", node.fails("add", "--nocopy", "-Q", stdin=b"gone soon"))
 
 

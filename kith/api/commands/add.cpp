@@ -66,6 +66,13 @@ Result<ImportOptions> import_options(const std::string& profile, const Request& 
     if (request.given("raw-leaves") && !options.raw_leaves) {
       return wrong("--nocopy keeps the file as it is, which takes --raw-leaves");
     }
+    // An inlined chunk reaches no store, so the others' places in the file would be wrong.
+    if (options.inline_bytes_max.value_or(0) > 0 ||
+        options.hash_function == multiformats::Codec::identity) {
+      return wrong(
+          "--nocopy keeps every chunk in the file: it can't be had with --inline, nor with "
+          "--hash identity");
+    }
     options.raw_leaves = true;
   }
   KITH_CHECK(options.check());
@@ -284,6 +291,12 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
   }
 }
 
+/// Kubo's switch for what leaves files where they are.
+bool filestore_enabled(node::Node& node) {
+  auto enabled = node::config_get(node.home().config(), "Experimental.FilestoreEnabled");
+  return enabled && enabled->is_bool() && enabled->as_bool();
+}
+
 Task<void> run_add(Context& context, const Request& request, Output& output) {
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "nothing to add"));
   node::Node& node = *context.node;
@@ -292,7 +305,15 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
   Report report(request, std::move(text), output);
   std::optional<NoCopySink> no_copy;
-  if (request.flag("nocopy")) no_copy.emplace(node.store());
+  if (request.flag("nocopy")) {
+    if (!filestore_enabled(node)) {
+      co_return std::unexpected(
+          Error(Errc::invalid_argument,
+                "filestore is not enabled, which --nocopy needs: allow it by "
+                "'kith config --bool Experimental.FilestoreEnabled true', and restart the daemon"));
+    }
+    no_copy.emplace(node.store());
+  }
   ipld::BlockSink& below = no_copy ? static_cast<ipld::BlockSink&>(*no_copy) : node.store();
   AnnouncingSink sink(node, below);
   bool only_hash = request.flag("only-hash");

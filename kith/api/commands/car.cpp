@@ -15,6 +15,8 @@ namespace {
 using multiformats::Cid;
 
 constexpr std::size_t read_bytes = 1024 * 1024;
+/// Empty blocks have no bytes, and take memory.
+constexpr std::size_t batch_blocks_max = 16 * 1024;
 /// Blocks that are hashed and stored together.
 constexpr std::uint64_t batch_bytes = 8 * 1024 * 1024;
 
@@ -70,7 +72,8 @@ Task<void> import_archive(Context& context, const Request& request, ImportState&
       }
       state.batch_size += block->data.size();
       state.batch.push_back(*std::move(block));
-      if (state.batch_size >= batch_bytes) KITH_CO_CHECK(co_await store_batch(context, state));
+      const bool full = state.batch_size >= batch_bytes || state.batch.size() >= batch_blocks_max;
+      if (full) KITH_CO_CHECK(co_await store_batch(context, state));
     }
   }
   state.roots.insert(state.roots.end(), reader.roots().begin(), reader.roots().end());

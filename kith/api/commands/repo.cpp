@@ -8,6 +8,8 @@
 namespace kith::api {
 namespace {
 
+constexpr Duration verify_count_interval = 500ms;
+
 Task<void> run_stat(Context& context, const Request&, Output& output) {
   KITH_CO_TRY(store::StoreStat stat, co_await context.node->store().stat());
   json::object value;
@@ -41,17 +43,39 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
   return context.terminal.out(out);
 }
 
-Task<void> run_verify(Context& context, const Request&, Output& output) {
-  KITH_CO_TRY(store::VerifyReport report, co_await context.node->store().verify());
-  for (const store::Damaged& damaged : report.damaged) {
+/// What is told while a store is verified: each damaged block, and now and then how far it is.
+struct VerifyNews {
+  Output& output;
+  port::Clock& clock;
+  std::size_t told = 0;
+  Instant next_count{};
+};
+
+Task<void> tell_progress(VerifyNews& news, const store::VerifyReport& report) {
+  while (news.told < report.damaged.size()) {
+    const store::Damaged& damaged = report.damaged[news.told++];
     json::object value;
     value["Msg"] =
         fmt::format("block {} was corrupt ({})",
                     multiformats::Cid::v1(multiformats::Codec::raw, damaged.hash).to_string(),
                     damaged.why.message());
     value["Progress"] = 0;
-    KITH_CO_CHECK(co_await output.value(std::move(value)));
+    KITH_CO_CHECK(co_await news.output.value(std::move(value)));
   }
+  if (news.clock.now() < news.next_count) co_return Result<void>{};
+  news.next_count = news.clock.now() + verify_count_interval;
+  json::object value;
+  value["Msg"] = "";
+  value["Progress"] = report.blocks;
+  co_return co_await news.output.value(std::move(value));
+}
+
+Task<void> run_verify(Context& context, const Request&, Output& output) {
+  VerifyNews news{output, context.env.clock};
+  std::function<Task<void>(const store::VerifyReport&)> progress =
+      [&news](const store::VerifyReport& report) { return tell_progress(news, report); };
+  KITH_CO_TRY(store::VerifyReport report,
+              co_await context.node->store().verify(std::move(progress)));
   json::object last;
   last["Msg"] = report.damaged_blocks == 0 ? "verify complete, all blocks validated." : "";
   last["Progress"] = report.blocks;
@@ -65,7 +89,9 @@ Task<void> run_verify(Context& context, const Request&, Output& output) {
 
 Result<void> show_verify(const json::value& value, const RenderContext& context) {
   std::string message = text_of(value, "Msg");
-  return message.empty() ? Result<void>{} : context.terminal.out(message + "\n");
+  if (!message.empty()) return context.terminal.out(message + "\n");
+  if (!context.terminal.err_is_terminal()) return {};
+  return context.terminal.err(fmt::format("{} blocks processed.\r", number_of(value, "Progress")));
 }
 
 Task<void> run_version(Context&, const Request&, Output& output) {

@@ -84,6 +84,11 @@ bool is_missing(const Error& error) noexcept {
   return error.is(Errc::not_found) || error.is(Errc::timed_out);
 }
 
+/// A DAG of which a request would have to remember more than it may.
+bool is_too_large(const Error& error) noexcept {
+  return error.is(UnixfsError::too_many) || error.is(ipld::IpldError::too_many);
+}
+
 std::size_t size_of(const std::vector<Buffer>& pieces) noexcept {
   std::size_t size = 0;
   for (const Buffer& piece : pieces)
@@ -98,7 +103,7 @@ int status_of(const Error& error) noexcept {
   if (error.is(UnixfsError::bad_path) || error.is(UnixfsError::too_deep)) return 400;
   if (&error.domain() == &error_domain(multiformats::MultiformatsError::empty)) return 400;
   if (error.is(ipld::IpldError::unknown_codec)) return 400;
-  if (error.is(ipld::IpldError::hash_mismatch)) return 500;
+  if (error.is(ipld::IpldError::hash_mismatch) || is_too_large(error)) return 500;
   // No such step, or a node that makes no sense: either way the content isn't there.
   if (&error.domain() == &error_domain(UnixfsError::not_unixfs) ||
       &error.domain() == &error_domain(ipld::IpldError::truncated)) {
@@ -264,6 +269,10 @@ Task<void> GatewayCall::answer_error(Error error) {
                        options_.fetch_timeout / std::chrono::seconds(1));
     hint = "Try again later, or connect this node to a peer that has it.";
     response_.headers.set("Retry-After", std::to_string(gateway_retry_after_seconds));
+  } else if (is_too_large(error)) {
+    what =
+        fmt::format("{} has more parts than a request to this gateway may hold", path_.to_string());
+    hint = "Fetch it with a node of your own, or its blocks one by one with ?format=raw.";
   } else if (status == 404) {
     what = fmt::format("{} isn't there: {}", path_.to_string(), error.message());
     hint = "Check the spelling; names are in the case in which they were added.";
@@ -425,7 +434,7 @@ Task<void> GatewayCall::serve_file(Cid cid, unixfs::Stat stat) {
     MemoryContent target(Buffer::copy_of(as_bytes(stat.target)));
     co_return co_await send_content(target, "inode/symlink", std::move(cid));
   }
-  FileContent content(*source_, cid, stat.size);
+  FileContent content(*source_, cid, stat.size, options_.parts_max);
   std::string type(content_type_of_name(file_name()));
   // Text of any name can be JSON: the bytes tell.
   if (wanted_.format == Format::json && type != "application/json") type.clear();
@@ -462,7 +471,7 @@ Task<void> GatewayCall::serve_listing(ipld::Block block, unixfs::Stat stat) {
   set_page_policy();
   if (is_head()) co_return co_await response_.flush();
   KITH_CO_TRY(unixfs::DirectoryReader reader,
-              unixfs::DirectoryReader::over(*source_, std::move(block)));
+              unixfs::DirectoryReader::over(*source_, std::move(block), options_.parts_max));
   std::vector<unixfs::ListedEntry> entries;
   std::size_t names_bytes = 0;
   bool all = false;
@@ -519,7 +528,7 @@ Task<std::string> GatewayCall::guess_type(std::vector<Buffer>& start, ByteRange 
   } else {
     // Not worth a fetch: the part that is asked for may be all that can be had.
     GatewaySource here(open_(false), env_.clock, options_.fetch_timeout);
-    FileContent file(here, cid, size);
+    FileContent file(here, cid, size, options_.parts_max);
     ByteRange head{0, std::min<std::uint64_t>(size, gateway_sniff_bytes)};
     auto found = co_await file.seek(head);
     while (found && begin.size() < head.length) {
@@ -655,7 +664,8 @@ Task<void> GatewayCall::serve_car() {
 
 Task<void> GatewayCall::stream_car(Cid root, std::vector<Cid> way, ipld::Block end,
                                    std::vector<std::string> rest) {
-  CarBlocks blocks(*source_, std::move(way), std::move(end), std::move(rest), wanted_.car);
+  const CarLimits limits{options_.parts_max, options_.archive_blocks_max};
+  CarBlocks blocks(*source_, std::move(way), std::move(end), std::move(rest), wanted_.car, limits);
   Bytes header = ipld::encode_car_header(std::span<const Cid>(&root, 1));
   KITH_CO_CHECK(co_await response_.write(header));
   std::vector<Bytes> starts;

@@ -34,9 +34,10 @@ void collect_links(const ipld::Value& value, std::vector<Cid>& into) {
 }  // namespace
 
 CarBlocks::CarBlocks(ipld::BlockSource& source, std::vector<Cid> way, ipld::Block end,
-                     std::vector<std::string> rest, CarParameters parameters)
+                     std::vector<std::string> rest, CarParameters parameters, CarLimits limits)
     : source_(source),
       parameters_(parameters),
+      limits_(limits),
       way_(std::make_move_iterator(way.begin()), std::make_move_iterator(way.end())),
       end_(std::move(end)),
       rest_(std::move(rest)) {}
@@ -44,7 +45,7 @@ CarBlocks::CarBlocks(ipld::BlockSource& source, std::vector<Cid> way, ipld::Bloc
 Result<bool> CarBlocks::give(const Cid& cid) {
   if (cid.is_identity()) return false;
   if (parameters_.duplicates) return true;
-  if (given_.size() >= ipld::walk_visited_max) return std::unexpected(IpldError::too_many);
+  if (given_.size() >= limits_.blocks_max) return std::unexpected(IpldError::too_many);
   return given_.insert(cid).second;
 }
 
@@ -154,7 +155,7 @@ Result<void> CarBlocks::open_shard(const Part& part, const unixfs::Node& node) {
 }
 
 Result<void> CarBlocks::push(std::vector<Part> parts) {
-  if (parts_.size() + parts.size() > ipld::walk_pending_max) {
+  if (parts_.size() + parts.size() > limits_.parts_max) {
     return std::unexpected(IpldError::too_many);
   }
   parts_.insert(parts_.end(), std::make_move_iterator(parts.rbegin()),
@@ -196,7 +197,7 @@ Task<std::optional<ipld::Block>> CarBlocks::next_below() {
     bool whole = below_ == Below::file && part.offset >= range_.offset &&
                  part.offset + part.size <= range_.offset + range_.length;
     if (whole && part.cid.codec() != Codec::raw && !parameters_.duplicates) {
-      if (opened_.size() >= ipld::walk_visited_max) co_return std::unexpected(IpldError::too_many);
+      if (opened_.size() >= limits_.blocks_max) co_return std::unexpected(IpldError::too_many);
       opened_.insert(part.cid);
     }
     KITH_CO_TRY(bool due, give(part.cid));

@@ -9,8 +9,8 @@
 //
 // Depth first, in the order of links. Without duplicates each block comes once. Identity CIDs are
 // followed and never given out. Memory: links seen and not yet followed, and the CIDs given
-// (ipld::walk_pending_max, walk_visited_max); no tree, however it repeats itself, makes it walk on
-// without giving blocks out. Loop thread. Errors: IpldError, UnixfsError, those of the source.
+// (CarLimits); no tree, however it repeats itself, makes it walk on without giving blocks out. Loop
+// thread. Errors: IpldError (too_many beyond the limits), UnixfsError, those of the source.
 #pragma once
 
 #include <deque>
@@ -20,18 +20,24 @@
 #include <vector>
 
 #include <kith/api/detail/gateway_request.hpp>
+#include <kith/api/gateway_limits.hpp>
 #include <kith/ipld/block.hpp>
 #include <kith/unixfs/hamt.hpp>
 #include <kith/unixfs/node.hpp>
 
 namespace kith::api::gateway {
 
+struct CarLimits {
+  std::size_t parts_max = gateway_parts_max;
+  std::size_t blocks_max = gateway_archive_blocks_max;
+};
+
 class CarBlocks {
  public:
   /// `way`: what was got while the path was followed. `end`: where it led; `rest`: steps inside of
   /// that block. The source outlives this.
   CarBlocks(ipld::BlockSource& source, std::vector<multiformats::Cid> way, ipld::Block end,
-            std::vector<std::string> rest, CarParameters parameters);
+            std::vector<std::string> rest, CarParameters parameters, CarLimits limits = {});
 
   /// The next block; nothing at the end.
   Task<std::optional<ipld::Block>> next();
@@ -64,6 +70,7 @@ class CarBlocks {
 
   ipld::BlockSource& source_;
   CarParameters parameters_;
+  CarLimits limits_;
   std::deque<multiformats::Cid> way_;
   ipld::Block end_;
   std::vector<std::string> rest_;

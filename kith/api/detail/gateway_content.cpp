@@ -15,7 +15,8 @@ Task<Buffer> MemoryContent::next() {
 Task<void> FileContent::seek(ByteRange range) {
   reader_.reset();
   unixfs::FileRange part{range.offset, range.length};
-  KITH_CO_TRY(unixfs::FileReader reader, co_await unixfs::FileReader::open(source_, root_, part));
+  KITH_CO_TRY(unixfs::FileReader reader,
+              co_await unixfs::FileReader::open(source_, root_, part, parts_max_));
   reader_.emplace(std::move(reader));
   co_return Result<void>{};
 }

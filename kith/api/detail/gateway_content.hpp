@@ -37,8 +37,9 @@ class MemoryContent final : public Content {
 class FileContent final : public Content {
  public:
   /// The source outlives this.
-  FileContent(ipld::BlockSource& source, multiformats::Cid root, std::uint64_t size) noexcept
-      : source_(source), root_(std::move(root)), size_(size) {}
+  FileContent(ipld::BlockSource& source, multiformats::Cid root, std::uint64_t size,
+              std::size_t parts_max) noexcept
+      : source_(source), root_(std::move(root)), size_(size), parts_max_(parts_max) {}
   std::uint64_t size() const noexcept override { return size_; }
   Task<void> seek(ByteRange range) override;
   Task<Buffer> next() override;
@@ -47,6 +48,7 @@ class FileContent final : public Content {
   ipld::BlockSource& source_;
   multiformats::Cid root_;
   std::uint64_t size_;
+  std::size_t parts_max_;
   std::optional<unixfs::FileReader> reader_;
 };
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -19,6 +21,9 @@ namespace {
 
 constexpr std::size_t error_body_bytes_max = 1024 * 1024;
 constexpr std::size_t transfer_bytes_max = 1024 * 1024;
+/// More arguments go into the body, where the command takes them there: servers bound the head.
+constexpr std::size_t query_arguments_max = 64;
+constexpr std::size_t query_arguments_bytes_max = 8 * 1024;
 
 struct Target {
   std::string host;
@@ -65,13 +70,60 @@ std::string make_transfer_id(port::Env& env) {
   return text;
 }
 
+/// How many arguments fit the query.
+std::size_t query_arguments(const Command& command, const Request& request) {
+  const std::vector<std::string>& all = request.arguments();
+  if (command.arguments.empty()) return all.size();
+  const ArgumentSpec& last = command.arguments.back();
+  if (last.kind != ArgumentKind::text || !last.from_stdin || !last.variadic) return all.size();
+  std::size_t bytes = 0;
+  for (const std::string& argument : all) {
+    bytes += argument.size();
+    // A line is an argument there.
+    if (argument.empty() || argument.find_first_of("\r\n") != std::string::npos) return all.size();
+  }
+  const bool fit = all.size() <= query_arguments_max && bytes <= query_arguments_bytes_max;
+  return fit ? all.size() : std::min(all.size(), command.arguments.size() - 1);
+}
+
+/// Arguments as Kubo has them in a body: the lines of a file named "stdin".
+class ArgumentLines final : public InputTree {
+ public:
+  explicit ArgumentLines(std::string lines) : lines_(std::move(lines)) {}
+  Task<std::optional<InputEntry>> next() override {
+    if (std::exchange(given_, true)) co_return std::optional<InputEntry>();
+    InputEntry entry;
+    entry.path = "stdin";
+    co_return std::optional(std::move(entry));
+  }
+  Task<Buffer> read(std::size_t size_max) override {
+    const std::string_view part = std::string_view(lines_).substr(at_, size_max);
+    at_ += part.size();
+    co_return Buffer::copy_of(as_bytes(part));
+  }
+
+ private:
+  std::string lines_;
+  std::size_t at_ = 0;
+  bool given_ = false;
+};
+
+std::shared_ptr<InputTree> body_arguments(const Request& request, std::size_t from) {
+  if (from == request.arguments().size()) return nullptr;
+  std::string lines;
+  for (const std::string& argument : std::span(request.arguments()).subspan(from))
+    lines += argument + '\n';
+  return std::make_shared<ArgumentLines>(std::move(lines));
+}
+
 std::string target_path(const Command& command, const Request& request,
                         const std::string& transfer_id) {
   std::string path(rpc_prefix);
   for (char c : command.path)
     path += c == ' ' ? '/' : c;
   http::Query query;
-  for (const std::string& argument : request.arguments())
+  const std::size_t count = query_arguments(command, request);
+  for (const std::string& argument : std::span(request.arguments()).first(count))
     query.add("arg", argument);
   for (const auto& [name, value] : request.raw_options()) {
     static constexpr std::string_view ours[] = {
@@ -184,16 +236,19 @@ Task<std::optional<json::value>> read_transfer(http::Client& client, const Targe
   co_return std::optional(first);
 }
 
-/// Until it is cancelled. Of another daemon than ours, which knows no transfers, it learns nothing.
+/// Until it is cancelled; a daemon that is too busy to answer is asked again. Of another than ours,
+/// which knows no transfers, it learns nothing.
 Task<void> watch_transfer(const RenderContext& context, http::Client& client, Target target,
                           std::string id, Renderer& renderer) {
   port::Clock& clock = context.env.clock;
   WaitingNotes notes(clock.now());
   for (;;) {
     KITH_CO_CHECK(co_await port::sleep_for(clock, waiting_poll_interval));
-    KITH_CO_TRY(std::optional<json::value> transfer, co_await read_transfer(client, target, id));
-    if (!transfer) continue;
-    std::optional<std::string> note = notes.update(*transfer, clock.now());
+    auto transfer = co_await read_transfer(client, target, id);
+    if (!transfer && transfer.error().is(Errc::cancelled))
+      co_return std::unexpected(transfer.error());
+    if (!transfer || !*transfer) continue;
+    std::optional<std::string> note = notes.update(**transfer, clock.now());
     renderer.announce_peers(notes.peers());
     if (!note) continue;
     renderer.interrupt();
@@ -218,6 +273,8 @@ Task<void> run_remote(const RenderContext& context, const Command& command, std:
   http::ClientOptions options;
   options.unreachable_hint = "is the daemon running?";
   http::Client client(env, options);
+  std::shared_ptr<InputTree> lines = body_arguments(request, query_arguments(command, request));
+  if (lines && !request.files) upload(env, std::move(lines), call);
   port::TaskGroup watch(env.executor, env.clock, 1);
   if (watched) watch.spawn(watch_transfer(context, client, target, transfer_id, renderer));
   auto response = co_await client.send(std::move(call));
