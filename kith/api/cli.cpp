@@ -9,8 +9,8 @@
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/duration.hpp>
 #include <kith/api/parse.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/node/home.hpp>
 #include <kith/node/node.hpp>
 

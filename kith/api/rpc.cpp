@@ -5,8 +5,8 @@
 
 #include <kith/api/detail/multipart_input.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/duration.hpp>
 #include <kith/api/rpc.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {

@@ -5,7 +5,7 @@
 #include <kith/api/daemon.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/api/duration.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/net/perf.hpp>
 #include <kith/node/home.hpp>

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/values.hpp>
-#include <kith/api/duration.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/node/node.hpp>
 

@@ -4,7 +4,7 @@
 
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/api/duration.hpp>
+#include <kith/base/duration.hpp>
 
 namespace kith::api {
 namespace {

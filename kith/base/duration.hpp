@@ -7,7 +7,7 @@
 #include <kith/base/result.hpp>
 #include <kith/base/time.hpp>
 
-namespace kith::api {
+namespace kith {
 
 /// Errc::invalid_argument for anything else, and for more than 1,000 days.
 Result<Duration> parse_duration(std::string_view text);
@@ -15,4 +15,4 @@ Result<Duration> parse_duration(std::string_view text);
 /// As Go prints it, to three digits: "1.23s", "12.3ms", "4m5s".
 std::string format_duration(Duration duration);
 
-}  // namespace kith::api
+}  // namespace kith

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <kith/api/duration.hpp>
+#include <kith/base/duration.hpp>
 
-namespace kith::api {
+namespace kith {
 namespace {
 
 struct Unit {
@@ -54,4 +54,4 @@ std::string format_duration(Duration duration) {
   return fmt::format("{}h{}m{}s", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-}  // namespace kith::api
+}  // namespace kith
