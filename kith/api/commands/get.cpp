@@ -7,6 +7,7 @@
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/tar.hpp>
+#include <kith/api/detail/tar_extractor.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
