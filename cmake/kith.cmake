@@ -76,7 +76,13 @@ function(kith_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} GTest::gtest GTest::gtest_main
     ${KITH_RAPIDCHECK})
-  target_compile_definitions(${name} PRIVATE KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # Only where it's used: a path among the flags makes a clone's objects useless to ccache in another one.
+  foreach(source IN LISTS arg_SOURCES)
+    file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} uses REGEX "KITH_SOURCE_DIR" LIMIT_COUNT 1)
+    if(uses)
+      set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    endif()
+  endforeach()
   add_test(NAME ${name}
     COMMAND ${name} --gtest_output=xml:${PROJECT_BINARY_DIR}/results/${name}.xml --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
