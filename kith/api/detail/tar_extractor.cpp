@@ -4,12 +4,6 @@
 
 namespace kith::api {
 
-TarExtractor::~TarExtractor() {
-  if (!file_) return;
-  file_.reset();
-  static_cast<void>(files_.remove(part_path_));
-}
-
 Result<std::string> TarExtractor::place(const std::string& path, port::FileKind kind) {
   std::string trimmed = path;
   while (trimmed.ends_with('/'))
@@ -43,9 +37,23 @@ Result<std::string> TarExtractor::place(const std::string& path, port::FileKind 
   return destination_ + "/" + relative;
 }
 
+/// Only what the user named may be a device: a tree from anybody must not write to one.
+Result<OutputFile> TarExtractor::open(const TarEntry& entry) {
+  constexpr std::uint32_t mode = 0644;
+  bool named = entry.path == *root_;
+  if (named) return OutputFile::open(files_, random_, path_, mode);
+  auto there = files_.info(path_);
+  if (there && there->kind == port::FileKind::other) {
+    return std::unexpected(Error(
+        Errc::refused, fmt::format("{} is neither a file nor a folder: it is left alone", path_)));
+  }
+  return OutputFile::create(files_, random_, path_, mode);
+}
+
 Result<void> TarExtractor::begin(const TarEntry& entry) {
   entry_ = entry;
-  offset_ = 0;
+  file_.reset();
+  if (discards_) return {};
   KITH_TRY(path_, place(entry.path, entry.kind));
   auto there = files_.info(path_);
   if (entry.kind == port::FileKind::directory) {
@@ -57,27 +65,20 @@ Result<void> TarExtractor::begin(const TarEntry& entry) {
     symlinks_.insert(path_.substr(destination_.size()));
     return files_.make_symlink(entry.target, path_);
   }
-  part_path_ = port::parent_path(path_) + "/" + std::string(part_name);
-  // One that a killed program left, or that somebody laid there to lead us elsewhere.
-  static_cast<void>(files_.remove(part_path_));
-  KITH_TRY(file_, files_.open(part_path_, port::OpenMode::create_new, 0644));
+  KITH_TRY(OutputFile file, open(entry));
+  file_.emplace(std::move(file));
   return {};
 }
 
 Result<void> TarExtractor::content(ByteView bytes) {
-  KITH_CHECK(file_->write_at(offset_, bytes));
-  offset_ += bytes.size();
-  return {};
+  return discards_ ? Result<void>{} : file_->write(bytes);
 }
 
 Result<void> TarExtractor::end() {
+  if (discards_) return {};
   if (file_) {
-    file_.reset();
-    auto named = files_.rename(part_path_, path_);
-    if (!named) {
-      static_cast<void>(files_.remove(part_path_));
-      return named;
-    }
+    KITH_CHECK(file_->finish());
+    if (!file_->is_new()) return {};
   }
   if (entry_.kind != port::FileKind::symlink && entry_.mode != 0) {
     KITH_CHECK(files_.set_mode(path_, entry_.mode));
