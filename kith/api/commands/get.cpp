@@ -250,7 +250,7 @@ class GetRenderer final : public Renderer {
     }
     bool complete = reader_ ? reader_->ended() : file_.has_value();
     if (!complete) return std::unexpected(Error(Errc::end_of_stream, destination_));
-    return file_ ? file_->finish() : Result<void>{};
+    return extractor_ ? extractor_->finish() : file_->finish();
   }
 
  private:
@@ -265,8 +265,11 @@ class GetRenderer final : public Renderer {
     }
     while (destination_.size() > 1 && destination_.ends_with('/'))
       destination_.pop_back();
-    auto end_with = [this](std::string_view suffix) {
-      if (!destination_.ends_with(suffix)) destination_ += suffix;
+    // A device is called what it is called.
+    auto there = files.info_followed(destination_);
+    bool device = there && there->kind == port::FileKind::other;
+    auto end_with = [this, device](std::string_view suffix) {
+      if (!device && !destination_.ends_with(suffix)) destination_ += suffix;
     };
     if (context_.request.flag("archive") && !destination_.ends_with(".tar.gz")) end_with(".tar");
     if (context_.request.flag("compress")) end_with(".gz");

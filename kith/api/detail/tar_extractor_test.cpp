@@ -127,8 +127,11 @@ TEST(TarExtractor, LeavesAPipeInsideOfTheTreeAlone) {
 }
 
 TEST(TarExtractor, NeverLeavesItsFolder) {
-  for (const char* name : {"root/../x", "/x", "root//x", "other/x", "root/./x", "root/l/x"}) {
+  for (const char* name :
+       {"root/../x", "/x", "root//x", "other/x", "root/./x", "root/l/x", "", "..", "root/was/x"}) {
     TemporaryFolder folder;
+    fs::create_directory(folder / "d");
+    fs::create_symlink("..", folder / "d/was");
     Extraction extraction(folder / "d");
     expect_ok(extraction.put(folder_entry("root")));
     expect_ok(extraction.put(link_entry("root/l", "..")));
@@ -137,6 +140,109 @@ TEST(TarExtractor, NeverLeavesItsFolder) {
     EXPECT_TRUE(outcome.error().is(Errc::refused)) << name;
     EXPECT_EQ(folder.size(), 1u) << name;
   }
+}
+
+TEST(TarExtractor, RefusesARootWithoutAName) {
+  for (const char* name : {"", ".", "..", "/"}) {
+    TemporaryFolder folder;
+    Extraction extraction(folder / "d");
+    auto outcome = extraction.put(folder_entry(name));
+    ASSERT_FALSE(outcome) << name;
+    EXPECT_TRUE(outcome.error().is(Errc::refused)) << name;
+  }
+}
+
+TEST(TarExtractor, PutsNoFolderInALinksPlace) {
+  TemporaryFolder folder;
+  fs::create_directory(folder / "real");
+  fs::create_symlink("real", folder / "link");
+  Extraction onto_it(folder / "link");
+  auto outcome = onto_it.put(folder_entry("root"));
+  ASSERT_FALSE(outcome);
+  EXPECT_NE(outcome.error().message().find("cannot extract to symlink"), std::string::npos);
+
+  fs::create_symlink("../real", folder / "real/sub");
+  Extraction above_it(folder / "real");
+  expect_ok(above_it.put(folder_entry("root")));
+  EXPECT_FALSE(above_it.put(folder_entry("root/sub")));
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_TRUE(fs::is_symlink(folder / "real/sub"));
+}
+
+TEST(TarExtractor, AFileGoesIntoTheFolderThatALinkLeadsTo) {
+  TemporaryFolder folder;
+  fs::create_directory(folder / "real");
+  fs::create_symlink("real", folder / "link");
+  Extraction extraction(folder / "link");
+  expect_ok(extraction.put_file("x", "content"));
+  EXPECT_EQ(folder.read("real/x"), "content");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+}
+
+std::uint32_t mode_of(const std::string& path) {
+  struct stat status = {};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0);
+  return status.st_mode & 07777;
+}
+
+TEST(TarExtractor, GivesFoldersTheirModesAndTimesWhenAllIsInThem) {
+  TemporaryFolder folder;
+  Extraction extraction(folder / "d");
+  WallTime then{std::chrono::seconds(1'000'000'000)};
+  auto put_folder = [&](const char* path, std::uint32_t mode) {
+    TarEntry entry = folder_entry(path, mode);
+    entry.modified = then;
+    expect_ok(extraction.put(entry));
+  };
+  put_folder("root", 0555);
+  put_folder("root/a", 0500);
+  EXPECT_EQ(mode_of(folder / "d/a"), 0700u);
+  expect_ok(extraction.put_file("root/a/x", "x"));
+  put_folder("root/b", 0070);
+  EXPECT_EQ(mode_of(folder / "d/a"), 0500u);
+  expect_ok(extraction.put_file("root/c", "c"));
+  EXPECT_EQ(mode_of(folder / "d") & 0700, 0700u);
+  expect_ok(extraction.extractor.finish());
+  EXPECT_EQ(mode_of(folder / "d"), 0555u);
+  EXPECT_EQ(mode_of(folder / "d/b"), 0070u);
+  for (const char* name : {"d", "d/a", "d/b"}) {
+    auto info = extraction.files.info(folder / name);
+    ASSERT_TRUE(info.has_value());
+    EXPECT_EQ(info->modified, then) << name;
+  }
+  fs::permissions(folder / "d", fs::perms::owner_all);
+  fs::permissions(folder / "d/a", fs::perms::owner_all);
+}
+
+TEST(TarExtractor, OpensItsFoldersOfAnEarlierTimeAgain) {
+  TemporaryFolder folder;
+  for (int round = 0; round < 2; ++round) {
+    Extraction extraction(folder / "d");
+    expect_ok(extraction.put(folder_entry("root", 0555)));
+    EXPECT_EQ(mode_of(folder / "d") & 0700, 0700u);
+    expect_ok(extraction.extractor.finish());
+    EXPECT_EQ(mode_of(folder / "d"), 0555u);
+  }
+}
+
+TEST(TarExtractor, TakesPermissionsAndNoOtherModes) {
+  TemporaryFolder folder;
+  Extraction extraction(folder / "d");
+  expect_ok(extraction.put(folder_entry("root", 07777)));
+  expect_ok(extraction.put_file("root/x", "x", 06755));
+  expect_ok(extraction.extractor.finish());
+  EXPECT_EQ(mode_of(folder / "d"), 0777u);
+  EXPECT_EQ(mode_of(folder / "d/x"), 0755u);
+}
+
+TEST(TarExtractor, DevNullTakesFoldersToo) {
+  io::PosixFileSystem files;
+  auto before = files.info("/dev/null");
+  Extraction extraction("/dev/null");
+  expect_ok(extraction.put(folder_entry("root")));
+  expect_ok(extraction.put_file("root/x", "x"));
+  expect_ok(extraction.extractor.finish());
+  EXPECT_EQ(files.info("/dev/null")->inode, before->inode);
 }
 
 }  // namespace
