@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 
 #include <boost/json.hpp>
@@ -9,6 +10,7 @@
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/standard_input.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/node/home.hpp>
@@ -17,6 +19,7 @@
 namespace kith::api {
 namespace {
 
+constexpr int interrupted_status = 130;
 constexpr std::size_t passphrase_bytes_max = 4096;
 constexpr std::size_t stdin_arguments_bytes_max = 64 * 1024 * 1024;
 
@@ -52,12 +55,14 @@ class PlainRenderer final : public Renderer {
   Terminal& terminal_;
 };
 
-/// Bytes of all files below a path, for a progress bar: what can't be read counts nothing.
-std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool hidden) {
+/// Bytes of all files below a path, for a progress bar: what can't be read counts nothing. Ends
+/// early when it is enough.
+std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool hidden,
+                          const std::atomic<bool>& enough) {
   constexpr std::size_t folders_max = 1'000'000;
   std::uint64_t sum = 0;
   std::vector<std::string> open = {path};
-  for (std::size_t count = 0; !open.empty() && count < folders_max; ++count) {
+  for (std::size_t count = 0; !open.empty() && count < folders_max && !enough; ++count) {
     std::string next = std::move(open.back());
     open.pop_back();
     auto info = files.info(next);
@@ -74,12 +79,12 @@ std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool
 
 /// Tells the renderer how much there is to add, while it is being added.
 Task<void> measure(port::Env& env, std::vector<std::string> paths, bool hidden,
-                   Renderer& renderer) {
+                   const std::atomic<bool>& enough, Renderer& renderer) {
   if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) co_return Result<void>{};
-  auto work = [&env, &paths, hidden]() -> Result<std::uint64_t> {
+  auto work = [&env, &paths, hidden, &enough]() -> Result<std::uint64_t> {
     std::uint64_t sum = 0;
     for (const std::string& path : paths)
-      sum += bytes_below(env.files, path, hidden);
+      sum += bytes_below(env.files, path, hidden, enough);
     return sum;
   };
   KITH_CO_TRY(std::uint64_t sum, co_await port::run_on(env.pool, work));
@@ -126,6 +131,7 @@ class CommandLine {
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
   std::optional<std::string> find_api(const Invocation& invocation) const;
+  Result<void> tell_of_terminal(std::string_view what) const;
 
   io::Runtime& runtime_;
   port::Env& env_;
@@ -180,6 +186,12 @@ std::optional<std::string> CommandLine::find_api(const Invocation& invocation) c
   return text;
 }
 
+/// A person who doesn't know that input is awaited takes the program for stuck.
+Result<void> CommandLine::tell_of_terminal(std::string_view what) const {
+  if (::isatty(STDIN_FILENO) != 1) return {};
+  return terminal_.err(fmt::format("{}: {}.\n", program_, what));
+}
+
 Task<void> CommandLine::add_stdin_arguments(const Command& command,
                                             std::vector<std::string>& arguments) {
   bool wanted =
@@ -187,11 +199,10 @@ Task<void> CommandLine::add_stdin_arguments(const Command& command,
         return spec.kind == ArgumentKind::text && spec.required && spec.from_stdin;
       });
   if (!wanted) co_return Result<void>{};
-  if (::isatty(STDIN_FILENO) == 1) {
-    KITH_CO_CHECK(terminal_.err(fmt::format(
-        "{}: reading arguments from the terminal, a line each; Ctrl-D ends them.\n", program_)));
-  }
-  KITH_CO_TRY(Bytes all, co_await read_standard_input(env_, stdin_arguments_bytes_max));
+  KITH_CO_CHECK(
+      tell_of_terminal("reading arguments from the terminal, a line each; Ctrl-D ends them"));
+  KITH_CO_TRY(StandardInput input, StandardInput::open(env_));
+  KITH_CO_TRY(Bytes all, co_await input.read_all(stdin_arguments_bytes_max));
   std::string_view rest = as_text(all);
   while (!rest.empty()) {
     std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -222,7 +233,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   if (outcome) {
     status = 0;
   } else if (outcome.error().is(Errc::cancelled)) {
-    status = 130;
+    status = interrupted_status;
   } else if (!outcome.error().is_errno(EPIPE)) {
     static_cast<void>(terminal_.err("Error: " + sentence_of(outcome.error()) + "\n"));
   }
@@ -244,6 +255,9 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     paths.assign(invocation.arguments.begin() + static_cast<std::ptrdiff_t>(split),
                  invocation.arguments.end());
     invocation.arguments.resize(split);
+    if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) {
+      KITH_CO_CHECK(tell_of_terminal("reading from the terminal; Ctrl-D ends it"));
+    }
   } else {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
@@ -279,12 +293,14 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     renderer = std::make_unique<PlainRenderer>(terminal_);
   }
+  std::atomic<bool> measured_enough = false;
   port::TaskGroup measuring(env_.executor, env_.clock, 1);
   if (takes_files && request.flag("progress")) {
     request.files = std::make_shared<CountedInput>(std::move(request.files), *renderer);
-    measuring.spawn(measure(env_, paths, request.flag("hidden"), *renderer));
+    measuring.spawn(measure(env_, paths, request.flag("hidden"), measured_enough, *renderer));
   }
   auto outcome = co_await run_anywhere(command, request, invocation, *renderer, render);
+  measured_enough = true;
   measuring.cancel();
   co_await measuring.join_shielded();
   Result<void> finished = renderer->finish(outcome.has_value());
@@ -330,20 +346,23 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
   co_return stopped;
 }
 
-/// Runs the command line beside a watch for signals: the first one cancels it.
+/// The first signal asks for a clean end; with the second one nobody waits for it any longer.
+Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work) {
+  KITH_CO_CHECK(co_await runtime.wait_signal());
+  work.cancel();
+  KITH_CO_CHECK(co_await runtime.wait_signal());
+  std::_Exit(interrupted_status);
+}
+
+/// Runs the command line beside a watch for signals.
 Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector<std::string> words,
                             int& status, bool own_signals) {
   if (own_signals) co_return co_await line.run(std::move(words), status);
   port::Env& env = runtime.env();
   port::TaskGroup work(env.executor, env.clock);
   port::TaskGroup watch(env.executor, env.clock);
-  auto watched = [](io::Runtime& of, port::TaskGroup& group) -> Task<void> {
-    auto signal = co_await of.wait_signal();
-    if (signal) group.cancel();
-    co_return Result<void>{};
-  };
+  watch.spawn(watch_signals(runtime, work));
   work.spawn(line.run(std::move(words), status));
-  watch.spawn(watched(runtime, work));
   co_await work.join_shielded();
   watch.cancel();
   co_await watch.join_shielded();

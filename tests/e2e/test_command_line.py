@@ -10,6 +10,8 @@ from program import Case, Screen, wait_until
 ODD_NAMES = ["with space", "umläut-ß-日本語", "per%cent+plus&and#hash?", ".hidden", "-dash", "a" * 255, "tab\there",
              "new\nline", "quote'\"", "back\\slash", "*", "\x1b[31mred", "emoji-\U0001f4be"]
 
+CTRL_C, CTRL_D = "\x03", "\x04"
+
 
 class Words(Case):
     def test_help_of_every_command(self):
@@ -227,6 +229,44 @@ class OnATerminal(Case):
         self.assertNotIn("Error", waiting.text)
         wait_until(lambda: node.text("bitswap", "wantlist") == "", what="an empty wantlist")
         self.assertEqual(node.json("stats", "transfers"), {"Transfers": []})
+
+    def test_ctrl_c_ends_a_command_that_waits_for_what_is_typed(self):
+        for node in (self.made("without"), self.started("with")):
+            for words in (["add"], ["add", "-"], ["cat"], ["block", "put"], ["dag", "put"], ["dag", "import"], ["ls"]):
+                with self.subTest(words, home=node.home.name):
+                    waiting = self.screen(node, *words)
+                    waiting.wait_for("Ctrl-D ends")
+                    waiting.type("a line\nand a part of one")
+                    waiting.type(CTRL_C)
+                    self.assertEqual(waiting.finish(10), 130)
+                    self.assertNotIn("Error", waiting.text)
+
+    def test_what_is_typed_is_taken(self):
+        node = self.made()
+        cid = node.text("add", "-nQ", stdin=b"typed\n")
+        adding = self.screen(node, "add", "-Q", "--progress=false")
+        adding.wait_for("Ctrl-D ends")
+        adding.type(f"typed\n{CTRL_D}")
+        self.assertEqual(adding.finish(), 0)
+        self.assertIn(cid, adding.text)
+
+    def test_signals_end_a_command_whose_reader_has_stopped(self):
+        node = self.started()
+        cid = node.add(self.write("big", os.urandom(20_000_000)))
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        with os.fdopen(writing, "wb") as sink:
+            cat = Process(node.command("cat", cid), env=node.env, stdout=sink)
+        self.addCleanup(cat.stop, 9)
+        self.assertEqual(len(os.read(reading, 1000)), 1000)
+
+        def ended():
+            cat.popen.send_signal(2)
+            return not cat.alive()
+
+        wait_until(ended, what="an end")
+        self.assertEqual(cat.wait(1), 130)
+        self.assertEqual(cat.log(), "")
 
 
 if __name__ == "__main__":

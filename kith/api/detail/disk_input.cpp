@@ -1,13 +1,13 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <limits.h>
+#include <optional>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <kith/api/detail/disk_input.hpp>
+#include <kith/api/detail/standard_input.hpp>
 
 namespace kith::api {
 namespace {
@@ -35,23 +35,16 @@ std::string name_of(const std::string& path) {
   return std::string(whole.substr(whole.rfind('/') + 1));
 }
 
-Result<Buffer> read_descriptor(int descriptor, std::size_t size_max) {
-  Buffer buffer = Buffer::allocate(size_max);
-  for (;;) {
-    ssize_t got = ::read(descriptor, buffer.mutable_bytes().data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
-    buffer.truncate(static_cast<std::size_t>(got));
-    return buffer;
-  }
-}
-
 class DiskInput final : public InputTree {
  public:
   DiskInput(port::Env& env, DiskInputOptions options) : env_(env), options_(std::move(options)) {}
 
   Result<void> add_argument(const std::string& path) {
     if (path == "-") {
+      if (!stdin_) {
+        KITH_TRY(StandardInput input, StandardInput::open(env_));
+        stdin_.emplace(std::move(input));
+      }
       arguments_.push_back({"", options_.stdin_name, {}, true});
       return {};
     }
@@ -74,9 +67,9 @@ class DiskInput final : public InputTree {
   }
 
   Task<Buffer> read(std::size_t size_max) override {
-    auto work = [this, size_max]() -> Result<Buffer> {
-      std::size_t size = std::min(size_max, read_bytes);
-      if (from_stdin_) return read_descriptor(STDIN_FILENO, size);
+    std::size_t size = std::min(size_max, read_bytes);
+    if (from_stdin_) co_return co_await stdin_->read(size);
+    auto work = [this, size]() -> Result<Buffer> {
       if (!file_) return Buffer();
       Buffer buffer = Buffer::allocate(size);
       KITH_TRY(std::size_t got, file_->read_at(offset_, buffer.mutable_bytes()));
@@ -170,6 +163,7 @@ class DiskInput final : public InputTree {
   std::vector<Folder> open_;
   std::unique_ptr<port::File> file_;
   std::uint64_t offset_ = 0;
+  std::optional<StandardInput> stdin_;
   bool from_stdin_ = false;
 };
 
@@ -184,19 +178,6 @@ Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::str
     KITH_CO_CHECK(co_await port::run_on(env.pool, work));
   }
   co_return std::shared_ptr<InputTree>(std::move(input));
-}
-
-Task<Bytes> read_standard_input(port::Env& env, std::size_t size_max) {
-  Bytes all;
-  for (;;) {
-    auto work = [] { return read_descriptor(STDIN_FILENO, 64 * 1024); };
-    KITH_CO_TRY(Buffer part, co_await port::run_on(env.pool, work));
-    if (part.empty()) co_return all;
-    if (part.size() > size_max - all.size()) {
-      co_return std::unexpected(Error(Errc::limit_exceeded, "standard input is too long"));
-    }
-    append(all, part);
-  }
 }
 
 }  // namespace kith::api

@@ -25,7 +25,4 @@ struct DiskInputOptions {
 Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::string> paths,
                                             DiskInputOptions options);
 
-/// All of standard input; Errc::limit_exceeded above `size_max`.
-Task<Bytes> read_standard_input(port::Env& env, std::size_t size_max);
-
 }  // namespace kith::api
