@@ -11,6 +11,8 @@
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/standard_input.hpp>
+#include <kith/api/detail/text.hpp>
+#include <kith/api/detail/values.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/node/home.hpp>
@@ -46,7 +48,7 @@ class PlainRenderer final : public Renderer {
  public:
   explicit PlainRenderer(Terminal& terminal) : terminal_(terminal) {}
   Result<void> value(const json::value& value) override {
-    return terminal_.out(json::serialize(value) + "\n");
+    return terminal_.out(json_text(value) + "\n");
   }
   Result<void> bytes(ByteView bytes) override { return terminal_.out(as_text(bytes)); }
   Result<void> finish(bool) override { return {}; }
@@ -235,7 +237,8 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   } else if (outcome.error().is(Errc::cancelled)) {
     status = interrupted_status;
   } else if (!outcome.error().is_errno(EPIPE)) {
-    static_cast<void>(terminal_.err("Error: " + sentence_of(outcome.error()) + "\n"));
+    std::string told = printable(sentence_of(outcome.error()));
+    static_cast<void>(terminal_.err("Error: " + told + "\n"));
   }
   co_return Result<void>{};
 }

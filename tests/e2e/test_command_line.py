@@ -159,6 +159,34 @@ class Input(Case):
                 for name in ("with space", "per%cent+plus&and#hash?", "umläut-ß-日本語"):
                     self.assertEqual(node.text("cat", f"{cid}/{name}"), name)
 
+    def test_names_that_are_no_text_survive_too(self):
+        names = [b"\xff\xfe", b"caf\xe9.txt", b"half \xe6\x97", b"\xed\xa0\x80"]
+        for daemon in (False, True):
+            with self.subTest(daemon=daemon):
+                node = self.started(f"home-{daemon}") if daemon else self.made(f"home-{daemon}")
+                raw = os.fsencode(self.folder / "raw")
+                os.makedirs(raw + b"/d\xff", exist_ok=True)
+                for name in names:
+                    for folder in (raw, raw + b"/d\xff"):
+                        with open(folder + b"/" + name, "wb") as file:
+                            file.write(name)
+                added = node.text("add", "-r", self.folder / "raw").splitlines()
+                self.assertEqual(len(added), 10)
+                cid = added[-1].split()[1]
+                self.assertIn("caf\ufffd.txt" if daemon else "caf\\xe9.txt", node.text("ls", cid))
+                self.assertEqual(len(node.json("ls", cid)["Objects"][0]["Links"]), 5)
+                links = node.text("refs", "-r", "--format=<linkname>", cid).splitlines()
+                self.assertEqual(len(links), 9)
+                self.assertEqual(node.ok("cat", os.fsencode(cid) + b"/caf\xe9.txt"), b"caf\xe9.txt")
+                self.assertIn("no link named", node.fails("cat", os.fsencode(cid) + b"/\xfe"))
+                out = self.folder / f"out-{daemon}"
+                node.ok("get", "-o", out, cid)
+                for folder in (os.fsencode(out), os.fsencode(out) + b"/d\xff"):
+                    self.assertLessEqual(set(names), set(os.listdir(folder)))
+                    for name in names:
+                        with open(folder + b"/" + name, "rb") as file:
+                            self.assertEqual(file.read(), name)
+
     def test_symlinks_and_hidden_files(self):
         node = self.started()
         self.write("l/target.txt", b"t")

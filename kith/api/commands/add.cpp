@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/progress.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/multiformats/multicodec.hpp>
 #include <kith/node/node.hpp>

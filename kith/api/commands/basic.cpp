@@ -174,9 +174,8 @@ void replace_all(std::string& text, std::string_view what, const std::string& wi
 
 std::string joined(const json::value& value, std::string_view key) {
   std::string all;
-  for (const json::value& one : value.at(key).as_array()) {
-    all += (all.empty() ? "" : "\n") + std::string(one.as_string());
-  }
+  for (const json::value& one : list_of(value, key))
+    all += (all.empty() ? "" : "\n") + text_of(one);
   return all;
 }
 

@@ -62,7 +62,7 @@ Task<void> run_config(Context& context, const Request& request, Output& output) 
 
 Result<void> show_config(const json::value& value, const RenderContext& context) {
   if (context.request.arguments().size() > 1) return {};
-  const json::value& shown = value.at("Value");
+  const json::value& shown = member(value, "Value");
   if (shown.is_string()) return context.terminal.out(std::string(shown.as_string()) + "\n");
   return context.terminal.out(node::format_json(shown));
 }
@@ -90,7 +90,10 @@ Task<void> run_replace(Context& context, const Request& request, Output&) {
   KITH_CO_TRY(json::value config, node::parse_config(text));
   KITH_CO_TRY(json::value old, read(context));
   // Who the node is stays.
-  config.as_object()["Identity"] = old.at("Identity");
+  config.as_object().erase("Identity");
+  if (const json::value& identity = member(old, "Identity"); !identity.is_null()) {
+    config.as_object()["Identity"] = identity;
+  }
   co_return write(context, config);
 }
 
@@ -175,23 +178,22 @@ Task<void> run_bootstrap_rm(Context& context, const Request& request, Output& ou
 
 Result<void> show_peers(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array()) {
-    out += fmt::format("{}\n", std::string_view(peer.as_string()));
-  }
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += text_of(peer) + "\n";
   return context.terminal.out(out);
 }
 
 Result<void> show_added(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array())
-    out += fmt::format("added {}\n", std::string_view(peer.as_string()));
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += fmt::format("added {}\n", text_of(peer));
   return context.terminal.out(out);
 }
 
 Result<void> show_removed(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array())
-    out += fmt::format("removed {}\n", std::string_view(peer.as_string()));
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += fmt::format("removed {}\n", text_of(peer));
   return context.terminal.out(out);
 }
 

@@ -124,7 +124,7 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
 }
 
 Result<void> show_put(const json::value& value, const RenderContext& context) {
-  return context.terminal.out(text_of(value.at("Cid"), "/") + "\n");
+  return context.terminal.out(text_of(member(value, "Cid"), "/") + "\n");
 }
 
 Task<void> run_resolve(Context& context, const Request& request, Output& output) {
@@ -145,7 +145,7 @@ Task<void> run_resolve(Context& context, const Request& request, Output& output)
 
 Result<void> show_resolve(const json::value& value, const RenderContext& context) {
   std::string rest = text_of(value, "RemPath");
-  std::string cid = text_of(value.at("Cid"), "/");
+  std::string cid = text_of(member(value, "Cid"), "/");
   return context.terminal.out(cid + rest + "\n");
 }
 
@@ -237,10 +237,10 @@ class DagStatRenderer final : public Renderer {
   explicit DagStatRenderer(const RenderContext& context) : context_(context) {}
   Result<void> bytes(ByteView) override { return {}; }
   Result<void> value(const json::value& value) override {
-    bool complete = value.as_object().contains("UniqueBlocks");
+    bool complete = !member(value, "UniqueBlocks").is_null();
     if (complete) return show(value);
     std::int64_t blocks = 0;
-    for (const json::value& dag : value.at("DagStats").as_array())
+    for (const json::value& dag : list_of(value, "DagStats"))
       blocks += number_of(dag, "NumBlocks");
     if (!context_.terminal.err_is_terminal()) return {};
     on_screen_ = true;
@@ -257,7 +257,7 @@ class DagStatRenderer final : public Renderer {
   }
   Result<void> show(const json::value& value) {
     KITH_CHECK(clear());
-    const json::array& dags = value.at("DagStats").as_array();
+    const json::array& dags = list_of(value, "DagStats");
     std::size_t width = dags.empty() ? 3 : text_of(dags.front(), "Cid").size();
     std::string out = fmt::format("\n{:<{}}\t{:<15}\tSize\n", "CID", width, "Blocks");
     for (const json::value& dag : dags) {
@@ -268,12 +268,10 @@ class DagStatRenderer final : public Renderer {
       std::int64_t number = number_of(value, key);
       return fmt::format("{} ({})", number, si_bytes(static_cast<double>(number)));
     };
-    boost::system::error_code failure;
-    const json::value* ratio = value.as_object().if_contains("Ratio");
     out += fmt::format(
         "\nSummary\nTotal Size: {}\nUnique Blocks: {}\nShared Size: {}\nRatio: {:.6f}\n\n\n",
         both("TotalSize"), number_of(value, "UniqueBlocks"), both("SharedSize"),
-        ratio == nullptr ? 0 : ratio->to_number<double>(failure));
+        real_of(value, "Ratio"));
     return context_.terminal.out(out);
   }
 

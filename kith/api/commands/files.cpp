@@ -7,6 +7,7 @@
 
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
@@ -275,7 +276,7 @@ class LsRenderer final : public Renderer {
 
   Result<void> value(const json::value& value) override {
     std::string out;
-    for (const json::value& object : value.at("Objects").as_array()) {
+    for (const json::value& object : list_of(value, "Objects")) {
       std::vector<std::vector<std::string>> rows;
       std::string hash = text_of(object, "Hash");
       if (!begun_ || hash != last_) {
@@ -288,7 +289,7 @@ class LsRenderer final : public Renderer {
         begun_ = true;
         last_ = hash;
       }
-      for (const json::value& link : object.at("Links").as_array()) {
+      for (const json::value& link : list_of(object, "Links")) {
         bool folder = number_of(link, "Type") == 1;
         rows.push_back(cells(mode_text(number_of(link, "Mode")), text_of(link, "Hash"),
                              folder ? "-" : std::to_string(number_of(link, "Size")),
@@ -470,7 +471,7 @@ Task<void> run_refs_local(Context& context, const Request& request, Output& outp
 }
 
 Result<void> show_ref(const json::value& value, const RenderContext& context) {
-  return context.terminal.out(text_of(value, "Ref") + "\n");
+  return context.terminal.out(printable(text_of(value, "Ref")) + "\n");
 }
 
 }  // namespace

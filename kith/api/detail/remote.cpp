@@ -105,7 +105,8 @@ Error daemon_error(std::string_view body, int status) {
 /// Cuts a flow of bytes into JSON values.
 class ValueReader {
  public:
-  explicit ValueReader(Renderer& renderer) : renderer_(renderer) {}
+  explicit ValueReader(Renderer& renderer)
+      : renderer_(renderer), parser_(json::storage_ptr(), lenient()) {}
 
   Result<void> feed(ByteView bytes) {
     std::string_view rest = as_text(bytes);
@@ -133,6 +134,13 @@ class ValueReader {
   }
 
  private:
+  /// Names of files are any bytes, and not every daemon makes them UTF-8.
+  static json::parse_options lenient() {
+    json::parse_options options;
+    options.allow_invalid_utf8 = true;
+    return options;
+  }
+
   Renderer& renderer_;
   json::stream_parser parser_;
   bool inside_ = false;
