@@ -326,7 +326,7 @@ Task<void> CommandLine::run_anywhere(const Command& command, Request& request,
 }
 
 Task<void> CommandLine::run_here(const Command& command, Request& request, Renderer& renderer) {
-  if (command.where == Where::network) {
+  if (command.where == Where::network || command.where == Where::daemon) {
     co_return std::unexpected(
         Error(Errc::refused,
               fmt::format("this command must be run in online mode. Try running '{} daemon' first",

@@ -4,6 +4,7 @@
 
 #include <kith/api/daemon.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
@@ -32,12 +33,7 @@ Task<void> run_init(ClientContext& context, const Request& request) {
   options.key_type = *type;
   options.rsa_bits = static_cast<std::size_t>(request.integer("bits").value_or(2048));
   options.passphrase = context.passphrase;
-  std::string profiles = request.text("profile");
-  while (!profiles.empty()) {
-    std::size_t comma = std::min(profiles.find(','), profiles.size());
-    options.profiles.push_back(profiles.substr(0, comma));
-    profiles.erase(0, comma + 1);
-  }
+  options.profiles = comma_separated(request.text("profile"));
   KITH_CO_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
   std::string peer = PeerId::from_public_key(key.public_key()).to_string();
   co_return context.terminal.out(
@@ -328,7 +324,8 @@ void add_basic_commands(CommandTable& table) {
        .tagline = "Start a node and keep it running; makes its home on first use.",
        .options = {{"init", 0, OptionKind::flag,
                     "Accepted for Kubo's sake: a missing home is made.", ""},
-                   {"profile", 'p', OptionKind::text, "Profiles for a home that is made now.", ""},
+                   {"profile", 'p', OptionKind::text,
+                    "Profiles for a home that is made now; one that is there must have them.", ""},
                    {"init-profile", 0, OptionKind::text, "The same, by Kubo's name.", ""},
                    {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
                    {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
@@ -336,7 +333,7 @@ void add_basic_commands(CommandTable& table) {
        .run_client = run_daemon});
   table.add({.path = "shutdown",
              .tagline = "End the daemon.",
-             .where = Where::network,
+             .where = Where::daemon,
              .run = run_shutdown});
   table.add(
       {.path = "version",

@@ -441,7 +441,7 @@ void add_swarm_commands(CommandTable& table) {
            "gone; Id is what the command was given as "
            "--transfer-id, and Waiting a sentence that says what hasn't come yet and why.",
        .arguments = {{.name = "id", .required = false, .help = "Only this one."}},
-       .where = Where::network,
+       .where = Where::daemon,
        .run = run_transfers,
        .renderer = [](const RenderContext& context) {
          return text_renderer(context, show_transfers);
