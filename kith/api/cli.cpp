@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 
@@ -150,6 +151,12 @@ std::string option_of(const Invocation& invocation, const std::string& name) {
   return found == invocation.options.end() ? "" : found->second;
 }
 
+bool wants_quiet(const Invocation& invocation) {
+  return std::ranges::any_of(std::array{"quiet", "quieter", "silent"}, [&](const char* name) {
+    return option_of(invocation, name) == "true";
+  });
+}
+
 Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
   for (const char* option : {"home", "repo-dir"}) {
     if (std::string given = option_of(invocation, option); !given.empty()) return given;
@@ -265,7 +272,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
   if (command.option("progress") != nullptr && !invocation.options.contains("progress") &&
-      terminal_.err_is_terminal()) {
+      terminal_.err_is_terminal() && !wants_quiet(invocation)) {
     invocation.options.emplace("progress", "true");
   }
   KITH_CO_TRY(Request request,

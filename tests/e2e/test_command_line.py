@@ -242,6 +242,50 @@ class OnATerminal(Case):
         self.assertEqual(quiet.finish(), 0)
         self.assertNotIn("MiB", quiet.text)
 
+    def test_who_wants_quiet_sees_no_bar(self):
+        node = self.started()
+        path = self.write("big", os.urandom(60_000_000))
+        for flag in ("-q", "-Q", "--silent"):
+            with self.subTest(flag):
+                quiet = self.screen(node, "add", flag, str(path))
+                self.assertEqual(quiet.finish(), 0)
+                self.assertNotIn("MiB", quiet.text)
+                self.assertNotIn("\x1b", quiet.text)
+        asked = self.screen(node, "add", "-q", "--progress", str(path))
+        self.assertEqual(asked.finish(), 0)
+        self.assertIn("MiB", asked.text)
+
+    def test_cat_and_dag_export_draw_a_bar_with_the_peers(self):
+        first = self.started("first")
+        cid = first.add(self.write("big", os.urandom(200_000_000)))
+        for words in (["cat", cid], ["dag", "export", cid]):
+            with self.subTest(words[0]):
+                second = self.started(words[0])
+                first.connect(second)
+                reading, writing = os.pipe()
+                screen = Screen(second, *words, stdout=writing)
+                self.addCleanup(screen.close)
+                os.close(writing)
+                size = 0
+                # As slowly as it takes until a peer is counted.
+                with os.fdopen(reading, "rb", buffering=0) as content:
+                    while part := content.read(65536):
+                        size += len(part)
+                        screen.read(0.002 if "1 peer" not in screen.text else 0)
+                self.assertEqual(screen.finish(), 0)
+                self.assertGreaterEqual(size, 200_000_000)
+                self.assertRegex(screen.text, r"\d+\.\d+ MiB .*MiB/s.*  1 peer")
+
+    def test_dag_import_draws_a_bar(self):
+        node = self.started()
+        cid = node.add(self.write("big", os.urandom(120_000_000)))
+        archive = self.write("big.car", node.ok("dag", "export", cid))
+        other = self.started("other")
+        importing = self.screen(other, "dag", "import", str(archive))
+        importing.wait_for(r"\d+\.\d+ MiB / 114\.\d+ MiB \[=*>? *\] \d+\.\d% \d+\.\d+ MiB/s \d\S*s")
+        self.assertEqual(importing.finish(), 0)
+        self.assertIn(f"Pinned root\t{cid}\tsuccess", importing.text)
+
     def test_no_bar_where_no_terminal_is(self):
         node = self.started()
         done = node.run("add", self.write("big", os.urandom(10_000_000)))
