@@ -129,6 +129,7 @@ class CommandLine {
   Task<void> run_invocation(Invocation invocation);
   Task<void> run_anywhere(const Command& command, Request& request, const Invocation& invocation,
                           Renderer& renderer, const RenderContext& render);
+  Task<void> run_within(std::optional<Duration> patience, Task<void> task);
   Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
   Result<std::string> find_home(const Invocation& invocation) const;
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
@@ -292,6 +293,15 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     KITH_CO_TRY(request.files, co_await disk_input(env_, paths, options));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
+  if (encoding != "json" && encoding != "text") {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("option --encoding: \"{}\" should be json or text", encoding)));
+  }
+  std::optional<Duration> patience;
+  if (request.given("timeout")) {
+    KITH_CO_TRY(patience, parse_duration(request.text("timeout")));
+  }
   // Some commands have a --json of their own, for what comes in.
   bool own_json =
       std::ranges::find(command.options, "json", &OptionSpec::name) != command.options.end();
@@ -309,12 +319,34 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     request.files = std::make_shared<CountedInput>(std::move(request.files), *renderer);
     measuring.spawn(measure(env_, paths, request.flag("hidden"), measured_enough, *renderer));
   }
-  auto outcome = co_await run_anywhere(command, request, invocation, *renderer, render);
+  auto outcome =
+      co_await run_within(patience, run_anywhere(command, request, invocation, *renderer, render));
   measured_enough = true;
   measuring.cancel();
   co_await measuring.join_shielded();
   Result<void> finished = renderer->finish(outcome.has_value());
   co_return outcome ? finished : outcome;
+}
+
+Task<void> keep_outcome(Task<void> task, Result<void>& outcome) {
+  outcome = co_await std::move(task);
+  co_return Result<void>{};
+}
+
+/// Runs the task, but not for longer than that.
+Task<void> CommandLine::run_within(std::optional<Duration> patience, Task<void> task) {
+  if (!patience) co_return co_await std::move(task);
+  Result<void> outcome;
+  port::TaskGroup running(env_.executor, env_.clock, 1);
+  running.spawn(keep_outcome(std::move(task), outcome));
+  auto joined = co_await running.join(env_.clock.now() + *patience);
+  running.cancel();
+  co_await running.join_shielded();
+  if (!joined && joined.error().is(Errc::timed_out) && !outcome) {
+    co_return std::unexpected(
+        Error(Errc::timed_out, "no answer within " + format_duration(*patience)));
+  }
+  co_return outcome;
 }
 
 /// In the daemon if one runs, or else here.
