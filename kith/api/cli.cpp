@@ -24,6 +24,7 @@ namespace {
 
 constexpr int interrupted_status = 130;
 constexpr std::size_t passphrase_bytes_max = 4096;
+constexpr std::size_t ignore_rules_bytes_max = 1024 * 1024;
 constexpr std::size_t stdin_arguments_bytes_max = 64 * 1024 * 1024;
 
 std::string environment(const char* name) {
@@ -58,36 +59,14 @@ class PlainRenderer final : public Renderer {
   Terminal& terminal_;
 };
 
-/// Bytes of all files below a path, for a progress bar: what can't be read counts nothing. Ends
-/// early when it is enough.
-std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool hidden,
-                          const std::atomic<bool>& enough) {
-  constexpr std::size_t folders_max = 1'000'000;
-  std::uint64_t sum = 0;
-  std::vector<std::string> open = {path};
-  for (std::size_t count = 0; !open.empty() && count < folders_max && !enough; ++count) {
-    std::string next = std::move(open.back());
-    open.pop_back();
-    auto info = files.info(next);
-    if (info && info->kind == port::FileKind::regular) sum += info->size_bytes;
-    if (!info || info->kind != port::FileKind::directory) continue;
-    auto entries = files.list(next);
-    if (!entries) continue;
-    for (const port::DirectoryEntry& entry : *entries) {
-      if (hidden || !entry.name.starts_with('.')) open.push_back(next + "/" + entry.name);
-    }
-  }
-  return sum;
-}
-
 /// Tells the renderer how much there is to add, while it is being added.
-Task<void> measure(port::Env& env, std::vector<std::string> paths, bool hidden,
+Task<void> measure(port::Env& env, std::vector<std::string> paths, DiskInputOptions options,
                    const std::atomic<bool>& enough, Renderer& renderer) {
   if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) co_return Result<void>{};
-  auto work = [&env, &paths, hidden, &enough]() -> Result<std::uint64_t> {
+  auto work = [&env, &paths, &options, &enough]() -> Result<std::uint64_t> {
     std::uint64_t sum = 0;
     for (const std::string& path : paths)
-      sum += bytes_below(env.files, path, hidden, enough);
+      sum += bytes_below(env.files, path, options, enough);
     return sum;
   };
   KITH_CO_TRY(std::uint64_t sum, co_await port::run_on(env.pool, work));
@@ -134,6 +113,7 @@ class CommandLine {
   Result<std::string> find_home(const Invocation& invocation) const;
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
+  Result<DiskInputOptions> input_options(const Request& request) const;
   std::optional<std::string> find_api(const Invocation& invocation) const;
   Result<void> tell_of_terminal(std::string_view what) const;
 
@@ -150,6 +130,25 @@ class CommandLine {
 std::string option_of(const Invocation& invocation, const std::string& name) {
   auto found = invocation.options.find(name);
   return found == invocation.options.end() ? "" : found->second;
+}
+
+/// How files are read from the disk, by the options that `add` and its kin have.
+Result<DiskInputOptions> CommandLine::input_options(const Request& request) const {
+  DiskInputOptions options;
+  options.recursive = request.flag("recursive");
+  options.hidden = request.flag("hidden");
+  options.follow_arguments = request.flag("dereference-args");
+  options.follow_all = request.flag("dereference-symlinks");
+  options.keep_mode = request.flag("preserve-mode");
+  options.keep_modified = request.flag("preserve-mtime");
+  options.stdin_name = request.text("stdin-name");
+  if (std::string path = request.text("ignore-rules-path"); !path.empty()) {
+    KITH_TRY(Bytes rules, port::read_file(env_.files, path, ignore_rules_bytes_max));
+    options.ignore.add(as_text(rules));
+  }
+  for (const std::string& rule : request.texts("ignore"))
+    options.ignore.add(rule);
+  return options;
 }
 
 bool wants_quiet(const Invocation& invocation) {
@@ -282,15 +281,10 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_, page_};
     co_return co_await command.run_client(context, request);
   }
+  DiskInputOptions input;
   if (takes_files) {
-    DiskInputOptions options;
-    options.recursive = request.flag("recursive");
-    options.hidden = request.flag("hidden");
-    options.follow_arguments = request.flag("dereference-args");
-    options.keep_mode = request.flag("preserve-mode");
-    options.keep_modified = request.flag("preserve-mtime");
-    options.stdin_name = request.text("stdin-name");
-    KITH_CO_TRY(request.files, co_await disk_input(env_, paths, options));
+    KITH_CO_TRY(input, input_options(request));
+    KITH_CO_TRY(request.files, co_await disk_input(env_, paths, input));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
   if (encoding != "json" && encoding != "text") {
@@ -317,7 +311,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   port::TaskGroup measuring(env_.executor, env_.clock, 1);
   if (takes_files && request.flag("progress")) {
     request.files = std::make_shared<CountedInput>(std::move(request.files), *renderer);
-    measuring.spawn(measure(env_, paths, request.flag("hidden"), measured_enough, *renderer));
+    measuring.spawn(measure(env_, paths, input, measured_enough, *renderer));
   }
   auto outcome =
       co_await run_within(patience, run_anywhere(command, request, invocation, *renderer, render));

@@ -35,6 +35,21 @@ std::string name_of(const std::string& path) {
   return std::string(whole.substr(whole.rfind('/') + 1));
 }
 
+/// What is in a folder and is to be added, in no order. `inside` is where the folder lies in the
+/// one that was given: empty, or with a slash at its end.
+Result<std::vector<port::DirectoryEntry>> list_wanted(port::FileSystem& files,
+                                                      const std::string& path,
+                                                      const std::string& inside,
+                                                      const DiskInputOptions& options) {
+  KITH_TRY(std::vector<port::DirectoryEntry> entries, files.list(path));
+  std::erase_if(entries, [&](const port::DirectoryEntry& entry) {
+    if (!options.hidden && entry.name.starts_with('.')) return true;
+    bool is_folder = entry.kind == port::FileKind::directory;
+    return !options.ignore.empty() && options.ignore.ignores(inside + entry.name, is_folder);
+  });
+  return entries;
+}
+
 class DiskInput final : public InputTree {
  public:
   DiskInput(port::Env& env, DiskInputOptions options) : env_(env), options_(std::move(options)) {}
@@ -48,8 +63,9 @@ class DiskInput final : public InputTree {
       arguments_.push_back({"", options_.stdin_name, {}, true});
       return {};
     }
-    KITH_TRY(port::FileInfo info,
-             options_.follow_arguments ? env_.files.info_followed(path) : env_.files.info(path));
+    KITH_TRY(port::FileInfo info, options_.follow_arguments || options_.follow_all
+                                      ? env_.files.info_followed(path)
+                                      : env_.files.info(path));
     if (info.kind == port::FileKind::directory && !options_.recursive) {
       return std::unexpected(Error(
           Errc::invalid_argument,
@@ -90,6 +106,9 @@ class DiskInput final : public InputTree {
   struct Folder {
     std::string path;
     std::string name;
+    std::string inside;  ///< of the folder that was given, with a slash at its end
+    std::uint64_t device;
+    std::uint64_t inode;
     std::vector<port::DirectoryEntry> entries;  ///< the next one last
   };
 
@@ -104,8 +123,10 @@ class DiskInput final : public InputTree {
       folder.entries.pop_back();
       std::string path = folder.path + "/" + child;
       std::string name = folder.name + "/" + child;
-      KITH_TRY(port::FileInfo info, env_.files.info(path));
-      return enter(path, name, info);
+      std::string inside = folder.inside + child + "/";
+      KITH_TRY(port::FileInfo info,
+               options_.follow_all ? env_.files.info_followed(path) : env_.files.info(path));
+      return enter(path, name, std::move(inside), info);
     }
     if (next_argument_ == arguments_.size()) return std::optional<InputEntry>();
     Argument& argument = arguments_[next_argument_++];
@@ -115,11 +136,29 @@ class DiskInput final : public InputTree {
       entry.path = argument.name;
       return std::optional(std::move(entry));
     }
-    return enter(argument.path, argument.name, argument.info);
+    return enter(argument.path, argument.name, "", argument.info);
+  }
+
+  Result<void> open_folder(const std::string& path, const std::string& name, std::string inside,
+                           const port::FileInfo& info) {
+    if (open_.size() >= depth_max) {
+      return std::unexpected(Error(Errc::limit_exceeded, path + " is too deep"));
+    }
+    bool again = std::ranges::any_of(open_, [&info](const Folder& folder) {
+      return folder.device == info.device && folder.inode == info.inode;
+    });
+    if (again) {
+      return std::unexpected(Error(Errc::refused, path + " leads back to a folder that it is in"));
+    }
+    KITH_TRY(std::vector<port::DirectoryEntry> entries,
+             list_wanted(env_.files, path, inside, options_));
+    std::ranges::sort(entries, std::greater{}, &port::DirectoryEntry::name);
+    open_.push_back({path, name, std::move(inside), info.device, info.inode, std::move(entries)});
+    return {};
   }
 
   Result<std::optional<InputEntry>> enter(const std::string& path, const std::string& name,
-                                          const port::FileInfo& info) {
+                                          std::string inside, const port::FileInfo& info) {
     InputEntry entry;
     entry.path = name;
     entry.kind = info.kind;
@@ -137,18 +176,9 @@ class DiskInput final : public InputTree {
         KITH_TRY(entry.target, env_.files.read_link(path));
         break;
       }
-      case port::FileKind::directory: {
-        if (open_.size() >= depth_max) {
-          return std::unexpected(Error(Errc::limit_exceeded, path + " is too deep"));
-        }
-        KITH_TRY(std::vector<port::DirectoryEntry> entries, env_.files.list(path));
-        std::erase_if(entries, [this](const port::DirectoryEntry& one) {
-          return !options_.hidden && one.name.starts_with('.');
-        });
-        std::ranges::sort(entries, std::greater{}, &port::DirectoryEntry::name);
-        open_.push_back({path, name, std::move(entries)});
+      case port::FileKind::directory:
+        KITH_CHECK(open_folder(path, name, std::move(inside), info));
         break;
-      }
       case port::FileKind::other:
         return std::unexpected(
             Error(Errc::unsupported, path + " is neither a file, a folder nor a symlink"));
@@ -178,6 +208,30 @@ Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::str
     KITH_CO_CHECK(co_await port::run_on(env.pool, work));
   }
   co_return std::shared_ptr<InputTree>(std::move(input));
+}
+
+std::uint64_t bytes_below(port::FileSystem& files, const std::string& path,
+                          const DiskInputOptions& options, const std::atomic<bool>& enough) {
+  constexpr std::size_t entries_max = 1'000'000;
+  struct Open {
+    std::string path;
+    std::string inside;
+  };
+  std::uint64_t sum = 0;
+  std::vector<Open> open = {{path, ""}};
+  for (std::size_t count = 0; !open.empty() && count < entries_max && !enough; ++count) {
+    Open next = std::move(open.back());
+    open.pop_back();
+    bool follow = options.follow_all || (options.follow_arguments && next.inside.empty());
+    auto info = follow ? files.info_followed(next.path) : files.info(next.path);
+    if (info && info->kind == port::FileKind::regular) sum += info->size_bytes;
+    if (!info || info->kind != port::FileKind::directory) continue;
+    auto entries = list_wanted(files, next.path, next.inside, options);
+    if (!entries) continue;
+    for (const port::DirectoryEntry& entry : *entries)
+      open.push_back({next.path + "/" + entry.name, next.inside + entry.name + "/"});
+  }
+  return sum;
 }
 
 }  // namespace kith::api
