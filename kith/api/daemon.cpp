@@ -1,8 +1,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/detail/init_config.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/gateway.hpp>
 #include <kith/api/page.hpp>
@@ -46,6 +48,10 @@ Result<node::Home> open_or_make_home(ClientContext& context, const Request& requ
     node::InitOptions options;
     options.profiles = profiles;
     options.passphrase = context.passphrase;
+    if (std::string path = request.text("init-config"); !path.empty()) {
+      KITH_TRY(Bytes text, port::read_file(context.env.files, path, node::config_bytes_max));
+      KITH_CHECK(take_config(as_text(text), options));
+    }
     KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
     KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
   }
@@ -176,11 +182,34 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
 
 }  // namespace
 
+/// Each peer and each file of the store takes a descriptor, and systems are stingy with them until
+/// they are asked.
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// There is no DHT here yet, nor what else Kubo finds content by.
+Result<void> check_routing(const Request& request) {
+  std::string routing = request.text("routing");
+  if (routing.empty() || routing == "default" || routing == "none") return {};
+  return std::unexpected(
+      Error(Errc::unsupported,
+            fmt::format("option --routing: \"{}\" isn't there yet (use none: peers are found by "
+                        "bootstrap, in the local network, and by `swarm connect`)",
+                        routing)));
+}
+
 Task<void> run_daemon(ClientContext& context, const Request& request) {
+  KITH_CO_CHECK(check_routing(request));
+  if (request.flag("manage-fdlimit")) raise_descriptor_limit();
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
   KITH_CO_CHECK(context.terminal.out(
       fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
   node::NodeOptions options;
+  options.agent_suffix = request.text("agent-version-suffix");
   options.online = !request.flag("offline") && !request.flag("local");
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));
