@@ -75,10 +75,8 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Codec store_codec, codec_option(request, "store-codec"));
   KITH_CO_TRY(Codec input_codec, codec_option(request, "input-codec"));
   KITH_CO_TRY(CidText text, CidText::of(request));
-  auto hash = multiformats::codec_from_name(request.text("hash"));
-  if (!hash)
-    co_return std::unexpected(
-        Error(Errc::invalid_argument, "option --hash: " + request.text("hash")));
+  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("hash")));
+  prefix.codec = store_codec;
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<Cid> cids;
   for (;;) {
@@ -97,13 +95,8 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
       KITH_CO_TRY(content, ipld::encode_value(store_codec, value));
     }
     if (content.size() > ipld::block_bytes_max) {
-      co_return std::unexpected(
-          Error(Errc::limit_exceeded,
-                fmt::format("a block has at most {} bytes", ipld::block_bytes_max)));
+      co_return std::unexpected(block_too_big());
     }
-    multiformats::CidPrefix prefix;
-    prefix.codec = store_codec;
-    prefix.hash_function = *hash;
     KITH_CO_TRY(ipld::Block block, ipld::make_block(prefix, Buffer::adopt(std::move(content))));
     cids.push_back(block.cid);
     std::vector<ipld::Block> blocks;
@@ -306,7 +299,7 @@ void add_dag_commands(CommandTable& table) {
                    {"input-codec", 0, text, "Codec of the input.", "dag-json"},
                    {"hash", 0, text, "Hash function.", "sha2-256"},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
-                   {"allow-big-block", 0, flag, "Accepted for Kubo's sake.", ""}},
+                   big_block_option()},
        .run = run_put,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_put); }});
   table.add({.path = "dag resolve",

@@ -97,6 +97,11 @@ json::object identify_value(net::PeerStore& store, const PeerId& peer, bool aske
 }
 
 Task<void> run_peers(Context& context, const Request& request, Output& output) {
+  if (request.flag("streams")) {
+    co_return std::unexpected(
+        Error(Errc::unsupported,
+              "option --streams: what a connection's streams speak isn't kept: leave it out"));
+  }
   bool verbose = request.flag("verbose");
   net::Swarm& swarm = context.node->swarm();
   json::array peers;
@@ -190,12 +195,59 @@ Task<void> run_addrs_listen(Context& context, const Request& request, Output& ou
 
 // stats
 
+struct Traffic {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+
+/// Of the connections that are open now.
+Traffic traffic_with(const net::Swarm& swarm, const PeerId& peer) {
+  Traffic sum;
+  for (const net::ConnectionInfo& connection : swarm.connections_of(peer)) {
+    sum.in += connection.stats.bytes_received;
+    sum.out += connection.stats.bytes_sent;
+  }
+  return sum;
+}
+
+/// Nobody measures single peers all the time, so a rate is what comes between two looks.
+Task<void> run_bandwidth_of(Context& context, const Request& request, PeerId peer,
+                            Duration interval, Output& output) {
+  net::Swarm& swarm = context.node->swarm();
+  double seconds = std::chrono::duration<double>(interval).count();
+  auto rate = [seconds](std::uint64_t before, std::uint64_t after) {
+    return after < before ? 0.0 : static_cast<double>(after - before) / seconds;
+  };
+  Traffic before = traffic_with(swarm, peer);
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, interval));
+    Traffic after = traffic_with(swarm, peer);
+    json::object value;
+    value["TotalIn"] = after.in;
+    value["TotalOut"] = after.out;
+    value["RateIn"] = rate(before.in, after.in);
+    value["RateOut"] = rate(before.out, after.out);
+    before = after;
+    KITH_CO_CHECK(co_await output.value(std::move(value)));
+    if (!request.flag("poll")) co_return Result<void>{};
+    KITH_CO_CHECK(co_await output.flush());
+  }
+}
+
 Task<void> run_bandwidth(Context& context, const Request& request, Output& output) {
   Duration interval = 1s;
   if (request.given("interval")) {
     KITH_CO_TRY(interval, parse_duration(request.text("interval")));
   }
   if (interval < Duration(100ms)) interval = 100ms;
+  if (request.given("proto")) {
+    co_return std::unexpected(
+        Error(Errc::unsupported, "option --proto: bytes aren't counted by protocol: leave it out"));
+  }
+  if (request.given("peer")) {
+    KITH_CO_TRY(PeerId peer, parse_peer(request.text("peer")));
+    co_return co_await run_bandwidth_of(context, request, peer, interval, output);
+  }
   net::Swarm& swarm = context.node->swarm();
   for (;;) {
     node::BandwidthRates rates = context.node->bandwidth();
@@ -389,8 +441,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "swarm peers",
              .tagline = "List connected peers.",
-             .options = {{"verbose", 'v', flag, "All there is to know.", ""},
-                         {"streams", 0, flag, "Accepted for Kubo's sake.", ""},
+             .options = {{"verbose", 'v', flag, "With round-trip times and who dialed.", ""},
+                         {"streams", 0, flag, "Not there yet.", ""},
                          {"latency", 0, flag, "With round-trip times.", ""},
                          {"direction", 0, flag, "With who dialed.", ""},
                          {"identify", 0, flag, "With what the peer says of itself.", ""}},
@@ -420,8 +472,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "stats bw",
              .tagline = "Show bandwidth.",
-             .options = {{"peer", 'p', text, "Accepted for Kubo's sake.", ""},
-                         {"proto", 't', text, "Accepted for Kubo's sake.", ""},
+             .options = {{"peer", 'p', text, "Of the open connections to this peer.", ""},
+                         {"proto", 't', text, "Not there: bytes aren't counted by protocol.", ""},
                          {"poll", 0, flag, "Again and again.", ""},
                          {"interval", 'i', text, "How often.", "1s"}},
              .where = Where::network,
