@@ -111,6 +111,7 @@ class CommandLine {
   Task<void> run_within(std::optional<Duration> patience, Task<void> task);
   Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
   Result<std::string> find_home(const Invocation& invocation) const;
+  Result<void> check_config_file(const Invocation& invocation) const;
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
   Result<DiskInputOptions> input_options(const Request& request) const;
@@ -169,6 +170,20 @@ Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
     return std::unexpected(Error(Errc::not_found, "no home folder: use --home, or set KITH_PATH"));
   }
   return user + (as_ipfs ? "/.ipfs" : "/.kith");
+}
+
+/// A home's configuration is in it; Kubo, too, ignores another one nearly everywhere.
+Result<void> CommandLine::check_config_file(const Invocation& invocation) const {
+  for (const char* option : {"config", "config-file"}) {
+    std::string given = option_of(invocation, option);
+    if (given.empty() || given == home_ + "/config") continue;
+    return std::unexpected(
+        Error(Errc::refused,
+              fmt::format("option --{}: the configuration of {} is {}/config (another one "
+                          "needs another home: use --{})",
+                          option, home_, home_, program_ == "ipfs" ? "repo-dir" : "home")));
+  }
+  return {};
 }
 
 Result<std::optional<std::string>> CommandLine::find_passphrase(
@@ -253,6 +268,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
 Task<void> CommandLine::run_invocation(Invocation invocation) {
   const Command& command = *invocation.command;
   KITH_CO_TRY(home_, find_home(invocation));
+  KITH_CO_CHECK(check_config_file(invocation));
   KITH_CO_TRY(passphrase_, find_passphrase(invocation));
   bool takes_files = std::ranges::any_of(
       command.arguments, [](const ArgumentSpec& spec) { return spec.kind == ArgumentKind::file; });
@@ -413,6 +429,16 @@ bool is_daemon(std::vector<std::string> words) {
 }
 
 }  // namespace
+
+io::RuntimeOptions runtime_options(std::vector<std::string> arguments) {
+  io::RuntimeOptions options;
+  CommandTable table = make_command_table();
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  auto invocation = parse_words(table, std::move(arguments));
+  bool debug = invocation && option_of(*invocation, "debug") == "true";
+  if (debug && environment("KITH_LOG").empty()) options.log_levels = "debug";
+  return options;
+}
 
 int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
                      std::span<const WebAsset> page) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/detail/commit.hpp>
 #include <kith/api/detail/init_config.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/standard_input.hpp>
@@ -77,7 +78,7 @@ constexpr std::string_view system_name = "other/linux";
 Task<void> run_version(Context&, const Request&, Output& output) {
   json::object value;
   value["Version"] = node::program_version;
-  value["Commit"] = "";
+  value["Commit"] = build_commit();
   value["Repo"] = std::to_string(node::home_version);
   value["System"] = system_name;
   value["Golang"] = "";
@@ -86,6 +87,9 @@ Task<void> run_version(Context&, const Request&, Output& output) {
 
 Result<void> show_version(const json::value& value, const RenderContext& context) {
   std::string number = text_of(value, "Version");
+  std::string commit = text_of(value, "Commit");
+  bool with_commit = context.request.flag("commit") || context.request.flag("all");
+  if (with_commit && !commit.empty()) number += "-" + commit;
   if (context.request.flag("number")) return context.terminal.out(number + "\n");
   if (context.request.flag("repo")) return context.terminal.out(text_of(value, "Repo") + "\n");
   if (context.request.flag("all")) {
@@ -367,7 +371,7 @@ void add_basic_commands(CommandTable& table) {
       {.path = "version",
        .tagline = "Show the version.",
        .options = {{"number", 'n', OptionKind::flag, "Only the number.", ""},
-                   {"commit", 0, OptionKind::flag, "With the commit.", ""},
+                   {"commit", 0, OptionKind::flag, "With the commit, if it was known.", ""},
                    {"repo", 0, OptionKind::flag, "Only the version of the home's layout.", ""},
                    {"all", 0, OptionKind::flag, "All there is to know.", ""}},
        .where = Where::anywhere,
