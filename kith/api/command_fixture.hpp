@@ -69,4 +69,25 @@ class TemporaryFolder {
   std::string path_;
 };
 
+/// The command's renderer, on a terminal that remembers.
+struct Rendering {
+  Rendering(port::Env& env, std::string_view path, std::vector<std::string> arguments = {},
+            const Request::Raw& options = {}, bool on_terminal = false)
+      : command(table.find(path)) {
+    if (command == nullptr) std::abort();
+    auto made = Request::make(*command, std::move(arguments), options);
+    if (!made) std::abort();
+    request = *std::move(made);
+    terminal.is_terminal = on_terminal;
+    if (command->renderer == nullptr) std::abort();
+    renderer = command->renderer({env, terminal, request, "kith"});
+  }
+
+  CommandTable table = make_command_table();
+  const Command* command;
+  Request request;
+  TestTerminal terminal;
+  std::unique_ptr<Renderer> renderer;
+};
+
 }  // namespace kith::api::testing
