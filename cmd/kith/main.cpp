@@ -7,7 +7,7 @@
 #include <kith/io/runtime.hpp>
 
 int main(int argc, char** argv) {
-  auto runtime = kith::io::Runtime::create();
+  auto runtime = kith::io::Runtime::create(kith::api::runtime_options({argv, argv + argc}));
   if (!runtime) {
     std::fprintf(stderr, "Error: %s\n", runtime.error().message().c_str());
     return 1;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdlib>
 
 #include <boost/json.hpp>
@@ -9,6 +11,9 @@
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/standard_input.hpp>
+#include <kith/api/detail/text.hpp>
+#include <kith/api/detail/values.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/node/home.hpp>
@@ -17,7 +22,9 @@
 namespace kith::api {
 namespace {
 
+constexpr int interrupted_status = 130;
 constexpr std::size_t passphrase_bytes_max = 4096;
+constexpr std::size_t ignore_rules_bytes_max = 1024 * 1024;
 constexpr std::size_t stdin_arguments_bytes_max = 64 * 1024 * 1024;
 
 std::string environment(const char* name) {
@@ -43,7 +50,7 @@ class PlainRenderer final : public Renderer {
  public:
   explicit PlainRenderer(Terminal& terminal) : terminal_(terminal) {}
   Result<void> value(const json::value& value) override {
-    return terminal_.out(json::serialize(value) + "\n");
+    return terminal_.out(json_text(value) + "\n");
   }
   Result<void> bytes(ByteView bytes) override { return terminal_.out(as_text(bytes)); }
   Result<void> finish(bool) override { return {}; }
@@ -52,34 +59,14 @@ class PlainRenderer final : public Renderer {
   Terminal& terminal_;
 };
 
-/// Bytes of all files below a path, for a progress bar: what can't be read counts nothing.
-std::uint64_t bytes_below(port::FileSystem& files, const std::string& path, bool hidden) {
-  constexpr std::size_t folders_max = 1'000'000;
-  std::uint64_t sum = 0;
-  std::vector<std::string> open = {path};
-  for (std::size_t count = 0; !open.empty() && count < folders_max; ++count) {
-    std::string next = std::move(open.back());
-    open.pop_back();
-    auto info = files.info(next);
-    if (info && info->kind == port::FileKind::regular) sum += info->size_bytes;
-    if (!info || info->kind != port::FileKind::directory) continue;
-    auto entries = files.list(next);
-    if (!entries) continue;
-    for (const port::DirectoryEntry& entry : *entries) {
-      if (hidden || !entry.name.starts_with('.')) open.push_back(next + "/" + entry.name);
-    }
-  }
-  return sum;
-}
-
 /// Tells the renderer how much there is to add, while it is being added.
-Task<void> measure(port::Env& env, std::vector<std::string> paths, bool hidden,
-                   Renderer& renderer) {
+Task<void> measure(port::Env& env, std::vector<std::string> paths, DiskInputOptions options,
+                   const std::atomic<bool>& enough, Renderer& renderer) {
   if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) co_return Result<void>{};
-  auto work = [&env, &paths, hidden]() -> Result<std::uint64_t> {
+  auto work = [&env, &paths, &options, &enough]() -> Result<std::uint64_t> {
     std::uint64_t sum = 0;
     for (const std::string& path : paths)
-      sum += bytes_below(env.files, path, hidden);
+      sum += bytes_below(env.files, path, options, enough);
     return sum;
   };
   KITH_CO_TRY(std::uint64_t sum, co_await port::run_on(env.pool, work));
@@ -121,11 +108,15 @@ class CommandLine {
   Task<void> run_invocation(Invocation invocation);
   Task<void> run_anywhere(const Command& command, Request& request, const Invocation& invocation,
                           Renderer& renderer, const RenderContext& render);
+  Task<void> run_within(std::optional<Duration> patience, Task<void> task);
   Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
   Result<std::string> find_home(const Invocation& invocation) const;
+  Result<void> check_config_file(const Invocation& invocation) const;
   Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
+  Result<DiskInputOptions> input_options(const Request& request) const;
   std::optional<std::string> find_api(const Invocation& invocation) const;
+  Result<void> tell_of_terminal(std::string_view what) const;
 
   io::Runtime& runtime_;
   port::Env& env_;
@@ -151,6 +142,31 @@ std::string option_of(const Invocation& invocation, const std::string& name) {
   return found == invocation.options.end() ? "" : found->second;
 }
 
+/// How files are read from the disk, by the options that `add` and its kin have.
+Result<DiskInputOptions> CommandLine::input_options(const Request& request) const {
+  DiskInputOptions options;
+  options.recursive = request.flag("recursive");
+  options.hidden = request.flag("hidden");
+  options.follow_arguments = request.flag("dereference-args");
+  options.follow_all = request.flag("dereference-symlinks");
+  options.keep_mode = request.flag("preserve-mode");
+  options.keep_modified = request.flag("preserve-mtime");
+  options.stdin_name = request.text("stdin-name");
+  if (std::string path = request.text("ignore-rules-path"); !path.empty()) {
+    KITH_TRY(Bytes rules, port::read_file(env_.files, path, ignore_rules_bytes_max));
+    options.ignore.add(as_text(rules));
+  }
+  for (const std::string& rule : request.texts("ignore"))
+    options.ignore.add(rule);
+  return options;
+}
+
+bool wants_quiet(const Invocation& invocation) {
+  return std::ranges::any_of(std::array{"quiet", "quieter", "silent"}, [&](const char* name) {
+    return option_of(invocation, name) == "true";
+  });
+}
+
 Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
   bool as_ipfs = program_ == "ipfs";
   std::string user = environment("HOME");
@@ -169,6 +185,20 @@ Result<std::string> CommandLine::find_home(const Invocation& invocation) const {
                                                  : "use --home, or set KITH_PATH")));
   }
   return user + given.substr(1);
+}
+
+/// A home's configuration is in it; Kubo, too, ignores another one nearly everywhere.
+Result<void> CommandLine::check_config_file(const Invocation& invocation) const {
+  for (const char* option : {"config", "config-file"}) {
+    std::string given = option_of(invocation, option);
+    if (given.empty() || given == home_ + "/config") continue;
+    return std::unexpected(
+        Error(Errc::refused,
+              fmt::format("option --{}: the configuration of {} is {}/config (another one "
+                          "needs another home: use --{})",
+                          option, home_, home_, program_ == "ipfs" ? "repo-dir" : "home")));
+  }
+  return {};
 }
 
 Result<std::optional<std::string>> CommandLine::find_passphrase(
@@ -195,6 +225,12 @@ std::optional<std::string> CommandLine::find_api(const Invocation& invocation) c
   return text;
 }
 
+/// A person who doesn't know that input is awaited takes the program for stuck.
+Result<void> CommandLine::tell_of_terminal(std::string_view what) const {
+  if (::isatty(STDIN_FILENO) != 1) return {};
+  return terminal_.err(fmt::format("{}: {}.\n", program_, what));
+}
+
 Task<void> CommandLine::add_stdin_arguments(const Command& command,
                                             std::vector<std::string>& arguments) {
   bool wanted =
@@ -202,11 +238,10 @@ Task<void> CommandLine::add_stdin_arguments(const Command& command,
         return spec.kind == ArgumentKind::text && spec.required && spec.from_stdin;
       });
   if (!wanted) co_return Result<void>{};
-  if (::isatty(STDIN_FILENO) == 1) {
-    KITH_CO_CHECK(terminal_.err(fmt::format(
-        "{}: reading arguments from the terminal, a line each; Ctrl-D ends them.\n", program_)));
-  }
-  KITH_CO_TRY(Bytes all, co_await read_standard_input(env_, stdin_arguments_bytes_max));
+  KITH_CO_CHECK(
+      tell_of_terminal("reading arguments from the terminal, a line each; Ctrl-D ends them"));
+  KITH_CO_TRY(StandardInput input, StandardInput::open(env_));
+  KITH_CO_TRY(Bytes all, co_await input.read_all(stdin_arguments_bytes_max));
   std::string_view rest = as_text(all);
   while (!rest.empty()) {
     std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -233,9 +268,10 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   if (outcome) {
     status = 0;
   } else if (outcome.error().is(Errc::cancelled)) {
-    status = 130;
+    status = interrupted_status;
   } else if (!outcome.error().is_errno(EPIPE)) {
-    static_cast<void>(terminal_.err("Error: " + sentence_of(outcome.error()) + "\n"));
+    std::string told = printable(sentence_of(outcome.error()));
+    static_cast<void>(terminal_.err("Error: " + told + "\n"));
   }
   co_return Result<void>{};
 }
@@ -243,6 +279,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
 Task<void> CommandLine::run_invocation(Invocation invocation) {
   const Command& command = *invocation.command;
   KITH_CO_TRY(home_, find_home(invocation));
+  KITH_CO_CHECK(check_config_file(invocation));
   KITH_CO_TRY(passphrase_, find_passphrase(invocation));
   bool takes_files = std::ranges::any_of(
       command.arguments, [](const ArgumentSpec& spec) { return spec.kind == ArgumentKind::file; });
@@ -255,11 +292,14 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     paths.assign(invocation.arguments.begin() + static_cast<std::ptrdiff_t>(split),
                  invocation.arguments.end());
     invocation.arguments.resize(split);
+    if (paths.empty() || std::ranges::find(paths, "-") != paths.end()) {
+      KITH_CO_CHECK(tell_of_terminal("reading from the terminal; Ctrl-D ends it"));
+    }
   } else {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
   if (command.option("progress") != nullptr && !invocation.options.contains("progress") &&
-      terminal_.err_is_terminal()) {
+      terminal_.err_is_terminal() && !wants_quiet(invocation)) {
     invocation.options.emplace("progress", "true");
   }
   KITH_CO_TRY(Request request,
@@ -268,17 +308,21 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_, page_};
     co_return co_await command.run_client(context, request);
   }
+  DiskInputOptions input;
   if (takes_files) {
-    DiskInputOptions options;
-    options.recursive = request.flag("recursive");
-    options.hidden = request.flag("hidden");
-    options.follow_arguments = request.flag("dereference-args");
-    options.keep_mode = request.flag("preserve-mode");
-    options.keep_modified = request.flag("preserve-mtime");
-    options.stdin_name = request.text("stdin-name");
-    KITH_CO_TRY(request.files, co_await disk_input(env_, paths, options));
+    KITH_CO_TRY(input, input_options(request));
+    KITH_CO_TRY(request.files, co_await disk_input(env_, paths, input));
   }
   std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
+  if (encoding != "json" && encoding != "text") {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("option --encoding: \"{}\" should be json or text", encoding)));
+  }
+  std::optional<Duration> patience;
+  if (request.given("timeout")) {
+    KITH_CO_TRY(patience, parse_duration(request.text("timeout")));
+  }
   // Some commands have a --json of their own, for what comes in.
   bool own_json =
       std::ranges::find(command.options, "json", &OptionSpec::name) != command.options.end();
@@ -290,16 +334,40 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     renderer = std::make_unique<PlainRenderer>(terminal_);
   }
+  std::atomic<bool> measured_enough = false;
   port::TaskGroup measuring(env_.executor, env_.clock, 1);
   if (takes_files && request.flag("progress")) {
     request.files = std::make_shared<CountedInput>(std::move(request.files), *renderer);
-    measuring.spawn(measure(env_, paths, request.flag("hidden"), *renderer));
+    measuring.spawn(measure(env_, paths, input, measured_enough, *renderer));
   }
-  auto outcome = co_await run_anywhere(command, request, invocation, *renderer, render);
+  auto outcome =
+      co_await run_within(patience, run_anywhere(command, request, invocation, *renderer, render));
+  measured_enough = true;
   measuring.cancel();
   co_await measuring.join_shielded();
   Result<void> finished = renderer->finish(outcome.has_value());
   co_return outcome ? finished : outcome;
+}
+
+Task<void> keep_outcome(Task<void> task, Result<void>& outcome) {
+  outcome = co_await std::move(task);
+  co_return Result<void>{};
+}
+
+/// Runs the task, but not for longer than that.
+Task<void> CommandLine::run_within(std::optional<Duration> patience, Task<void> task) {
+  if (!patience) co_return co_await std::move(task);
+  Result<void> outcome;
+  port::TaskGroup running(env_.executor, env_.clock, 1);
+  running.spawn(keep_outcome(std::move(task), outcome));
+  auto joined = co_await running.join(env_.clock.now() + *patience);
+  running.cancel();
+  co_await running.join_shielded();
+  if (!joined && joined.error().is(Errc::timed_out) && !outcome) {
+    co_return std::unexpected(
+        Error(Errc::timed_out, "no answer within " + format_duration(*patience)));
+  }
+  co_return outcome;
 }
 
 /// In the daemon if one runs, or else here.
@@ -318,7 +386,7 @@ Task<void> CommandLine::run_anywhere(const Command& command, Request& request,
 }
 
 Task<void> CommandLine::run_here(const Command& command, Request& request, Renderer& renderer) {
-  if (command.where == Where::network) {
+  if (command.where == Where::network || command.where == Where::daemon) {
     co_return std::unexpected(
         Error(Errc::refused,
               fmt::format("this command must be run in online mode. Try running '{} daemon' first",
@@ -345,20 +413,23 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
   co_return stopped;
 }
 
-/// Runs the command line beside a watch for signals: the first one cancels it.
+/// The first signal asks for a clean end; with the second one nobody waits for it any longer.
+Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work) {
+  KITH_CO_CHECK(co_await runtime.wait_signal());
+  work.cancel();
+  KITH_CO_CHECK(co_await runtime.wait_signal());
+  std::_Exit(interrupted_status);
+}
+
+/// Runs the command line beside a watch for signals.
 Task<void> run_until_signal(io::Runtime& runtime, CommandLine& line, std::vector<std::string> words,
                             int& status, bool own_signals) {
   if (own_signals) co_return co_await line.run(std::move(words), status);
   port::Env& env = runtime.env();
   port::TaskGroup work(env.executor, env.clock);
   port::TaskGroup watch(env.executor, env.clock);
-  auto watched = [](io::Runtime& of, port::TaskGroup& group) -> Task<void> {
-    auto signal = co_await of.wait_signal();
-    if (signal) group.cancel();
-    co_return Result<void>{};
-  };
+  watch.spawn(watch_signals(runtime, work));
   work.spawn(line.run(std::move(words), status));
-  watch.spawn(watched(runtime, work));
   co_await work.join_shielded();
   watch.cancel();
   co_await watch.join_shielded();
@@ -373,6 +444,16 @@ bool is_daemon(std::vector<std::string> words) {
 }
 
 }  // namespace
+
+io::RuntimeOptions runtime_options(std::vector<std::string> arguments) {
+  io::RuntimeOptions options;
+  CommandTable table = make_command_table();
+  std::string program = take_program(arguments);
+  auto invocation = parse_words(table, std::move(arguments), program);
+  bool debug = invocation && option_of(*invocation, "debug") == "true";
+  if (debug && environment("KITH_LOG").empty()) options.log_levels = "debug";
+  return options;
+}
 
 int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
                      std::span<const WebAsset> page) {

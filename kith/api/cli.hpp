@@ -16,6 +16,9 @@
 
 namespace kith::api {
 
+/// What the words want of the machine: --debug, to log more unless KITH_LOG says what.
+io::RuntimeOptions runtime_options(std::vector<std::string> arguments);
+
 /// Runs one call; returns the exit status. `page` is what a daemon shows to browsers.
 int run_command_line(io::Runtime& runtime, Terminal& terminal, std::vector<std::string> arguments,
                      std::span<const WebAsset> page = {});

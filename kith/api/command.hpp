@@ -175,7 +175,8 @@ enum class Where : std::uint8_t {
   anywhere,  ///< without a node
   files,     ///< on the home's files, in the daemon or not: no node is started
   store,     ///< in the daemon, or on the store if none runs
-  network,   ///< in a daemon only
+  daemon,    ///< in a daemon only
+  network,   ///< in a daemon that isn't offline only
 };
 
 enum class OutputKind : std::uint8_t { values, bytes };

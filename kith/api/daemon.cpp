@@ -1,6 +1,11 @@
+#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/resource.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/detail/init_config.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/gateway.hpp>
 #include <kith/api/page.hpp>
 #include <kith/api/rpc.hpp>
@@ -17,23 +22,45 @@ using multiformats::Multiaddr;
 /// What is in flight when a stop is asked for may finish within this.
 constexpr Duration stop_grace = 500ms;
 
+/// Profiles are for a home that is made. Who names one for a home that is there means it all the
+/// same, and it may be what keeps the node off the public network: so the home has to have it.
+Result<void> check_profiles(const ClientContext& context, const node::Home& home,
+                            const std::vector<std::string>& profiles) {
+  json::value wanted = home.config();
+  for (const std::string& profile : profiles)
+    KITH_CHECK(node::apply_profile(wanted, profile));
+  if (wanted == home.config()) return {};
+  std::string_view variable = context.program == "ipfs" ? "IPFS_PATH" : "KITH_PATH";
+  return std::unexpected(Error(
+      Errc::refused,
+      fmt::format("the node in {} isn't set up as profile {} says. `{} config profile apply {}` "
+                  "changes that; or use another folder (set {})",
+                  home.path(), fmt::join(profiles, ","), context.program,
+                  fmt::join(profiles, fmt::format("`, `{} config profile apply ", context.program)),
+                  variable)));
+}
+
 Result<node::Home> open_or_make_home(ClientContext& context, const Request& request) {
+  bool known = request.given("profile");
+  std::vector<std::string> profiles =
+      comma_separated(request.text(known ? "profile" : "init-profile"));
   KITH_TRY(node::Owner owner, node::owner_of(context.env.files, context.home));
   if (owner == node::Owner::nobody) {
     node::InitOptions options;
     options.program = context.program;
-    std::string profiles =
-        request.given("profile") ? request.text("profile") : request.text("init-profile");
-    while (!profiles.empty()) {
-      std::size_t comma = std::min(profiles.find(','), profiles.size());
-      options.profiles.push_back(profiles.substr(0, comma));
-      profiles.erase(0, comma + 1);
-    }
+    options.profiles = profiles;
     options.passphrase = context.passphrase;
+    if (std::string path = request.text("init-config"); !path.empty()) {
+      KITH_TRY(Bytes text, port::read_file(context.env.files, path, node::config_bytes_max));
+      KITH_CHECK(take_config(as_text(text), options));
+    }
     KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
     KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
   }
-  return node::Home::open(context.env, context.home, {context.passphrase, context.program});
+  KITH_TRY(node::Home home,
+           node::Home::open(context.env, context.home, {context.passphrase, context.program}));
+  KITH_CHECK(check_profiles(context, home, profiles));
+  return home;
 }
 
 /// Listens on every address; returns where, with the ports in use.
@@ -84,6 +111,16 @@ Task<void> wait_request(node::Node& node, port::Event& ended) {
   co_return Result<void>{};
 }
 
+std::string swarm_lines(node::Node& node) {
+  if (!node.online()) return "Swarm not listening, running in offline mode.\n";
+  std::string text;
+  for (const Multiaddr& address : node.swarm().reachable_addresses()) {
+    text +=
+        fmt::format("Swarm listening on {}/p2p/{}\n", address.to_string(), node.peer().to_string());
+  }
+  return text;
+}
+
 Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
@@ -118,11 +155,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   if (outcome) outcome = write_address_file(env, api_file, *api, false);
   if (outcome) outcome = write_address_file(env, gateway_file, *gateways, true);
   if (outcome) {
-    std::string text;
-    for (const Multiaddr& address : node.swarm().reachable_addresses()) {
-      text += fmt::format("Swarm listening on {}/p2p/{}\n", address.to_string(),
-                          node.peer().to_string());
-    }
+    std::string text = swarm_lines(node);
     for (const Multiaddr& address : *api) {
       text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(),
                           url_of(address));
@@ -152,11 +185,35 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
 
 }  // namespace
 
+/// Each peer and each file of the store takes a descriptor, and systems are stingy with them until
+/// they are asked.
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// There is no DHT here yet, nor what else Kubo finds content by.
+Result<void> check_routing(const Request& request) {
+  std::string routing = request.text("routing");
+  if (routing.empty() || routing == "default" || routing == "none") return {};
+  return std::unexpected(
+      Error(Errc::unsupported,
+            fmt::format("option --routing: \"{}\" isn't there yet (use none: peers are found by "
+                        "bootstrap, in the local network, and by `swarm connect`)",
+                        routing)));
+}
+
 Task<void> run_daemon(ClientContext& context, const Request& request) {
+  KITH_CO_CHECK(check_routing(request));
+  if (request.flag("manage-fdlimit")) raise_descriptor_limit();
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
   KITH_CO_CHECK(context.terminal.out(
       fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
   node::NodeOptions options;
+  options.agent_suffix = request.text("agent-version-suffix");
+  options.online = !request.flag("offline") && !request.flag("local");
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));
   KITH_CO_CHECK(context.terminal.out(fmt::format("PeerID: {}\n", node->peer().to_string())));

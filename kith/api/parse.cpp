@@ -52,6 +52,16 @@ Named take_command(const CommandTable& table, std::vector<std::string>& words) {
   return named;
 }
 
+/// "-q=false", which Go's programs take, as "--quiet=false".
+void lengthen_letters(const Command& command, std::vector<std::string>& words) {
+  for (std::string& word : words) {
+    if (word == "--") return;
+    bool has_value = word.size() > 2 && word[0] == '-' && word[1] != '-' && word[2] == '=';
+    const OptionSpec* option = has_value ? command.option(word.substr(1, 1)) : nullptr;
+    if (option != nullptr) word = "--" + option->name + word.substr(2);
+  }
+}
+
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j)
@@ -177,6 +187,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
     return invocation;
   }
   invocation.command = named.command;
+  lengthen_letters(*named.command, words);
 
   CLI::App app;
   app.set_help_flag();

@@ -5,6 +5,7 @@
 
 #include <kith/api/detail/multipart_input.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/values.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/node/node.hpp>
@@ -33,7 +34,7 @@ Task<void> send_failure(http::ResponseWriter& response, const Error& error) {
   body["Message"] = sentence_of(error);
   body["Code"] = 0;
   body["Type"] = "error";
-  std::string text = json::serialize(body) + "\n";
+  std::string text = json_text(body) + "\n";
   co_return co_await response.send(500, "application/json", as_bytes(text));
 }
 
@@ -50,7 +51,7 @@ class RpcOutput final : public Output {
 
   Task<void> value(json::value value) override {
     prepare();
-    held_ += json::serialize(value);
+    held_ += json_text(value);
     held_ += '\n';
     if (held_.size() >= value_buffer_bytes) co_return co_await flush();
     if (!sending_soon_) sending_soon_ = tasks_.spawn(send_soon());

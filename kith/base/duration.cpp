@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -25,6 +27,7 @@ Result<Duration> parse_duration(std::string_view text) {
               fmt::format("\"{}\" is no duration such as 30s, 1m30s or 2h", whole)));
   };
   if (text.empty()) return wrong();
+  if (text == "0") return Duration(0);
   double sum = 0;
   while (!text.empty()) {
     double count = 0;
@@ -41,14 +44,16 @@ Result<Duration> parse_duration(std::string_view text) {
     sum += count * found->seconds;
   }
   if (!(sum <= seconds_max)) return wrong();
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(sum));
+  return Duration(std::llround(sum * 1e9));
 }
 
 std::string format_duration(Duration duration) {
   double seconds = std::chrono::duration<double>(duration).count();
-  if (seconds < 1e-3) return fmt::format("{:.3g}µs", seconds * 1e6);
-  if (seconds < 1) return fmt::format("{:.3g}ms", seconds * 1e3);
-  if (seconds < 60) return fmt::format("{:.3g}s", seconds);
+  if (duration == Duration(0)) return "0s";
+  // Three digits must not round up to a unit's end.
+  if (seconds < 999.5e-6) return fmt::format("{:.3g}µs", seconds * 1e6);
+  if (seconds < 999.5e-3) return fmt::format("{:.3g}ms", std::max(1.0, seconds * 1e3));
+  if (seconds < 59.95) return fmt::format("{:.3g}s", std::max(1.0, seconds));
   auto whole = static_cast<std::uint64_t>(seconds + 0.5);
   if (whole < 3600) return fmt::format("{}m{}s", whole / 60, whole % 60);
   return fmt::format("{}h{}m{}s", whole / 3600, whole / 60 % 60, whole % 60);

@@ -164,7 +164,8 @@ TEST(PosixFileSystem, ReplacesAFileInspiteOfAStaleTemporary) {
   expect_ok(port::replace_file(files, folder / "f", as_bytes("new"), 0600));
   EXPECT_EQ(as_text(value_of(port::read_file(files, folder / "f", 100))), "new");
   EXPECT_EQ(value_of(files.info(folder / "f")).mode, 0600u);
-  EXPECT_EQ(value_of(files.list(folder.path())).size(), 1u);
+  // It may be another process's.
+  EXPECT_EQ(value_of(files.list(folder.path())).size(), 2u);
   auto too_large = port::read_file(files, folder / "f", 2);
   ASSERT_FALSE(too_large);
   EXPECT_TRUE(too_large.error().is(Errc::limit_exceeded));

@@ -17,6 +17,7 @@ using multiformats::PeerId;
 constexpr std::size_t key_file_bytes_read_max = 64 * 1024;
 
 Result<crypto::PrivateKey> make_key(port::Env& env, const InitOptions& options) {
+  if (options.identity) return *options.identity;
   if (options.key_type == crypto::KeyType::rsa)
     return crypto::PrivateKey::generate_rsa(options.rsa_bits);
   return crypto::PrivateKey::generate(options.key_type,
@@ -149,7 +150,7 @@ Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
   if (owner == Owner::kith) {
     return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
   }
-  boost::json::value config = default_config();
+  boost::json::value config = options.config ? *options.config : default_config();
   for (const std::string& profile : options.profiles)
     KITH_CHECK(apply_profile(config, profile));
   KITH_CHECK(env.files.make_directories(path, 0700));

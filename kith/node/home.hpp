@@ -50,6 +50,10 @@ struct InitOptions {
   std::size_t rsa_bits = 2048;
   /// Encrypts the identity key, if given.
   std::optional<std::string> passphrase;
+  /// Who the node is, if not somebody new.
+  std::optional<crypto::PrivateKey> identity;
+  /// To begin with, instead of default_config(); its Identity is an object. Profiles come on top.
+  std::optional<boost::json::value> config;
   std::string program = "kith";
 };
 

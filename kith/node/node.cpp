@@ -77,10 +77,10 @@ struct LanDiscovery {
 
 /// What only an online node has, in the order in which it is built.
 struct Node::Network {
-  Network(port::Env& env, const Home& home, const NodeSettings& settings, net::PeerStore& peers,
-          store::BlockStore& store)
+  Network(port::Env& env, const Home& home, const NodeSettings& settings, std::string agent,
+          net::PeerStore& peers, store::BlockStore& store)
       : swarm(env, home.identity(), peers, swarm_limits(settings)),
-        identify(env, swarm, std::string(agent_version), std::string(identify_protocol_version)),
+        identify(env, swarm, std::move(agent), std::string(identify_protocol_version)),
         ping(env, swarm),
         swarm_network(swarm),
         stored_blocks(store),
@@ -99,20 +99,23 @@ struct Node::Network {
   port::TaskGroup tasks;
 };
 
-Node::Node(port::Env& env, Home home, NodeSettings settings)
+Node::Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& options)
     : env_(env),
       log_(env.log, "node"),
       home_(std::move(home)),
       settings_(std::move(settings)),
       peer_(multiformats::PeerId::from_public_key(home_.identity().public_key())),
+      agent_(agent_version),
       started_at_(env.clock.now()),
-      shutdown_(env.clock) {}
+      shutdown_(env.clock) {
+  if (!options.agent_suffix.empty()) agent_ += "/" + options.agent_suffix;
+}
 
 Node::~Node() = default;
 
 Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions options) {
   KITH_CO_TRY(NodeSettings settings, read_settings(home.config()));
-  std::unique_ptr<Node> node(new Node(env, std::move(home), std::move(settings)));
+  std::unique_ptr<Node> node(new Node(env, std::move(home), std::move(settings), options));
   store::StoreOptions store_options;
   store_options.path = node->home_.file("blocks");
   store_options.verify_reads = node->settings_.verify_reads;
@@ -132,7 +135,7 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
 
 Task<void> Node::start_network() {
   load_peers();
-  network_ = std::make_unique<Network>(env_, home_, settings_, peers_, *store_);
+  network_ = std::make_unique<Network>(env_, home_, settings_, agent_, peers_, *store_);
   network_->bitswap.start();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;

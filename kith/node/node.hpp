@@ -31,6 +31,8 @@ inline constexpr std::string_view identify_protocol_version = "ipfs/0.1.0";
 
 struct NodeOptions {
   bool online = true;
+  /// Comes behind agent_version, after a slash.
+  std::string agent_suffix;
 };
 
 struct BandwidthRates {
@@ -69,6 +71,8 @@ class Node {
   const NodeSettings& settings() const noexcept { return settings_; }
   const multiformats::PeerId& peer() const noexcept { return peer_; }
   bool online() const noexcept { return network_ != nullptr; }
+  /// What peers are told that we are.
+  const std::string& agent() const noexcept { return agent_; }
 
   store::BlockStore& store() noexcept { return *store_; }
   /// What one command reads through: the store, and peers behind it if the node is online. It dies
@@ -98,7 +102,7 @@ class Node {
  private:
   struct Network;
   class Transfer;
-  Node(port::Env& env, Home home, NodeSettings settings);
+  Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& options);
   Task<void> start_network();
   Task<void> save_peers_loop();
   Task<void> measure_bandwidth();
@@ -110,6 +114,7 @@ class Node {
   Home home_;
   NodeSettings settings_;
   multiformats::PeerId peer_;
+  std::string agent_;
   Instant started_at_;
   std::unique_ptr<store::BlockStore> store_;
   net::PeerStore peers_;

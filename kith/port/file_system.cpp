@@ -1,6 +1,38 @@
+#include <cerrno>
+
 #include <kith/port/file_system.hpp>
 
 namespace kith::port {
+namespace {
+
+/// Names that replace_file tries. More than a few are taken only if crashes left them there.
+constexpr int part_names_max = 100;
+
+struct Part {
+  std::unique_ptr<File> file;
+  std::string path;
+};
+
+/// A new file beside `path`, by a name that is ours alone: another process may be replacing the
+/// same file, and then both would write into one.
+Result<Part> make_part(FileSystem& files, const std::string& path, std::uint32_t mode) {
+  Part part{nullptr, path + ".new"};
+  for (int number = 2;; ++number) {
+    auto file = files.open(part.path, OpenMode::create_new, mode);
+    if (file) {
+      part.file = *std::move(file);
+      return part;
+    }
+    if (!file.error().is_errno(EEXIST)) return std::unexpected(file.error());
+    if (number > part_names_max) {
+      return std::unexpected(
+          Error(file.error()).with_context("remove what crashes left beside " + path));
+    }
+    part.path = path + ".new" + std::to_string(number);
+  }
+}
+
+}  // namespace
 
 Result<Bytes> read_file(FileSystem& files, const std::string& path, std::size_t size_max) {
   KITH_TRY(std::unique_ptr<File> file, files.open(path, OpenMode::read));
@@ -15,15 +47,15 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path, std::size_t 
 
 Result<void> replace_file(FileSystem& files, const std::string& path, ByteView content,
                           std::uint32_t mode) {
-  std::string temporary = path + ".new";
-  auto stale = files.remove(temporary);
-  if (!stale && !stale.error().is_errno(ENOENT)) return stale;
-  {
-    KITH_TRY(std::unique_ptr<File> file, files.open(temporary, OpenMode::create_new, mode));
-    KITH_CHECK(file->write_at(0, content));
-    KITH_CHECK(file->sync());
+  KITH_TRY(Part part, make_part(files, path, mode));
+  auto written = part.file->write_at(0, content);
+  if (written) written = part.file->sync();
+  part.file.reset();
+  if (written) written = files.rename(part.path, path);
+  if (!written) {
+    static_cast<void>(files.remove(part.path));
+    return written;
   }
-  KITH_CHECK(files.rename(temporary, path));
   return files.sync_directory(parent_path(path));
 }
 

@@ -103,7 +103,7 @@ class FileSystem {
 Result<Bytes> read_file(FileSystem& files, const std::string& path, std::size_t size_max);
 
 /// Replaces `path` so that after a crash it holds the old content or the new: a temporary beside
-/// it, sync, rename, sync of the folder.
+/// it, sync, rename, sync of the folder. Of several processes that do it at once the last one wins.
 Result<void> replace_file(FileSystem& files, const std::string& path, ByteView content,
                           std::uint32_t mode = 0644);
 

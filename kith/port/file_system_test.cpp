@@ -23,7 +23,35 @@ TEST(FileHelpers, ReplaceAFileAlsoWhenAnEarlierAttemptWasLeftBehind) {
   sim::SimFileSystem files(disk);
   ASSERT_TRUE(files.open("/data/f.new", OpenMode::create_new).has_value());
   ASSERT_TRUE(replace_file(files, "/data/f", as_bytes("x")).has_value());
-  EXPECT_EQ(files.list("/data").value().size(), 1u);
+  // It may be another process's, still at work.
+  EXPECT_EQ(files.list("/data").value().size(), 2u);
+  EXPECT_TRUE(files.info("/data/f.new").has_value());
+}
+
+TEST(FileHelpers, GiveUpAfterManyAttemptsThatWereLeftBehind) {
+  sim::Disk disk(Prng(1));
+  sim::SimFileSystem files(disk);
+  ASSERT_TRUE(files.open("/data/f.new", OpenMode::create_new).has_value());
+  for (int i = 2; i <= 100; ++i) {
+    std::string name = "/data/f.new" + std::to_string(i);
+    ASSERT_TRUE(files.open(name, OpenMode::create_new).has_value());
+  }
+  auto replaced = replace_file(files, "/data/f", as_bytes("x"));
+  ASSERT_FALSE(replaced);
+  EXPECT_TRUE(replaced.error().is_errno(EEXIST));
+  EXPECT_NE(replaced.error().message().find("beside /data/f"), std::string::npos);
+}
+
+TEST(FileHelpers, TwoThatReplaceOneFileAtOnceLeaveTheWholeOfOne) {
+  sim::Disk disk(Prng(1));
+  sim::SimFileSystem files(disk);
+  auto other = files.open("/data/f.new", OpenMode::create_new).value();
+  ASSERT_TRUE(other->write_at(0, as_bytes("half of")).has_value());
+  ASSERT_TRUE(replace_file(files, "/data/f", as_bytes("ours")).has_value());
+  EXPECT_EQ(as_text(read_file(files, "/data/f", 100).value()), "ours");
+  ASSERT_TRUE(other->write_at(7, as_bytes(" theirs")).has_value());
+  EXPECT_EQ(as_text(read_file(files, "/data/f", 100).value()), "ours");
+  EXPECT_EQ(as_text(read_file(files, "/data/f.new", 100).value()), "half of theirs");
 }
 
 TEST(FileHelpers, LeaveTheOldFileWhenTheNewOneDoesNotFit) {
@@ -31,6 +59,7 @@ TEST(FileHelpers, LeaveTheOldFileWhenTheNewOneDoesNotFit) {
   sim::SimFileSystem files(disk);
   ASSERT_TRUE(replace_file(files, "/data/f", Bytes(60)).has_value());
   EXPECT_TRUE(replace_file(files, "/data/f", Bytes(70)).error().is_errno(ENOSPC));
+  EXPECT_EQ(files.list("/data").value().size(), 1u);
   EXPECT_EQ(read_file(files, "/data/f", 100).value().size(), 60u);
 }
 

@@ -1,5 +1,6 @@
 """kith's command line on homes of its own: started, driven and ended. Built on the interop tests' harness."""
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -47,7 +49,8 @@ class Node:
         self.daemon = None
 
     def command(self, *arguments):
-        return [*self.enter, str(self.binary), *map(str, arguments)]
+        words = [word if isinstance(word, bytes) else str(word) for word in arguments]
+        return [*self.enter, str(self.binary), *words]
 
     def run(self, *arguments, stdin=b"", timeout=COMMAND_SECONDS, cwd=None, **env):
         """Runs a command to its end, whatever that is. Output and errors are bytes."""
@@ -153,14 +156,21 @@ class Case(unittest.TestCase):
         return path
 
 
-class Screen:
-    """A command on a terminal of its own, and what it has written there."""
+def _own_terminal():
+    """Makes standard input the terminal from which Ctrl-C comes."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    def __init__(self, node, *arguments, columns=100):
+
+class Screen:
+    """A command on a terminal of its own, and what it has written there. `stdout` may be elsewhere."""
+
+    def __init__(self, node, *arguments, columns=100, stdout=None):
         self._leader, follower = pty.openpty()
         subprocess.run(["stty", "cols", str(columns)], stdin=follower, check=True)
-        self.process = subprocess.Popen(node.command(*arguments), env=node.env, stdin=follower, stdout=follower,
-                                        stderr=follower, start_new_session=True)
+        self.process = subprocess.Popen(node.command(*arguments), env=node.env, stdin=follower,
+                                        stdout=follower if stdout is None else stdout, stderr=follower,
+                                        preexec_fn=_own_terminal)
         os.close(follower)
         self.text = ""
 
@@ -182,6 +192,9 @@ class Screen:
             if time.monotonic() > deadline or not self.read():
                 raise AssertionError(f"no {pattern!r} on the screen: {self.text!r}")
         return found
+
+    def type(self, keys):
+        os.write(self._leader, keys.encode())
 
     def finish(self, seconds=COMMAND_SECONDS):
         """Reads to the end; returns the exit code."""

@@ -10,6 +10,8 @@ from program import Case, Screen, wait_until
 ODD_NAMES = ["with space", "umläut-ß-日本語", "per%cent+plus&and#hash?", ".hidden", "-dash", "a" * 255, "tab\there",
              "new\nline", "quote'\"", "back\\slash", "*", "\x1b[31mred", "emoji-\U0001f4be"]
 
+CTRL_C, CTRL_D = "\x03", "\x04"
+
 
 class Words(Case):
     def test_help_of_every_command(self):
@@ -157,6 +159,34 @@ class Input(Case):
                 for name in ("with space", "per%cent+plus&and#hash?", "umläut-ß-日本語"):
                     self.assertEqual(node.text("cat", f"{cid}/{name}"), name)
 
+    def test_names_that_are_no_text_survive_too(self):
+        names = [b"\xff\xfe", b"caf\xe9.txt", b"half \xe6\x97", b"\xed\xa0\x80"]
+        for daemon in (False, True):
+            with self.subTest(daemon=daemon):
+                node = self.started(f"home-{daemon}") if daemon else self.made(f"home-{daemon}")
+                raw = os.fsencode(self.folder / "raw")
+                os.makedirs(raw + b"/d\xff", exist_ok=True)
+                for name in names:
+                    for folder in (raw, raw + b"/d\xff"):
+                        with open(folder + b"/" + name, "wb") as file:
+                            file.write(name)
+                added = node.text("add", "-r", self.folder / "raw").splitlines()
+                self.assertEqual(len(added), 10)
+                cid = added[-1].split()[1]
+                self.assertIn("caf\ufffd.txt" if daemon else "caf\\xe9.txt", node.text("ls", cid))
+                self.assertEqual(len(node.json("ls", cid)["Objects"][0]["Links"]), 5)
+                links = node.text("refs", "-r", "--format=<linkname>", cid).splitlines()
+                self.assertEqual(len(links), 9)
+                self.assertEqual(node.ok("cat", os.fsencode(cid) + b"/caf\xe9.txt"), b"caf\xe9.txt")
+                self.assertIn("no link named", node.fails("cat", os.fsencode(cid) + b"/\xfe"))
+                out = self.folder / f"out-{daemon}"
+                node.ok("get", "-o", out, cid)
+                for folder in (os.fsencode(out), os.fsencode(out) + b"/d\xff"):
+                    self.assertLessEqual(set(names), set(os.listdir(folder)))
+                    for name in names:
+                        with open(folder + b"/" + name, "rb") as file:
+                            self.assertEqual(file.read(), name)
+
     def test_symlinks_and_hidden_files(self):
         node = self.started()
         self.write("l/target.txt", b"t")
@@ -212,6 +242,50 @@ class OnATerminal(Case):
         self.assertEqual(quiet.finish(), 0)
         self.assertNotIn("MiB", quiet.text)
 
+    def test_who_wants_quiet_sees_no_bar(self):
+        node = self.started()
+        path = self.write("big", os.urandom(60_000_000))
+        for flag in ("-q", "-Q", "--silent"):
+            with self.subTest(flag):
+                quiet = self.screen(node, "add", flag, str(path))
+                self.assertEqual(quiet.finish(), 0)
+                self.assertNotIn("MiB", quiet.text)
+                self.assertNotIn("\x1b", quiet.text)
+        asked = self.screen(node, "add", "-q", "--progress", str(path))
+        self.assertEqual(asked.finish(), 0)
+        self.assertIn("MiB", asked.text)
+
+    def test_cat_and_dag_export_draw_a_bar_with_the_peers(self):
+        first = self.started("first")
+        cid = first.add(self.write("big", os.urandom(200_000_000)))
+        for words in (["cat", cid], ["dag", "export", cid]):
+            with self.subTest(words[0]):
+                second = self.started(words[0])
+                first.connect(second)
+                reading, writing = os.pipe()
+                screen = Screen(second, *words, stdout=writing)
+                self.addCleanup(screen.close)
+                os.close(writing)
+                size = 0
+                # As slowly as it takes until a peer is counted.
+                with os.fdopen(reading, "rb", buffering=0) as content:
+                    while part := content.read(65536):
+                        size += len(part)
+                        screen.read(0.002 if "1 peer" not in screen.text else 0)
+                self.assertEqual(screen.finish(), 0)
+                self.assertGreaterEqual(size, 200_000_000)
+                self.assertRegex(screen.text, r"\d+\.\d+ MiB .*MiB/s.*  1 peer")
+
+    def test_dag_import_draws_a_bar(self):
+        node = self.started()
+        cid = node.add(self.write("big", os.urandom(120_000_000)))
+        archive = self.write("big.car", node.ok("dag", "export", cid))
+        other = self.started("other")
+        importing = self.screen(other, "dag", "import", str(archive))
+        importing.wait_for(r"\d+\.\d+ MiB / 114\.\d+ MiB \[=*>? *\] \d+\.\d% \d+\.\d+ MiB/s \d\S*s")
+        self.assertEqual(importing.finish(), 0)
+        self.assertIn(f"Pinned root\t{cid}\tsuccess", importing.text)
+
     def test_no_bar_where_no_terminal_is(self):
         node = self.started()
         done = node.run("add", self.write("big", os.urandom(10_000_000)))
@@ -227,6 +301,44 @@ class OnATerminal(Case):
         self.assertNotIn("Error", waiting.text)
         wait_until(lambda: node.text("bitswap", "wantlist") == "", what="an empty wantlist")
         self.assertEqual(node.json("stats", "transfers"), {"Transfers": []})
+
+    def test_ctrl_c_ends_a_command_that_waits_for_what_is_typed(self):
+        for node in (self.made("without"), self.started("with")):
+            for words in (["add"], ["add", "-"], ["cat"], ["block", "put"], ["dag", "put"], ["dag", "import"], ["ls"]):
+                with self.subTest(words, home=node.home.name):
+                    waiting = self.screen(node, *words)
+                    waiting.wait_for("Ctrl-D ends")
+                    waiting.type("a line\nand a part of one")
+                    waiting.type(CTRL_C)
+                    self.assertEqual(waiting.finish(10), 130)
+                    self.assertNotIn("Error", waiting.text)
+
+    def test_what_is_typed_is_taken(self):
+        node = self.made()
+        cid = node.text("add", "-nQ", stdin=b"typed\n")
+        adding = self.screen(node, "add", "-Q", "--progress=false")
+        adding.wait_for("Ctrl-D ends")
+        adding.type(f"typed\n{CTRL_D}")
+        self.assertEqual(adding.finish(), 0)
+        self.assertIn(cid, adding.text)
+
+    def test_signals_end_a_command_whose_reader_has_stopped(self):
+        node = self.started()
+        cid = node.add(self.write("big", os.urandom(20_000_000)))
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        with os.fdopen(writing, "wb") as sink:
+            cat = Process(node.command("cat", cid), env=node.env, stdout=sink)
+        self.addCleanup(cat.stop, 9)
+        self.assertEqual(len(os.read(reading, 1000)), 1000)
+
+        def ended():
+            cat.popen.send_signal(2)
+            return not cat.alive()
+
+        wait_until(ended, what="an end")
+        self.assertEqual(cat.wait(1), 130)
+        self.assertEqual(cat.log(), "")
 
 
 if __name__ == "__main__":

@@ -101,6 +101,45 @@ class FirstSteps(Case):
         self.assertIn("kith init", error)
 
 
+class Offline(Case):
+    def test_a_daemon_may_do_without_the_network(self):
+        node = self.made()
+        cid = node.add(self.write("x", b"x"))
+        node.start("--offline")
+        self.assertIn("offline mode", node.daemon.log())
+        self.assertNotIn("Swarm listening", node.daemon.log())
+        self.assertEqual(node.json("id")["Addresses"], [])
+        self.assertEqual(node.ok("cat", cid), b"x")
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        self.assertIn(f"could not find {missing}", node.fails("cat", missing))
+        self.assertIn("online mode", node.fails("swarm", "peers"))
+        self.assertEqual(node.json("stats", "transfers"), {"Transfers": []})
+        node.ok("shutdown")
+        self.assertEqual(node.daemon.wait(10), 0)
+
+
+class Profiles(Case):
+    def test_a_daemon_does_not_start_as_another_profile_than_it_was_told(self):
+        node = self.node()
+        node.ok("init", "--profile=test")
+        node.ok("config", "Addresses.Gateway", "/ip4/127.0.0.1/tcp/0")
+        node.start("--profile=test")
+        node.stop()
+        node.ok("config", "--json", "Discovery.MDNS.Enabled", "true")
+        for flag in ("--profile=test", "--init-profile=test", "--profile=server,test"):
+            with self.subTest(flag):
+                error = node.fails("daemon", flag)
+                self.assertIn(str(node.home), error)
+                self.assertIn("kith config profile apply test", error)
+                self.assertIn("KITH_PATH", error)
+        node.ok("config", "profile", "apply", "test")
+        node.start("--profile=test")
+
+    def test_a_profile_that_there_is_not_is_named(self):
+        node = self.made()
+        self.assertIn("nosuch", node.fails("daemon", "--profile=nosuch"))
+
+
 class WithoutDaemon(Case):
     def test_commands_on_the_store_work(self):
         node = self.made()

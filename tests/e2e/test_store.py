@@ -30,16 +30,37 @@ class Ending(Case):
         missing = first.text("add", "-nQ", stdin=b"nobody has this")
         waiting = [second.background("cat", "-q", missing) for _ in range(3)]
         endless = second.background("stats", "bw", "--poll")
-        adding = second.background("add", "-Q", "/dev/zero")
-        for process in (*waiting, endless, adding):
+        adding = self.endless_add(second)
+        for process in (*waiting, endless):
             self.addCleanup(process.stop)
         wait_until(lambda: len(second.json("stats", "transfers")["Transfers"]) == 3, what="three transfers")
+        wait_until(lambda: second.json("repo", "stat")["NumObjects"] > 10, what="blocks that are added")
         code, seconds = second.stop()
         self.assertEqual(code, 0)
         self.assertLess(seconds, 2)
         for process in (*waiting, adding):
             self.assertEqual(process.wait(10), 1, process.log())
             self.assertIn("Error: ", process.log())
+
+    def endless_add(self, node):
+        """Adds what never ends."""
+        reading, writing = os.pipe()
+        source = Process(["cat", "/dev/urandom"], stdout=writing)
+        self.addCleanup(source.stop)
+        adding = node.background("add", "-Q", stdin=reading)
+        self.addCleanup(adding.stop)
+        os.close(reading)
+        os.close(writing)
+        return adding
+
+    def test_sigterm_ends_a_command_within_two_seconds(self):
+        node = self.made()
+        adding = self.endless_add(node)
+        wait_until(lambda: any((node.home / "blocks").rglob("*.pack")), what="a beginning")
+        begun = time.monotonic()
+        self.assertEqual(adding.stop(), 130)
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertIn("all blocks validated", node.text("repo", "verify"))
 
     def test_sigint_is_a_clean_end_too(self):
         node = self.started()

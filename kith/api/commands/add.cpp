@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/progress.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/multiformats/multicodec.hpp>
 #include <kith/node/node.hpp>
@@ -157,8 +158,8 @@ class AnnouncingSink final : public ipld::BlockSink {
 /// reads or adds sends it.
 class Report {
  public:
-  Report(const Request& request, CidText text, Output& output)
-      : progress_(request.flag("progress")), text_(std::move(text)), output_(output) {}
+  Report(const Request& request, const CidText& text, Output& output)
+      : progress_(request.flag("progress")), text_(text), output_(output) {}
 
   /// Said along when the entry has been added.
   void expect(std::string path, const unixfs::Metadata& metadata) {
@@ -245,9 +246,44 @@ Task<void> import_nameless(Context& context, const Request& request, ipld::Block
   co_return Result<void>{};
 }
 
+/// Adds folders, or, if empty ones aren't wanted, each when the first entry in it comes. As with
+/// Kubo, one that has only an empty folder in it isn't empty, and the top of what is added is kept.
+class FolderEntries {
+ public:
+  FolderEntries(unixfs::TreeImporter& importer, const Request& request)
+      : importer_(importer),
+        with_empty_(request.flag("empty-dirs")),
+        wrapped_(request.flag("wrap-with-directory")) {}
+
+  /// Before any entry is added.
+  Result<void> before(const std::string& path) {
+    auto folder = std::exchange(waiting_, std::nullopt);
+    if (!folder || !path.starts_with(folder->path + "/")) return {};
+    return importer_.add_directory(folder->path, folder->metadata);
+  }
+  Result<void> add(const std::string& path, unixfs::Metadata metadata) {
+    bool top = !wrapped_ && path.find('/') == std::string::npos;
+    if (with_empty_ || top) return importer_.add_directory(path, metadata);
+    waiting_ = Folder{path, metadata};
+    return {};
+  }
+
+ private:
+  struct Folder {
+    std::string path;
+    unixfs::Metadata metadata;
+  };
+
+  unixfs::TreeImporter& importer_;
+  bool with_empty_;
+  bool wrapped_;
+  std::optional<Folder> waiting_;
+};
+
 Task<void> import_entries(Context& context, const Request& request, ipld::BlockSink* sink,
                           unixfs::TreeImporter& importer, Report& report, NoCopySink* no_copy) {
   EntrySource source(*request.files, report);
+  FolderEntries folders(importer, request);
   std::size_t nameless = 0;
   for (;;) {
     KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
@@ -256,9 +292,10 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
     std::string path = entry->path;
     if (path.empty()) path = request.text("stdin-name");
     report.expect(path, metadata);
+    KITH_CO_CHECK(folders.before(path));
     switch (entry->kind) {
       case port::FileKind::directory:
-        KITH_CO_CHECK(importer.add_directory(path, metadata));
+        KITH_CO_CHECK(folders.add(path, metadata));
         break;
       case port::FileKind::symlink:
         KITH_CO_CHECK(co_await importer.add_symlink(path, entry->target, metadata));
@@ -303,7 +340,7 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   std::string profile = node.settings().import_profile;
   KITH_CO_TRY(ImportOptions options, import_options(profile, request));
   KITH_CO_TRY(CidText text, CidText::of(request));
-  Report report(request, std::move(text), output);
+  Report report(request, text, output);
   std::optional<NoCopySink> no_copy;
   if (request.flag("nocopy")) {
     if (!filestore_enabled(node)) {
@@ -322,8 +359,8 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
     report.progress(path, bytes);
   };
   KITH_CO_TRY(std::unique_ptr<unixfs::TreeImporter> importer,
-              unixfs::TreeImporter::create(context.env, only_hash ? nullptr : &sink,
-                                           std::move(options), on_added, on_progress));
+              unixfs::TreeImporter::create(context.env, only_hash ? nullptr : &sink, options,
+                                           on_added, on_progress));
   NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
   KITH_CO_CHECK(co_await import_entries(context, request, only_hash ? nullptr : &sink, *importer,
                                         report, in_place));
@@ -404,7 +441,14 @@ void add_add_command(CommandTable& table) {
                    {"dereference-args", 0, flag,
                     "A symlink given as an argument stands for its target.", ""},
                    {"stdin-name", 0, text, "A name for what comes from standard input.", ""},
+                   {"dereference-symlinks", 0, flag,
+                    "Every symlink stands for its target, inside of folders too.", ""},
                    {"hidden", 'H', flag, "Also files whose names begin with a dot.", ""},
+                   {"ignore", 0, texts,
+                    "Leave out what this rule of .gitignore's kind matches. May be given again.",
+                    ""},
+                   {"ignore-rules-path", 0, text, "A file with such rules, one a line.", ""},
+                   {"empty-dirs", 'E', flag, "Add folders that have nothing in them.", "true"},
                    {"quiet", 'q', flag, "Print only CIDs.", ""},
                    {"quieter", 'Q', flag, "Print only the last CID.", ""},
                    {"silent", 0, flag, "Print nothing.", ""},

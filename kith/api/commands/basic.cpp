@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include <kith/api/daemon.hpp>
+#include <kith/api/detail/commit.hpp>
+#include <kith/api/detail/init_config.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/standard_input.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
@@ -22,6 +26,12 @@ constexpr std::int64_t ping_count_max = 1'000'000;
 
 // init
 
+Task<Bytes> read_config_file(ClientContext& context, std::string path) {
+  if (path != "-") co_return port::read_file(context.env.files, path, node::config_bytes_max);
+  KITH_CO_TRY(StandardInput input, StandardInput::open(context.env));
+  co_return co_await input.read_all(node::config_bytes_max);
+}
+
 Task<void> run_init(ClientContext& context, const Request& request) {
   node::InitOptions options;
   options.program = context.program;
@@ -33,18 +43,19 @@ Task<void> run_init(ClientContext& context, const Request& request) {
   options.key_type = *type;
   options.rsa_bits = static_cast<std::size_t>(request.integer("bits").value_or(2048));
   options.passphrase = context.passphrase;
-  std::string profiles = request.text("profile");
-  while (!profiles.empty()) {
-    std::size_t comma = std::min(profiles.find(','), profiles.size());
-    options.profiles.push_back(profiles.substr(0, comma));
-    profiles.erase(0, comma + 1);
+  if (std::string path = request.argument(0); !path.empty()) {
+    KITH_CO_TRY(Bytes text, co_await read_config_file(context, path));
+    KITH_CO_CHECK(take_config(as_text(text), options));
   }
+  options.profiles = comma_separated(request.text("profile"));
   KITH_CO_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
   std::string peer = PeerId::from_public_key(key.public_key()).to_string();
+  std::string made;
+  if (!options.identity)
+    made = fmt::format("generating {} keypair...done\n", crypto::to_string(*type));
   co_return context.terminal.out(
-      fmt::format("generating {} keypair...done\npeer identity: {}\ninitializing {} node at {}\n"
-                  "next: `{} daemon` starts it\n",
-                  crypto::to_string(*type), peer, context.program, context.home, context.program));
+      fmt::format("{}peer identity: {}\ninitializing {} node at {}\nnext: `{} daemon` starts it\n",
+                  made, peer, context.program, context.home, context.program));
 }
 
 // shutdown
@@ -68,7 +79,7 @@ constexpr std::string_view system_name = "other/linux";
 Task<void> run_version(Context&, const Request&, Output& output) {
   json::object value;
   value["Version"] = node::program_version;
-  value["Commit"] = "";
+  value["Commit"] = build_commit();
   value["Repo"] = std::to_string(node::home_version);
   value["System"] = system_name;
   value["Golang"] = "";
@@ -77,6 +88,9 @@ Task<void> run_version(Context&, const Request&, Output& output) {
 
 Result<void> show_version(const json::value& value, const RenderContext& context) {
   std::string number = text_of(value, "Version");
+  std::string commit = text_of(value, "Commit");
+  bool with_commit = context.request.flag("commit") || context.request.flag("all");
+  if (with_commit && !commit.empty()) number += "-" + commit;
   if (context.request.flag("number")) return context.terminal.out(number + "\n");
   if (context.request.flag("repo")) return context.terminal.out(text_of(value, "Repo") + "\n");
   if (context.request.flag("all")) {
@@ -122,7 +136,7 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
     protocols = node.swarm().protocols();
   }
   value["Addresses"] = std::move(addresses);
-  value["AgentVersion"] = node::agent_version;
+  value["AgentVersion"] = node.agent();
   value["Protocols"] = sorted_protocols(std::move(protocols));
   return value;
 }
@@ -175,9 +189,8 @@ void replace_all(std::string& text, std::string_view what, const std::string& wi
 
 std::string joined(const json::value& value, std::string_view key) {
   std::string all;
-  for (const json::value& one : value.at(key).as_array()) {
-    all += (all.empty() ? "" : "\n") + std::string(one.as_string());
-  }
+  for (const json::value& one : list_of(value, key))
+    all += (all.empty() ? "" : "\n") + text_of(one);
   return all;
 }
 
@@ -196,11 +209,11 @@ Result<void> show_id(const json::value& value, const RenderContext& context) {
 
 // ping
 
-json::object ping_line(bool success, Duration time, std::string text) {
+json::object ping_line(bool success, Duration time, std::string_view text) {
   json::object value;
   value["Success"] = success;
   value["Time"] = time.count();
-  value["Text"] = std::move(text);
+  value["Text"] = text;
   return value;
 }
 
@@ -259,7 +272,7 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
   double average_ms =
       std::chrono::duration<double, std::milli>(sum).count() / static_cast<double>(received);
   std::string text = fmt::format("Average latency: {:.2f}ms", average_ms);
-  co_return co_await output.value(ping_line(true, Duration(0), std::move(text)));
+  co_return co_await output.value(ping_line(true, Duration(0), text));
 }
 
 Result<void> show_ping(const json::value& value, const RenderContext& context) {
@@ -316,6 +329,10 @@ void add_basic_commands(CommandTable& table) {
   table.add(
       {.path = "init",
        .tagline = "Make a node's home: identity, configuration, store.",
+       .arguments = {{.name = "default-config",
+                      .required = false,
+                      .help = "A `config` file to begin with, Kubo's or ours, or - for standard "
+                              "input. Its private key, if there is one, becomes this node's."}},
        .options = {{"algorithm", 'a', OptionKind::text, "ed25519, secp256k1, ecdsa or rsa.",
                     "ed25519"},
                    {"bits", 'b', OptionKind::integer, "Bits of an RSA key.", "2048"},
@@ -330,21 +347,32 @@ void add_basic_commands(CommandTable& table) {
        .tagline = "Start a node and keep it running; makes its home on first use.",
        .options = {{"init", 0, OptionKind::flag,
                     "Accepted for Kubo's sake: a missing home is made.", ""},
-                   {"profile", 'p', OptionKind::text, "Profiles for a home that is made now.", ""},
+                   {"profile", 'p', OptionKind::text,
+                    "Profiles for a home that is made now; one that is there must have them.", ""},
                    {"init-profile", 0, OptionKind::text, "The same, by Kubo's name.", ""},
+                   {"init-config", 0, OptionKind::text,
+                    "A `config` file to begin with, if a home is made now.", ""},
+                   {"agent-version-suffix", 0, OptionKind::text,
+                    "Tell peers this too, behind the name and version.", ""},
+                   {"manage-fdlimit", 0, OptionKind::flag,
+                    "Raise the limit of open files as far as the system allows.", "true"},
+                   {"routing", 0, OptionKind::text,
+                    "\"default\" or \"none\": peers are found by bootstrap, in the local network, "
+                    "and by who connects.",
+                    "default"},
                    {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
                    {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
        .where = Where::client,
        .run_client = run_daemon});
   table.add({.path = "shutdown",
              .tagline = "End the daemon.",
-             .where = Where::network,
+             .where = Where::daemon,
              .run = run_shutdown});
   table.add(
       {.path = "version",
        .tagline = "Show the version.",
        .options = {{"number", 'n', OptionKind::flag, "Only the number.", ""},
-                   {"commit", 0, OptionKind::flag, "With the commit.", ""},
+                   {"commit", 0, OptionKind::flag, "With the commit, if it was known.", ""},
                    {"repo", 0, OptionKind::flag, "Only the version of the home's layout.", ""},
                    {"all", 0, OptionKind::flag, "All there is to know.", ""}},
        .where = Where::anywhere,

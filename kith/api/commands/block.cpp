@@ -12,7 +12,6 @@ namespace kith::api {
 namespace {
 
 using multiformats::Cid;
-using multiformats::Codec;
 
 Task<ipld::Block> get_block(Context& context, const Request& request, const std::string& argument) {
   KITH_CO_TRY(Cid cid, parse_cid(argument));
@@ -40,14 +39,12 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
       fmt::format("Key: {}\nSize: {}\n", text_of(value, "Key"), number_of(value, "Size")));
 }
 
-struct PutOptions {
-  Codec codec = Codec::raw;
-  Codec hash = Codec::sha2_256;
-  int version = 1;
-};
+/// Shorter digests are refused by everybody: somebody could make another block of the same name.
+constexpr std::int64_t digest_bytes_min = 20;
+constexpr std::int64_t digest_bytes_max = 128;
 
-Result<PutOptions> put_options(const Request& request) {
-  PutOptions options;
+Result<multiformats::CidPrefix> prefix_of(const Request& request) {
+  KITH_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("mhtype")));
   std::string format = request.text("format");
   std::string name = request.text("cid-codec");
   // Kubo's older --format: v0 and protobuf meant dag-pb.
@@ -61,20 +58,22 @@ Result<PutOptions> put_options(const Request& request) {
         Error(Errc::invalid_argument,
               fmt::format("option --cid-codec: \"{}\" isn't a codec's name", name)));
   }
-  options.codec = *codec;
-  auto hash = multiformats::codec_from_name(request.text("mhtype"));
-  if (!hash) {
+  prefix.codec = *codec;
+  if (format == "v0") prefix.version = 0;
+  std::int64_t length = request.integer("mhlen").value_or(-1);
+  if (length == -1) return prefix;
+  if (length < digest_bytes_min || length > digest_bytes_max) {
     return std::unexpected(
         Error(Errc::invalid_argument,
-              fmt::format("unrecognized multihash function: {}", request.text("mhtype"))));
+              fmt::format("option --mhlen: use {} to {}, or -1 for the hash function's own",
+                          digest_bytes_min, digest_bytes_max)));
   }
-  options.hash = *hash;
-  if (format == "v0") options.version = 0;
-  return options;
+  prefix.digest_bytes = static_cast<std::size_t>(length);
+  return prefix;
 }
 
 Task<void> run_put(Context& context, const Request& request, Output& output) {
-  KITH_CO_TRY(PutOptions options, put_options(request));
+  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_of(request));
   KITH_CO_TRY(CidText text, CidText::of(request));
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<json::value> values;
@@ -87,17 +86,9 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
       if (part.empty()) break;
       append(content, part);
       if (content.size() > ipld::block_bytes_max) {
-        co_return std::unexpected(
-            Error(Errc::limit_exceeded,
-                  fmt::format("the block is over {} MiB: peers refuse big blocks. `add` cuts files "
-                              "into smaller ones",
-                              ipld::block_bytes_max / (1024 * 1024))));
+        co_return std::unexpected(block_too_big());
       }
     }
-    multiformats::CidPrefix prefix;
-    prefix.version = options.version;
-    prefix.codec = options.codec;
-    prefix.hash_function = options.hash;
     KITH_CO_TRY(ipld::Block block, ipld::make_block(prefix, Buffer::adopt(std::move(content))));
     json::object value;
     value["Key"] = text(block.cid);
@@ -185,10 +176,9 @@ void add_block_commands(CommandTable& table) {
                       .kind = ArgumentKind::file}},
        .options = {{"cid-codec", 0, text, "Codec of the CID.", "raw"},
                    {"mhtype", 0, text, "Hash function.", "sha2-256"},
-                   {"mhlen", 0, integer, "Accepted for Kubo's sake: the digest is whole.", "-1"},
+                   {"mhlen", 0, integer, "Cut the digest to so many bytes.", "-1"},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
-                   {"allow-big-block", 0, flag,
-                    "Accepted for Kubo's sake: larger blocks can't be shared.", ""},
+                   big_block_option(),
                    {"format", 'f', text, "Codec, by older names; v0 makes a CID of version 0.",
                     ""}},
        .run = run_put,

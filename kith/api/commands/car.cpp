@@ -1,12 +1,19 @@
 // dag import, dag export.
+#include <algorithm>
+#include <unordered_set>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <kith/api/detail/progress.hpp>
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/car.hpp>
+#include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
+#include <kith/ipld/links.hpp>
 #include <kith/ipld/walk.hpp>
+#include <kith/multiformats/seeded_hash.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {
@@ -19,6 +26,7 @@ constexpr std::size_t read_bytes = 1024 * 1024;
 constexpr std::size_t batch_blocks_max = 16 * 1024;
 /// Blocks that are hashed and stored together.
 constexpr std::uint64_t batch_bytes = 8 * 1024 * 1024;
+constexpr std::size_t dag_blocks_max = 50'000'000;
 
 struct ImportState {
   node::Node& node;
@@ -68,7 +76,7 @@ Task<void> import_archive(Context& context, const Request& request, ImportState&
       KITH_CO_TRY(std::optional<ipld::Block> block, reader.next());
       if (!block) break;
       if (block->data.size() > ipld::block_bytes_max) {
-        co_return std::unexpected(Error(Errc::limit_exceeded, "block " + block->cid.to_string()));
+        co_return std::unexpected(block_too_big().with_context("block " + block->cid.to_string()));
       }
       state.batch_size += block->data.size();
       state.batch.push_back(*std::move(block));
@@ -76,13 +84,66 @@ Task<void> import_archive(Context& context, const Request& request, ImportState&
       if (full) KITH_CO_CHECK(co_await store_batch(context, state));
     }
   }
-  state.roots.insert(state.roots.end(), reader.roots().begin(), reader.roots().end());
+  for (const Cid& root : reader.roots()) {
+    if (std::ranges::find(state.roots, root) == state.roots.end()) state.roots.push_back(root);
+  }
   co_return co_await store_batch(context, state);
+}
+
+/// Fails with a block of the DAG that isn't here. Leaves are looked up, not read.
+Task<void> expect_whole(Context& context, ipld::BlockSource& local, Cid root) {
+  std::unordered_set<Cid, multiformats::SeededHash> seen = {root};
+  std::vector<Cid> open = {root};
+  while (!open.empty()) {
+    Cid cid = std::move(open.back());
+    open.pop_back();
+    KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(local, cid));
+    if (!ipld::codec_known(cid.codec())) continue;
+    KITH_CO_TRY(std::vector<Cid> links, ipld::links_of(cid.codec(), block.data));
+    std::vector<Cid> leaves;
+    for (Cid& link : links) {
+      if (link.is_identity() || !seen.insert(link).second) continue;
+      bool leaf = link.codec() == multiformats::Codec::raw;
+      (leaf ? leaves : open).push_back(std::move(link));
+    }
+    if (seen.size() > dag_blocks_max) co_return std::unexpected(Errc::limit_exceeded);
+    KITH_CO_TRY(std::vector<bool> here, co_await context.node->store().has_many(leaves));
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      if (!here[i]) co_return std::unexpected(not_here(leaves[i]));
+    }
+  }
+  co_return Result<void>{};
+}
+
+/// Nothing is collected yet, so a root is as good as pinned once all that is below it is here.
+Task<void> tell_roots(Context& context, const Request& request, const std::vector<Cid>& roots,
+                      Output& output) {
+  KITH_CO_TRY(CidText text, CidText::of(request));
+  std::unique_ptr<ipld::BlockSource> local = source_for(context, request, false);
+  for (const Cid& root : roots) {
+    auto whole = co_await expect_whole(context, *local, root);
+    if (!whole && whole.error().is(Errc::cancelled)) co_return whole;
+    json::object link;
+    link["/"] = text(root);
+    json::object meta;
+    meta["Cid"] = std::move(link);
+    meta["PinErrorMsg"] = whole ? "" : sentence_of(whole.error());
+    json::object value;
+    value["Root"] = std::move(meta);
+    KITH_CO_CHECK(co_await output.value(std::move(value)));
+  }
+  co_return Result<void>{};
 }
 
 Task<void> run_import(Context& context, const Request& request, Output& output) {
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no archive"));
-  KITH_CO_TRY(CidText text, CidText::of(request));
+  bool local_only = request.flag("local-only");
+  if (local_only && request.given("pin-roots") && request.flag("pin-roots")) {
+    co_return std::unexpected(
+        Error(Errc::invalid_argument,
+              "--local-only implies --pin-roots=false and cannot be combined with "
+              "--pin-roots=true; please drop one of them"));
+  }
   ImportState state{*context.node, {}, 0, 0, 0, {}};
   for (;;) {
     KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
@@ -91,18 +152,8 @@ Task<void> run_import(Context& context, const Request& request, Output& output) 
     if (!imported) co_return std::unexpected(imported.error().with_context("import failed"));
   }
   KITH_CO_CHECK(co_await context.node->store().flush());
-  if (request.flag("pin-roots")) {
-    for (const Cid& root : state.roots) {
-      KITH_CO_TRY(bool here, co_await context.node->store().has(root));
-      json::object link;
-      link["/"] = text(root);
-      json::object meta;
-      meta["Cid"] = std::move(link);
-      meta["PinErrorMsg"] = here ? "" : "block was not found locally";
-      json::object value;
-      value["Root"] = std::move(meta);
-      KITH_CO_CHECK(co_await output.value(std::move(value)));
-    }
+  if (request.flag("pin-roots") && !local_only) {
+    KITH_CO_CHECK(co_await tell_roots(context, request, state.roots, output));
   }
   if (request.flag("stats")) {
     json::object stats;
@@ -128,15 +179,17 @@ class ImportRenderer final : public Renderer {
   Result<void> value(const json::value& value) override {
     bar_.clear();
     if (silent_) return {};
-    if (const json::value* stats = value.as_object().if_contains("Stats")) {
+    if (const json::value& stats = member(value, "Stats"); stats.is_object()) {
       return context_.terminal.out(fmt::format("Imported {} blocks ({} bytes)\n",
-                                               number_of(*stats, "BlockCount"),
-                                               number_of(*stats, "BlockBytesCount")));
+                                               number_of(stats, "BlockCount"),
+                                               number_of(stats, "BlockBytesCount")));
     }
-    const json::value& root = value.at("Root");
-    std::string failure = text_of(root, "PinErrorMsg");
-    return context_.terminal.out(fmt::format("Pinned root\t{}\t{}\n", text_of(root.at("Cid"), "/"),
-                                             failure.empty() ? "success" : "FAILED: " + failure));
+    const json::value& root = member(value, "Root");
+    std::string cid = text_of(member(root, "Cid"), "/");
+    if (std::string failure = text_of(root, "PinErrorMsg"); !failure.empty()) {
+      return std::unexpected(say(fmt::format("pinning root \"{}\" FAILED: {}", cid, failure)));
+    }
+    return context_.terminal.out(fmt::format("Pinned root\t{}\tsuccess\n", cid));
   }
   Result<void> finish(bool) override {
     bar_.clear();
@@ -203,27 +256,28 @@ class ExportRenderer final : public Renderer {
 
 void add_car_commands(CommandTable& table) {
   using enum OptionKind;
-  table.add(
-      {.path = "dag import",
-       .tagline = "Store the blocks of CAR archives.",
-       .arguments = {{.name = "path",
-                      .variadic = true,
-                      .help = "CAR files of version 1 or 2, or - for standard input.",
-                      .kind = ArgumentKind::file}},
-       .options = {{"pin-roots", 0, flag, "Name the roots, and whether they are here.", "true"},
-                   {"silent", 0, flag, "Print nothing.", ""},
-                   {"stats", 0, flag, "Count blocks and bytes.", ""},
-                   {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
-                   {"allow-big-block", 0, flag,
-                    "Accepted for Kubo's sake: larger blocks can't be shared.", ""}},
-       .streams = true,
-       .run = run_import,
-       .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
-         return std::make_unique<ImportRenderer>(context);
-       }});
+  table.add({.path = "dag import",
+             .tagline = "Store the blocks of CAR archives.",
+             .arguments = {{.name = "path",
+                            .variadic = true,
+                            .help = "CAR files of version 1 or 2, or - for standard input.",
+                            .kind = ArgumentKind::file}},
+             .options = {{"pin-roots", 0, flag,
+                          "Name the roots; fail if something below them isn't here.", "true"},
+                         {"local-only", 0, flag,
+                          "The archive is a part of a DAG. Implies --pin-roots=false.", ""},
+                         {"silent", 0, flag, "Print nothing.", ""},
+                         {"stats", 0, flag, "Count blocks and bytes.", ""},
+                         {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
+                         big_block_option()},
+             .streams = true,
+             .run = run_import,
+             .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
+               return std::make_unique<ImportRenderer>(context);
+             }});
   table.add({.path = "dag export",
              .tagline = "Write a DAG as a CAR archive.",
-             .arguments = {{.name = "root", .help = "Its CID."}},
+             .arguments = {{.name = "root", .help = "Its CID.", .from_stdin = true}},
              .options = {{"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
                          {"local-only", 0, flag,
                           "Only what is here, even if the DAG isn't complete.", ""}},

@@ -1,7 +1,15 @@
 // config, bootstrap.
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <spawn.h>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
@@ -17,6 +25,29 @@ Result<void> write(Context& context, const json::value& config) {
   // What the next start couldn't read isn't written.
   KITH_TRY(node::NodeSettings checked, node::read_settings(config));
   return node::write_config(context.env.files, context.home, config);
+}
+
+/// Kubo's placeholder for the peers that everybody begins with.
+void expand_auto(json::value& config) {
+  json::value* list = config.as_object().if_contains("Bootstrap");
+  if (list == nullptr || !list->is_array()) return;
+  json::array expanded;
+  for (json::value& peer : list->as_array()) {
+    if (text_of(peer) != "auto") {
+      expanded.push_back(std::move(peer));
+      continue;
+    }
+    for (std::string_view one : node::default_bootstrap())
+      expanded.emplace_back(one);
+  }
+  *list = std::move(expanded);
+}
+
+/// The configuration as it is shown.
+Result<json::value> read_shown(Context& context, const Request& request) {
+  KITH_TRY(json::value config, read(context));
+  if (request.flag("expand-auto")) expand_auto(config);
+  return config;
 }
 
 json::object key_and_value(std::string_view key, json::value value) {
@@ -49,11 +80,12 @@ Result<json::value> given_value(const Request& request) {
 /// here.
 Task<void> run_config(Context& context, const Request& request, Output& output) {
   std::string key = request.argument(0);
-  KITH_CO_TRY(json::value config, read(context));
   if (request.arguments().size() < 2) {
-    KITH_CO_TRY(json::value value, node::config_get(config, key));
+    KITH_CO_TRY(json::value shown, read_shown(context, request));
+    KITH_CO_TRY(json::value value, node::config_get(shown, key));
     co_return co_await output.value(key_and_value(key, std::move(value)));
   }
+  KITH_CO_TRY(json::value config, read(context));
   KITH_CO_TRY(json::value value, given_value(request));
   KITH_CO_CHECK(node::config_set(config, key, value));
   KITH_CO_CHECK(write(context, config));
@@ -62,18 +94,76 @@ Task<void> run_config(Context& context, const Request& request, Output& output) 
 
 Result<void> show_config(const json::value& value, const RenderContext& context) {
   if (context.request.arguments().size() > 1) return {};
-  const json::value& shown = value.at("Value");
+  const json::value& shown = member(value, "Value");
   if (shown.is_string()) return context.terminal.out(std::string(shown.as_string()) + "\n");
   return context.terminal.out(node::format_json(shown));
 }
 
-Task<void> run_show(Context& context, const Request&, Output& output) {
-  KITH_CO_TRY(json::value config, read(context));
+Task<void> run_show(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(json::value config, read_shown(context, request));
   co_return co_await output.value(std::move(config));
 }
 
 Result<void> show_document(const json::value& value, const RenderContext& context) {
   return context.terminal.out(node::format_json(value));
+}
+
+/// What a program gets from us that has a terminal to itself: workers have every signal blocked,
+/// and we ignore the one of closed pipes.
+class SpawnAttributes {
+ public:
+  SpawnAttributes() {
+    sigset_t none;
+    sigset_t defaults;
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    ::posix_spawnattr_init(&attributes_);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &defaults);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  SpawnAttributes(const SpawnAttributes&) = delete;
+  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
+  ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
+  const posix_spawnattr_t* get() const noexcept { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_{};
+};
+
+/// Runs a program on the file, on our terminal, and waits for its end.
+Result<void> edit_file(std::string editor, std::string path) {
+  // The editor's name may come with arguments.
+  std::string command = editor + " \"$1\"";
+  std::string words[] = {"sh", "-c", command, "sh", std::move(path)};
+  char* arguments[] = {words[0].data(), words[1].data(), words[2].data(),
+                       words[3].data(), words[4].data(), nullptr};
+  SpawnAttributes attributes;
+  pid_t child = 0;
+  int failure = ::posix_spawnp(&child, "sh", nullptr, attributes.get(), arguments, environ);
+  if (failure != 0) return std::unexpected(Error::from_errno(failure, "start " + editor));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return std::unexpected(Error::from_errno(errno, "wait for " + editor));
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return std::unexpected(say(editor + " ended with an error"));
+}
+
+Task<void> run_edit(ClientContext& context, const Request&) {
+  const char* editor = std::getenv("EDITOR");
+  if (editor == nullptr || *editor == '\0') {
+    co_return std::unexpected(
+        Error(Errc::refused, "EDITOR isn't set: it names the program that edits texts"));
+  }
+  std::string path = context.home + "/config";
+  KITH_CO_CHECK(context.env.files.info(path));
+  auto work = [&editor, &path] { return edit_file(editor, path); };
+  KITH_CO_CHECK(co_await port::run_on(context.env.pool, work));
+  KITH_CO_TRY(json::value config, node::read_config(context.env.files, context.home));
+  KITH_CO_TRY(node::NodeSettings checked, node::read_settings(config));
+  co_return Result<void>{};
 }
 
 Task<void> run_replace(Context& context, const Request& request, Output&) {
@@ -90,7 +180,10 @@ Task<void> run_replace(Context& context, const Request& request, Output&) {
   KITH_CO_TRY(json::value config, node::parse_config(text));
   KITH_CO_TRY(json::value old, read(context));
   // Who the node is stays.
-  config.as_object()["Identity"] = old.at("Identity");
+  config.as_object().erase("Identity");
+  if (const json::value& identity = member(old, "Identity"); !identity.is_null()) {
+    config.as_object()["Identity"] = identity;
+  }
   co_return write(context, config);
 }
 
@@ -127,8 +220,8 @@ json::object peers_value(const std::vector<std::string>& peers) {
   return value;
 }
 
-Task<void> run_bootstrap_list(Context& context, const Request&, Output& output) {
-  KITH_CO_TRY(json::value config, read(context));
+Task<void> run_bootstrap_list(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(json::value config, read_shown(context, request));
   co_return co_await output.value(peers_value(bootstrap_of(config)));
 }
 
@@ -136,7 +229,8 @@ Task<void> run_bootstrap_add(Context& context, const Request& request, Output& o
   KITH_CO_TRY(json::value config, read(context));
   std::vector<std::string> peers = bootstrap_of(config);
   std::vector<std::string> added;
-  bool all_default = request.flag("default") || request.argument(0) == "default";
+  bool all_default = request.flag("default") || request.argument(0) == "default" ||
+                     request.command_path() == "bootstrap add default";
   if (all_default) {
     added.assign(node::default_bootstrap().begin(), node::default_bootstrap().end());
   } else {
@@ -157,7 +251,8 @@ Task<void> run_bootstrap_rm(Context& context, const Request& request, Output& ou
   KITH_CO_TRY(json::value config, read(context));
   std::vector<std::string> peers = bootstrap_of(config);
   std::vector<std::string> removed;
-  bool all = request.flag("all") || request.argument(0) == "all";
+  bool all = request.flag("all") || request.argument(0) == "all" ||
+             request.command_path() == "bootstrap rm all";
   for (const std::string& peer : peers) {
     if (all || std::ranges::find(request.arguments(), peer) != request.arguments().end())
       removed.push_back(peer);
@@ -175,23 +270,22 @@ Task<void> run_bootstrap_rm(Context& context, const Request& request, Output& ou
 
 Result<void> show_peers(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array()) {
-    out += fmt::format("{}\n", std::string_view(peer.as_string()));
-  }
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += text_of(peer) + "\n";
   return context.terminal.out(out);
 }
 
 Result<void> show_added(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array())
-    out += fmt::format("added {}\n", std::string_view(peer.as_string()));
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += fmt::format("added {}\n", text_of(peer));
   return context.terminal.out(out);
 }
 
 Result<void> show_removed(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& peer : value.at("Peers").as_array())
-    out += fmt::format("removed {}\n", std::string_view(peer.as_string()));
+  for (const json::value& peer : list_of(value, "Peers"))
+    out += fmt::format("removed {}\n", text_of(peer));
   return context.terminal.out(out);
 }
 
@@ -206,6 +300,8 @@ std::string profile_list() {
 
 void add_config_commands(CommandTable& table) {
   using enum OptionKind;
+  const OptionSpec expand{"expand-auto", 0, flag, "With \"auto\" replaced by what it stands for.",
+                          ""};
   table.describe_group("config profile", "Apply groups of settings.");
   table.describe_group("bootstrap", "Peers to begin with.");
   table.add({.path = "config",
@@ -216,7 +312,8 @@ void add_config_commands(CommandTable& table) {
              .arguments = {{.name = "key", .help = "The setting."},
                            {.name = "value", .required = false, .help = "Its new value."}},
              .options = {{"bool", 0, flag, "The value is true or false.", ""},
-                         {"json", 0, flag, "The value is JSON.", ""}},
+                         {"json", 0, flag, "The value is JSON.", ""},
+                         expand},
              .where = Where::files,
              .run = run_config,
              .renderer = [](const RenderContext& context) {
@@ -224,11 +321,16 @@ void add_config_commands(CommandTable& table) {
              }});
   table.add({.path = "config show",
              .tagline = "Show every setting.",
+             .options = {expand},
              .where = Where::files,
              .run = run_show,
              .renderer = [](const RenderContext& context) {
                return text_renderer(context, show_document);
              }});
+  table.add({.path = "config edit",
+             .tagline = "Open the settings in the program that $EDITOR names.",
+             .where = Where::client,
+             .run_client = run_edit});
   table.add({.path = "config replace",
              .tagline = "Replace the settings by a file's.",
              .arguments = {{.name = "file", .help = "JSON.", .kind = ArgumentKind::file}},
@@ -247,6 +349,7 @@ void add_config_commands(CommandTable& table) {
   auto list = Command{
       .path = "bootstrap",
       .tagline = "List the bootstrap peers.",
+      .options = {expand},
       .where = Where::files,
       .run = run_bootstrap_list,
       .renderer = [](const RenderContext& context) { return text_renderer(context, show_peers); }};
@@ -272,6 +375,21 @@ void add_config_commands(CommandTable& table) {
                             .variadic = true,
                             .help = "Address with /p2p, or \"all\"."}},
              .options = {{"all", 0, flag, "All of them.", ""}},
+             .where = Where::files,
+             .run = run_bootstrap_rm,
+             .renderer = [](const RenderContext& context) {
+               return text_renderer(context, show_removed);
+             }});
+  // Kubo's older words for two of these.
+  table.add({.path = "bootstrap add default",
+             .tagline = "Add the bootstrap peers of the public network.",
+             .where = Where::files,
+             .run = run_bootstrap_add,
+             .renderer = [](const RenderContext& context) {
+               return text_renderer(context, show_added);
+             }});
+  table.add({.path = "bootstrap rm all",
+             .tagline = "Remove all bootstrap peers.",
              .where = Where::files,
              .run = run_bootstrap_rm,
              .renderer = [](const RenderContext& context) {

@@ -75,10 +75,8 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Codec store_codec, codec_option(request, "store-codec"));
   KITH_CO_TRY(Codec input_codec, codec_option(request, "input-codec"));
   KITH_CO_TRY(CidText text, CidText::of(request));
-  auto hash = multiformats::codec_from_name(request.text("hash"));
-  if (!hash)
-    co_return std::unexpected(
-        Error(Errc::invalid_argument, "option --hash: " + request.text("hash")));
+  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("hash")));
+  prefix.codec = store_codec;
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<Cid> cids;
   for (;;) {
@@ -97,13 +95,8 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
       KITH_CO_TRY(content, ipld::encode_value(store_codec, value));
     }
     if (content.size() > ipld::block_bytes_max) {
-      co_return std::unexpected(
-          Error(Errc::limit_exceeded,
-                fmt::format("a block has at most {} bytes", ipld::block_bytes_max)));
+      co_return std::unexpected(block_too_big());
     }
-    multiformats::CidPrefix prefix;
-    prefix.codec = store_codec;
-    prefix.hash_function = *hash;
     KITH_CO_TRY(ipld::Block block, ipld::make_block(prefix, Buffer::adopt(std::move(content))));
     cids.push_back(block.cid);
     std::vector<ipld::Block> blocks;
@@ -124,7 +117,7 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
 }
 
 Result<void> show_put(const json::value& value, const RenderContext& context) {
-  return context.terminal.out(text_of(value.at("Cid"), "/") + "\n");
+  return context.terminal.out(text_of(member(value, "Cid"), "/") + "\n");
 }
 
 Task<void> run_resolve(Context& context, const Request& request, Output& output) {
@@ -145,7 +138,7 @@ Task<void> run_resolve(Context& context, const Request& request, Output& output)
 
 Result<void> show_resolve(const json::value& value, const RenderContext& context) {
   std::string rest = text_of(value, "RemPath");
-  std::string cid = text_of(value.at("Cid"), "/");
+  std::string cid = text_of(member(value, "Cid"), "/");
   return context.terminal.out(cid + rest + "\n");
 }
 
@@ -237,10 +230,10 @@ class DagStatRenderer final : public Renderer {
   explicit DagStatRenderer(const RenderContext& context) : context_(context) {}
   Result<void> bytes(ByteView) override { return {}; }
   Result<void> value(const json::value& value) override {
-    bool complete = value.as_object().contains("UniqueBlocks");
+    bool complete = !member(value, "UniqueBlocks").is_null();
     if (complete) return show(value);
     std::int64_t blocks = 0;
-    for (const json::value& dag : value.at("DagStats").as_array())
+    for (const json::value& dag : list_of(value, "DagStats"))
       blocks += number_of(dag, "NumBlocks");
     if (!context_.terminal.err_is_terminal()) return {};
     on_screen_ = true;
@@ -257,7 +250,7 @@ class DagStatRenderer final : public Renderer {
   }
   Result<void> show(const json::value& value) {
     KITH_CHECK(clear());
-    const json::array& dags = value.at("DagStats").as_array();
+    const json::array& dags = list_of(value, "DagStats");
     std::size_t width = dags.empty() ? 3 : text_of(dags.front(), "Cid").size();
     std::string out = fmt::format("\n{:<{}}\t{:<15}\tSize\n", "CID", width, "Blocks");
     for (const json::value& dag : dags) {
@@ -268,12 +261,10 @@ class DagStatRenderer final : public Renderer {
       std::int64_t number = number_of(value, key);
       return fmt::format("{} ({})", number, si_bytes(static_cast<double>(number)));
     };
-    boost::system::error_code failure;
-    const json::value* ratio = value.as_object().if_contains("Ratio");
     out += fmt::format(
         "\nSummary\nTotal Size: {}\nUnique Blocks: {}\nShared Size: {}\nRatio: {:.6f}\n\n\n",
         both("TotalSize"), number_of(value, "UniqueBlocks"), both("SharedSize"),
-        ratio == nullptr ? 0 : ratio->to_number<double>(failure));
+        real_of(value, "Ratio"));
     return context_.terminal.out(out);
   }
 
@@ -308,7 +299,7 @@ void add_dag_commands(CommandTable& table) {
                    {"input-codec", 0, text, "Codec of the input.", "dag-json"},
                    {"hash", 0, text, "Hash function.", "sha2-256"},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
-                   {"allow-big-block", 0, flag, "Accepted for Kubo's sake.", ""}},
+                   big_block_option()},
        .run = run_put,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_put); }});
   table.add({.path = "dag resolve",

@@ -7,6 +7,7 @@
 
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
@@ -184,7 +185,28 @@ Task<json::object> link_of(ipld::BlockSource& source, unixfs::ListedEntry entry,
   co_return link;
 }
 
+Result<void> check_ls_options(const Request& request) {
+  if (!request.flag("sort-size")) return {};
+  auto wrong = [](std::string_view with) {
+    return std::unexpected(
+        Error(Errc::invalid_argument, fmt::format("cannot use --sort-size with {}", with)));
+  };
+  if (request.flag("stream")) return wrong("--stream");
+  if (!request.flag("size")) return wrong("--size=false");
+  return {};
+}
+
+/// By name, or the largest first.
+void sort_links(json::array& links, bool by_size) {
+  std::ranges::sort(links, [by_size](const json::value& a, const json::value& b) {
+    std::int64_t sizes[] = {number_of(a, "Size"), number_of(b, "Size")};
+    if (by_size && sizes[0] != sizes[1]) return sizes[0] > sizes[1];
+    return text_of(a, "Name") < text_of(b, "Name");
+  });
+}
+
 Task<void> run_ls(Context& context, const Request& request, Output& output) {
+  KITH_CO_CHECK(check_ls_options(request));
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
   KITH_CO_TRY(CidText text, CidText::of(request));
   bool stream = request.flag("stream");
@@ -229,6 +251,7 @@ Task<void> run_ls(Context& context, const Request& request, Output& output) {
         }
       }
     }
+    sort_links(links, request.flag("sort-size"));
     object["Links"] = std::move(links);
     objects.push_back(std::move(object));
   }
@@ -269,13 +292,14 @@ class LsRenderer final : public Renderer {
       : context_(context),
         sizes_(context.request.flag("size")),
         long_(context.request.flag("long")),
+        human_(context.request.flag("human")),
         streamed_(context.request.flag("stream")) {}
   Result<void> bytes(ByteView) override { return {}; }
   Result<void> finish(bool) override { return {}; }
 
   Result<void> value(const json::value& value) override {
     std::string out;
-    for (const json::value& object : value.at("Objects").as_array()) {
+    for (const json::value& object : list_of(value, "Objects")) {
       std::vector<std::vector<std::string>> rows;
       std::string hash = text_of(object, "Hash");
       if (!begun_ || hash != last_) {
@@ -288,10 +312,10 @@ class LsRenderer final : public Renderer {
         begun_ = true;
         last_ = hash;
       }
-      for (const json::value& link : object.at("Links").as_array()) {
+      for (const json::value& link : list_of(object, "Links")) {
         bool folder = number_of(link, "Type") == 1;
         rows.push_back(cells(mode_text(number_of(link, "Mode")), text_of(link, "Hash"),
-                             folder ? "-" : std::to_string(number_of(link, "Size")),
+                             folder ? "-" : size_text(number_of(link, "Size")),
                              short_time(text_of(link, "ModTime"), context_.env.wall.now()),
                              printable(text_of(link, "Name")) + (folder ? "/" : "")));
       }
@@ -301,6 +325,10 @@ class LsRenderer final : public Renderer {
   }
 
  private:
+  std::string size_text(std::int64_t size) const {
+    return human_ ? si_bytes(static_cast<double>(size)) : std::to_string(size);
+  }
+
   std::vector<std::string> cells(std::string mode, std::string hash, std::string size,
                                  std::string modified, std::string name) const {
     std::vector<std::string> row;
@@ -331,6 +359,7 @@ class LsRenderer final : public Renderer {
   RenderContext context_;
   bool sizes_;
   bool long_;
+  bool human_;
   bool streamed_;
   bool begun_ = false;
   std::string last_;
@@ -470,7 +499,7 @@ Task<void> run_refs_local(Context& context, const Request& request, Output& outp
 }
 
 Result<void> show_ref(const json::value& value, const RenderContext& context) {
-  return context.terminal.out(text_of(value, "Ref") + "\n");
+  return context.terminal.out(printable(text_of(value, "Ref")) + "\n");
 }
 
 }  // namespace
@@ -507,7 +536,9 @@ void add_file_commands(CommandTable& table) {
                          {"resolve-type", 0, flag, "Look at each entry to tell its type.", "true"},
                          {"size", 0, flag, "Show sizes.", "true"},
                          {"stream", 's', flag, "List entries as they come.", ""},
-                         {"long", 'l', flag, "With mode and time.", ""}},
+                         {"long", 'l', flag, "With mode and time.", ""},
+                         {"human", 'H', flag, "Readable sizes.", ""},
+                         {"sort-size", 'S', flag, "The largest first.", ""}},
              .transfers = true,
              .run = run_ls,
              .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {

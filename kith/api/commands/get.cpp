@@ -7,6 +7,7 @@
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/tar.hpp>
+#include <kith/api/detail/tar_extractor.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -232,8 +233,7 @@ class GetRenderer final : public Renderer {
   Result<void> bytes(ByteView bytes) override {
     if (destination_.empty()) KITH_CHECK(begin());
     if (packed_) {
-      KITH_CHECK(file_->write_at(offset_, bytes));
-      offset_ += bytes.size();
+      KITH_CHECK(file_->write(bytes));
     } else {
       KITH_CHECK(reader_->feed(bytes));
     }
@@ -243,13 +243,14 @@ class GetRenderer final : public Renderer {
 
   Result<void> finish(bool ok) override {
     bar_.finish(ok);
-    bool complete = reader_ ? reader_->ended() : file_ != nullptr;
-    if (ok && !complete) return std::unexpected(Error(Errc::end_of_stream, destination_));
-    if (file_ && !ok) {
+    if (!ok) {
+      extractor_.reset();
       file_.reset();
-      return context_.env.files.remove(destination_);
+      return {};
     }
-    return {};
+    bool complete = reader_ ? reader_->ended() : file_.has_value();
+    if (!complete) return std::unexpected(Error(Errc::end_of_stream, destination_));
+    return extractor_ ? extractor_->finish() : file_->finish();
   }
 
  private:
@@ -264,8 +265,11 @@ class GetRenderer final : public Renderer {
     }
     while (destination_.size() > 1 && destination_.ends_with('/'))
       destination_.pop_back();
-    auto end_with = [this](std::string_view suffix) {
-      if (!destination_.ends_with(suffix)) destination_ += suffix;
+    // A device is called what it is called.
+    auto there = files.info_followed(destination_);
+    bool device = there && there->kind == port::FileKind::other;
+    auto end_with = [this, device](std::string_view suffix) {
+      if (!device && !destination_.ends_with(suffix)) destination_ += suffix;
     };
     if (context_.request.flag("archive") && !destination_.ends_with(".tar.gz")) end_with(".tar");
     if (context_.request.flag("compress")) end_with(".gz");
@@ -274,11 +278,13 @@ class GetRenderer final : public Renderer {
       KITH_CHECK(context_.terminal.out(
           fmt::format("Saving {} to {}\n", packed_ ? "archive" : "file(s)", destination_)));
     }
+    port::CryptoRandom& random = context_.env.random;
     if (packed_) {
-      KITH_TRY(file_, files.open(destination_, port::OpenMode::create));
-      return file_->truncate(0);
+      KITH_TRY(OutputFile file, OutputFile::open(files, random, destination_, 0644));
+      file_.emplace(std::move(file));
+      return {};
     }
-    extractor_.emplace(files, destination_);
+    extractor_.emplace(files, random, destination_);
     reader_.emplace(*extractor_);
     return {};
   }
@@ -290,8 +296,7 @@ class GetRenderer final : public Renderer {
   std::string destination_;
   std::optional<TarExtractor> extractor_;
   std::optional<TarReader> reader_;
-  std::unique_ptr<port::File> file_;
-  std::uint64_t offset_ = 0;
+  std::optional<OutputFile> file_;
 };
 
 }  // namespace

@@ -1,8 +1,12 @@
 // repo stat, repo verify, repo version, stats repo.
+#include <algorithm>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
+#include <kith/base/duration.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {
@@ -43,48 +47,133 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
   return context.terminal.out(out);
 }
 
-/// What is told while a store is verified: each damaged block, and now and then how far it is.
-struct VerifyNews {
+/// What became of damaged blocks, counted as Kubo counts.
+struct VerifyCounts {
+  std::uint64_t corrupt = 0;
+  std::uint64_t removed = 0;
+  std::uint64_t not_removed = 0;
+  std::uint64_t healed = 0;
+  std::uint64_t not_healed = 0;
+
+  std::string summary() const {
+    std::string text = fmt::format("verify complete, {} blocks corrupt", corrupt);
+    if (removed > 0) text += fmt::format(", {} removed", removed);
+    if (not_removed > 0) text += fmt::format(", {} failed to remove", not_removed);
+    if (healed > 0) text += fmt::format(", {} healed", healed);
+    if (not_healed > 0) text += fmt::format(", {} failed to heal", not_healed);
+    return text;
+  }
+};
+
+struct VerifyOptions {
+  bool drop = false;
+  bool heal = false;
+  Duration heal_patience{0};  ///< 0: for ever
+};
+
+Result<VerifyOptions> verify_options(const Context& context, const Request& request) {
+  VerifyOptions options;
+  options.heal = request.flag("heal");
+  options.drop = options.heal || request.flag("drop");
+  KITH_TRY(options.heal_patience, parse_duration(request.text("heal-timeout")));
+  if (options.heal && !context.node->online()) {
+    return std::unexpected(
+        Error(Errc::refused,
+              fmt::format("this command must be run in online mode. Try running '{} daemon' first",
+                          context.program)));
+  }
+  return options;
+}
+
+/// Removes a damaged block, and gets it anew if that is wanted; returns what to say of it.
+Task<std::string> remedy(Context& context, const VerifyOptions& options, multiformats::Cid cid,
+                         VerifyCounts& counts) {
+  std::vector<multiformats::Cid> one = {cid};
+  auto removed = co_await context.node->store().remove(std::move(one));
+  if (!removed) {
+    ++counts.not_removed;
+    co_return fmt::format(", failed to remove ({})", removed.error().message());
+  }
+  ++counts.removed;
+  if (!options.heal) co_return std::string(", removed");
+  node::SourceOptions source_options;
+  source_options.what = "repo verify --heal " + cid.to_string();
+  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(std::move(source_options));
+  bool bounded = options.heal_patience > Duration(0);
+  Instant deadline = bounded ? context.env.clock.now() + options.heal_patience : never;
+  auto block = co_await source->get(std::move(cid), deadline);
+  if (!block && block.error().is(Errc::cancelled)) co_return std::unexpected(block.error());
+  ++(block ? counts.healed : counts.not_healed);
+  if (block) co_return std::string(", removed, healed");
+  co_return fmt::format(", removed, failed to heal ({})", sentence_of(block.error()));
+}
+
+/// A look at the whole store: what of it has been told, and when the count is due again.
+struct VerifyLook {
+  Context& context;
+  const VerifyOptions& options;
   Output& output;
-  port::Clock& clock;
+  VerifyCounts& counts;
   std::size_t told = 0;
   Instant next_count{};
 };
 
-Task<void> tell_progress(VerifyNews& news, const store::VerifyReport& report) {
-  while (news.told < report.damaged.size()) {
-    const store::Damaged& damaged = report.damaged[news.told++];
+/// Handles the damaged blocks that haven't been told yet.
+Task<void> tell_damaged(VerifyLook& look, const store::VerifyReport& report) {
+  while (look.told < report.damaged.size()) {
+    const store::Damaged damaged = report.damaged[look.told++];
+    auto cid = multiformats::Cid::v1(multiformats::Codec::raw, damaged.hash);
+    std::string text =
+        fmt::format("block {} was corrupt ({})", cid.to_string(), damaged.why.message());
+    if (look.options.drop) {
+      KITH_CO_TRY(std::string outcome,
+                  co_await remedy(look.context, look.options, cid, look.counts));
+      text += outcome;
+    }
     json::object value;
-    value["Msg"] =
-        fmt::format("block {} was corrupt ({})",
-                    multiformats::Cid::v1(multiformats::Codec::raw, damaged.hash).to_string(),
-                    damaged.why.message());
+    value["Msg"] = text;
     value["Progress"] = 0;
-    KITH_CO_CHECK(co_await news.output.value(std::move(value)));
+    KITH_CO_CHECK(co_await look.output.value(std::move(value)));
   }
-  if (news.clock.now() < news.next_count) co_return Result<void>{};
-  news.next_count = news.clock.now() + verify_count_interval;
+  co_return Result<void>{};
+}
+
+/// While it goes on. Nothing is removed meanwhile.
+Task<void> tell_progress(VerifyLook& look, const store::VerifyReport& report) {
+  if (!look.options.drop) KITH_CO_CHECK(co_await tell_damaged(look, report));
+  Instant now = look.context.env.clock.now();
+  if (now < look.next_count) co_return Result<void>{};
+  look.next_count = now + verify_count_interval;
   json::object value;
   value["Msg"] = "";
   value["Progress"] = report.blocks;
-  co_return co_await news.output.value(std::move(value));
+  co_return co_await look.output.value(std::move(value));
 }
 
-Task<void> run_verify(Context& context, const Request&, Output& output) {
-  VerifyNews news{output, context.env.clock};
-  std::function<Task<void>(const store::VerifyReport&)> progress =
-      [&news](const store::VerifyReport& report) { return tell_progress(news, report); };
-  KITH_CO_TRY(store::VerifyReport report,
-              co_await context.node->store().verify(std::move(progress)));
-  json::object last;
-  last["Msg"] = report.damaged_blocks == 0 ? "verify complete, all blocks validated." : "";
-  last["Progress"] = report.blocks;
-  KITH_CO_CHECK(co_await output.value(std::move(last)));
-  if (report.damaged_blocks > 0) {
-    co_return std::unexpected(Error(
-        Errc::corrupt, fmt::format("verify complete, {} blocks corrupt", report.damaged_blocks)));
+Task<void> run_verify(Context& context, const Request& request, Output& output) {
+  KITH_CO_TRY(VerifyOptions options, verify_options(context, request));
+  store::BlockStore& store = context.node->store();
+  VerifyCounts counts;
+  std::uint64_t blocks = 0;
+  for (bool more = true; more;) {
+    VerifyLook look{context, options, output, counts};
+    std::function<Task<void>(const store::VerifyReport&)> progress =
+        [&look](const store::VerifyReport& report) { return tell_progress(look, report); };
+    KITH_CO_TRY(store::VerifyReport report, co_await store.verify(std::move(progress)));
+    std::uint64_t removed_before = counts.removed;
+    KITH_CO_CHECK(co_await tell_damaged(look, report));
+    blocks = std::max(blocks, report.blocks);
+    // A report names only so many, so the others are looked for again when these are gone.
+    more = counts.removed > removed_before && report.damaged_blocks > report.damaged.size();
+    counts.corrupt += more ? report.damaged.size() : report.damaged_blocks;
   }
-  co_return Result<void>{};
+  KITH_CO_CHECK(co_await store.flush());
+  bool failed = options.drop ? counts.not_removed + counts.not_healed > 0 : counts.corrupt > 0;
+  if (failed) co_return std::unexpected(say(counts.summary()));
+  json::object last;
+  last["Msg"] = counts.corrupt > 0 ? counts.summary() : "verify complete, all blocks validated.";
+  last["Progress"] = blocks;
+  co_return co_await output.value(std::move(last));
 }
 
 Result<void> show_verify(const json::value& value, const RenderContext& context) {
@@ -121,13 +210,22 @@ void add_repo_commands(CommandTable& table) {
   table.add(stat);
   stat.path = "stats repo";
   table.add(stat);
-  table.add({.path = "repo verify",
-             .tagline = "Hash every block again.",
-             .streams = true,
-             .run = run_verify,
-             .renderer = [](const RenderContext& context) {
-               return text_renderer(context, show_verify);
-             }});
+  table.add(
+      {.path = "repo verify",
+       .tagline = "Hash every block again.",
+       .description =
+           "Fails if a block isn't what its CID says, unless it could be removed (--drop), or "
+           "removed and fetched again (--heal).",
+       .options = {{"drop", 0, OptionKind::flag, "Remove damaged blocks.", ""},
+                   {"heal", 0, OptionKind::flag, "Remove damaged blocks and fetch them from peers.",
+                    ""},
+                   {"heal-timeout", 0, OptionKind::text, "Wait so long for each; 0 for ever.",
+                    "30s"}},
+       .streams = true,
+       .run = run_verify,
+       .renderer = [](const RenderContext& context) {
+         return text_renderer(context, show_verify);
+       }});
   table.add({.path = "repo version",
              .tagline = "Show the version of the home's layout.",
              .options = {{"quiet", 'q', flag, "Write minimal output.", ""}},

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
@@ -25,8 +26,8 @@ json::object strings_value(std::vector<std::string> texts) {
 
 Result<void> show_strings(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& text : value.at("Strings").as_array())
-    out += std::string(text.as_string()) + "\n";
+  for (const json::value& text : list_of(value, "Strings"))
+    out += text_of(text) + "\n";
   return context.terminal.out(out);
 }
 
@@ -96,6 +97,11 @@ json::object identify_value(net::PeerStore& store, const PeerId& peer, bool aske
 }
 
 Task<void> run_peers(Context& context, const Request& request, Output& output) {
+  if (request.flag("streams")) {
+    co_return std::unexpected(
+        Error(Errc::unsupported,
+              "option --streams: what a connection's streams speak isn't kept: leave it out"));
+  }
   bool verbose = request.flag("verbose");
   net::Swarm& swarm = context.node->swarm();
   json::array peers;
@@ -122,12 +128,15 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
 
 Result<void> show_peers(const json::value& value, const RenderContext& context) {
   std::vector<std::string> lines;
-  for (const json::value& peer : value.at("Peers").as_array()) {
+  for (const json::value& peer : list_of(value, "Peers")) {
     std::string line = text_of(peer, "Addr") + "/p2p/" + text_of(peer, "Peer");
     if (std::string latency = text_of(peer, "Latency"); !latency.empty()) line += " " + latency;
     std::int64_t direction = number_of(peer, "Direction");
     if (direction != 0) line += direction == 1 ? " inbound" : " outbound";
-    if (context.request.flag("verbose")) line += " " + text_of(peer.at("Identify"), "AgentVersion");
+    for (const json::value& stream : list_of(peer, "Streams")) {
+      std::string protocol = printable(text_of(stream, "Protocol"));
+      line += "\n  " + (protocol.empty() ? "<no protocol name>" : protocol);
+    }
     lines.push_back(line + "\n");
   }
   std::ranges::sort(lines);
@@ -154,11 +163,13 @@ Task<void> run_addrs(Context& context, const Request&, Output& output) {
 
 Result<void> show_addrs(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const auto& [peer, addresses] : value.at("Addrs").as_object()) {
-    out += fmt::format("{} ({})\n", std::string_view(peer), addresses.as_array().size());
-    for (const json::value& address : addresses.as_array()) {
-      out += fmt::format("\t{}\n", std::string_view(address.as_string()));
-    }
+  const json::value& peers = member(value, "Addrs");
+  if (!peers.is_object()) return {};
+  for (const auto& [peer, list] : peers.as_object()) {
+    const json::array& addresses = list_of(peers, peer);
+    out += fmt::format("{} ({})\n", std::string_view(peer), addresses.size());
+    for (const json::value& address : addresses)
+      out += fmt::format("\t{}\n", text_of(address));
   }
   return context.terminal.out(out);
 }
@@ -184,12 +195,59 @@ Task<void> run_addrs_listen(Context& context, const Request& request, Output& ou
 
 // stats
 
+struct Traffic {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+
+/// Of the connections that are open now.
+Traffic traffic_with(const net::Swarm& swarm, const PeerId& peer) {
+  Traffic sum;
+  for (const net::ConnectionInfo& connection : swarm.connections_of(peer)) {
+    sum.in += connection.stats.bytes_received;
+    sum.out += connection.stats.bytes_sent;
+  }
+  return sum;
+}
+
+/// Nobody measures single peers all the time, so a rate is what comes between two looks.
+Task<void> run_bandwidth_of(Context& context, const Request& request, PeerId peer,
+                            Duration interval, Output& output) {
+  net::Swarm& swarm = context.node->swarm();
+  double seconds = std::chrono::duration<double>(interval).count();
+  auto rate = [seconds](std::uint64_t before, std::uint64_t after) {
+    return after < before ? 0.0 : static_cast<double>(after - before) / seconds;
+  };
+  Traffic before = traffic_with(swarm, peer);
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, interval));
+    Traffic after = traffic_with(swarm, peer);
+    json::object value;
+    value["TotalIn"] = after.in;
+    value["TotalOut"] = after.out;
+    value["RateIn"] = rate(before.in, after.in);
+    value["RateOut"] = rate(before.out, after.out);
+    before = after;
+    KITH_CO_CHECK(co_await output.value(std::move(value)));
+    if (!request.flag("poll")) co_return Result<void>{};
+    KITH_CO_CHECK(co_await output.flush());
+  }
+}
+
 Task<void> run_bandwidth(Context& context, const Request& request, Output& output) {
   Duration interval = 1s;
   if (request.given("interval")) {
     KITH_CO_TRY(interval, parse_duration(request.text("interval")));
   }
   if (interval < Duration(100ms)) interval = 100ms;
+  if (request.given("proto")) {
+    co_return std::unexpected(
+        Error(Errc::unsupported, "option --proto: bytes aren't counted by protocol: leave it out"));
+  }
+  if (request.given("peer")) {
+    KITH_CO_TRY(PeerId peer, parse_peer(request.text("peer")));
+    co_return co_await run_bandwidth_of(context, request, peer, interval, output);
+  }
   net::Swarm& swarm = context.node->swarm();
   for (;;) {
     node::BandwidthRates rates = context.node->bandwidth();
@@ -203,12 +261,6 @@ Task<void> run_bandwidth(Context& context, const Request& request, Output& outpu
     KITH_CO_CHECK(co_await output.flush());
     KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, interval));
   }
-}
-
-double real_of(const json::value& value, std::string_view key) {
-  boost::system::error_code failure;
-  double number = value.at(key).to_number<double>(failure);
-  return failure ? 0 : number;
 }
 
 Result<void> show_bandwidth(const json::value& value, const RenderContext& context) {
@@ -260,15 +312,15 @@ Result<void> show_bitswap_stat(const json::value& value, const RenderContext& co
   out += fmt::format("\tdata sent: {}\n", bytes("DataSent"));
   out += fmt::format("\tdup blocks received: {}\n", number_of(value, "DupBlksReceived"));
   out += fmt::format("\tdup data received: {}\n", bytes("DupDataReceived"));
-  const json::array& wants = value.at("Wantlist").as_array();
+  const json::array& wants = list_of(value, "Wantlist");
   out += fmt::format("\twantlist [{} keys]\n", wants.size());
   for (const json::value& want : wants)
     out += "\t\t" + text_of(want, "/") + "\n";
-  const json::array& peers = value.at("Peers").as_array();
+  const json::array& peers = list_of(value, "Peers");
   out += fmt::format("\tpartners [{}]\n", peers.size());
   if (context.request.flag("verbose")) {
     for (const json::value& peer : peers)
-      out += "\t\t" + std::string(peer.as_string()) + "\n";
+      out += "\t\t" + text_of(peer) + "\n";
   }
   return context.terminal.out(out);
 }
@@ -287,7 +339,7 @@ Task<void> run_wantlist(Context& context, const Request& request, Output& output
 
 Result<void> show_wantlist(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& key : value.at("Keys").as_array())
+  for (const json::value& key : list_of(value, "Keys"))
     out += text_of(key, "/") + "\n";
   return context.terminal.out(out);
 }
@@ -337,11 +389,11 @@ Task<void> run_transfers(Context& context, const Request& request, Output& outpu
 
 Result<void> show_transfers(const json::value& value, const RenderContext& context) {
   std::string out;
-  for (const json::value& transfer : value.at("Transfers").as_array()) {
+  for (const json::value& transfer : list_of(value, "Transfers")) {
     out += fmt::format("{}: {} blocks, {}, {}/s from {} peers\n", text_of(transfer, "What"),
                        number_of(transfer, "BlocksReceived"),
                        si_bytes(real_of(transfer, "BytesReceived")),
-                       si_bytes(real_of(transfer, "Rate")), transfer.at("Peers").as_array().size());
+                       si_bytes(real_of(transfer, "Rate")), list_of(transfer, "Peers").size());
     std::string waiting = text_of(transfer, "Waiting");
     if (!waiting.empty()) out += "  " + waiting + "\n";
   }
@@ -389,8 +441,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "swarm peers",
              .tagline = "List connected peers.",
-             .options = {{"verbose", 'v', flag, "All there is to know.", ""},
-                         {"streams", 0, flag, "Accepted for Kubo's sake.", ""},
+             .options = {{"verbose", 'v', flag, "With round-trip times and who dialed.", ""},
+                         {"streams", 0, flag, "Not there yet.", ""},
                          {"latency", 0, flag, "With round-trip times.", ""},
                          {"direction", 0, flag, "With who dialed.", ""},
                          {"identify", 0, flag, "With what the peer says of itself.", ""}},
@@ -420,8 +472,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "stats bw",
              .tagline = "Show bandwidth.",
-             .options = {{"peer", 'p', text, "Accepted for Kubo's sake.", ""},
-                         {"proto", 't', text, "Accepted for Kubo's sake.", ""},
+             .options = {{"peer", 'p', text, "Of the open connections to this peer.", ""},
+                         {"proto", 't', text, "Not there: bytes aren't counted by protocol.", ""},
                          {"poll", 0, flag, "Again and again.", ""},
                          {"interval", 'i', text, "How often.", "1s"}},
              .where = Where::network,
@@ -441,7 +493,7 @@ void add_swarm_commands(CommandTable& table) {
            "gone; Id is what the command was given as "
            "--transfer-id, and Waiting a sentence that says what hasn't come yet and why.",
        .arguments = {{.name = "id", .required = false, .help = "Only this one."}},
-       .where = Where::network,
+       .where = Where::daemon,
        .run = run_transfers,
        .renderer = [](const RenderContext& context) {
          return text_renderer(context, show_transfers);

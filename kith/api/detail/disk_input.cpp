@@ -1,13 +1,13 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <limits.h>
+#include <optional>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <kith/api/detail/disk_input.hpp>
+#include <kith/api/detail/standard_input.hpp>
 
 namespace kith::api {
 namespace {
@@ -35,15 +35,19 @@ std::string name_of(const std::string& path) {
   return std::string(whole.substr(whole.rfind('/') + 1));
 }
 
-Result<Buffer> read_descriptor(int descriptor, std::size_t size_max) {
-  Buffer buffer = Buffer::allocate(size_max);
-  for (;;) {
-    ssize_t got = ::read(descriptor, buffer.mutable_bytes().data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
-    buffer.truncate(static_cast<std::size_t>(got));
-    return buffer;
-  }
+/// What is in a folder and is to be added, in no order. `inside` is where the folder lies in the
+/// one that was given: empty, or with a slash at its end.
+Result<std::vector<port::DirectoryEntry>> list_wanted(port::FileSystem& files,
+                                                      const std::string& path,
+                                                      const std::string& inside,
+                                                      const DiskInputOptions& options) {
+  KITH_TRY(std::vector<port::DirectoryEntry> entries, files.list(path));
+  std::erase_if(entries, [&](const port::DirectoryEntry& entry) {
+    if (!options.hidden && entry.name.starts_with('.')) return true;
+    bool is_folder = entry.kind == port::FileKind::directory;
+    return !options.ignore.empty() && options.ignore.ignores(inside + entry.name, is_folder);
+  });
+  return entries;
 }
 
 class DiskInput final : public InputTree {
@@ -52,11 +56,16 @@ class DiskInput final : public InputTree {
 
   Result<void> add_argument(const std::string& path) {
     if (path == "-") {
+      if (!stdin_) {
+        KITH_TRY(StandardInput input, StandardInput::open(env_));
+        stdin_.emplace(std::move(input));
+      }
       arguments_.push_back({"", options_.stdin_name, {}, true});
       return {};
     }
-    KITH_TRY(port::FileInfo info,
-             options_.follow_arguments ? env_.files.info_followed(path) : env_.files.info(path));
+    KITH_TRY(port::FileInfo info, options_.follow_arguments || options_.follow_all
+                                      ? env_.files.info_followed(path)
+                                      : env_.files.info(path));
     if (info.kind == port::FileKind::directory && !options_.recursive) {
       return std::unexpected(Error(
           Errc::invalid_argument,
@@ -74,9 +83,9 @@ class DiskInput final : public InputTree {
   }
 
   Task<Buffer> read(std::size_t size_max) override {
-    auto work = [this, size_max]() -> Result<Buffer> {
-      std::size_t size = std::min(size_max, read_bytes);
-      if (from_stdin_) return read_descriptor(STDIN_FILENO, size);
+    std::size_t size = std::min(size_max, read_bytes);
+    if (from_stdin_) co_return co_await stdin_->read(size);
+    auto work = [this, size]() -> Result<Buffer> {
       if (!file_) return Buffer();
       Buffer buffer = Buffer::allocate(size);
       KITH_TRY(std::size_t got, file_->read_at(offset_, buffer.mutable_bytes()));
@@ -97,6 +106,9 @@ class DiskInput final : public InputTree {
   struct Folder {
     std::string path;
     std::string name;
+    std::string inside;  ///< of the folder that was given, with a slash at its end
+    std::uint64_t device;
+    std::uint64_t inode;
     std::vector<port::DirectoryEntry> entries;  ///< the next one last
   };
 
@@ -111,8 +123,10 @@ class DiskInput final : public InputTree {
       folder.entries.pop_back();
       std::string path = folder.path + "/" + child;
       std::string name = folder.name + "/" + child;
-      KITH_TRY(port::FileInfo info, env_.files.info(path));
-      return enter(path, name, info);
+      std::string inside = folder.inside + child + "/";
+      KITH_TRY(port::FileInfo info,
+               options_.follow_all ? env_.files.info_followed(path) : env_.files.info(path));
+      return enter(path, name, std::move(inside), info);
     }
     if (next_argument_ == arguments_.size()) return std::optional<InputEntry>();
     Argument& argument = arguments_[next_argument_++];
@@ -122,11 +136,29 @@ class DiskInput final : public InputTree {
       entry.path = argument.name;
       return std::optional(std::move(entry));
     }
-    return enter(argument.path, argument.name, argument.info);
+    return enter(argument.path, argument.name, "", argument.info);
+  }
+
+  Result<void> open_folder(const std::string& path, const std::string& name, std::string inside,
+                           const port::FileInfo& info) {
+    if (open_.size() >= depth_max) {
+      return std::unexpected(Error(Errc::limit_exceeded, path + " is too deep"));
+    }
+    bool again = std::ranges::any_of(open_, [&info](const Folder& folder) {
+      return folder.device == info.device && folder.inode == info.inode;
+    });
+    if (again) {
+      return std::unexpected(Error(Errc::refused, path + " leads back to a folder that it is in"));
+    }
+    KITH_TRY(std::vector<port::DirectoryEntry> entries,
+             list_wanted(env_.files, path, inside, options_));
+    std::ranges::sort(entries, std::greater{}, &port::DirectoryEntry::name);
+    open_.push_back({path, name, std::move(inside), info.device, info.inode, std::move(entries)});
+    return {};
   }
 
   Result<std::optional<InputEntry>> enter(const std::string& path, const std::string& name,
-                                          const port::FileInfo& info) {
+                                          std::string inside, const port::FileInfo& info) {
     InputEntry entry;
     entry.path = name;
     entry.kind = info.kind;
@@ -144,18 +176,9 @@ class DiskInput final : public InputTree {
         KITH_TRY(entry.target, env_.files.read_link(path));
         break;
       }
-      case port::FileKind::directory: {
-        if (open_.size() >= depth_max) {
-          return std::unexpected(Error(Errc::limit_exceeded, path + " is too deep"));
-        }
-        KITH_TRY(std::vector<port::DirectoryEntry> entries, env_.files.list(path));
-        std::erase_if(entries, [this](const port::DirectoryEntry& one) {
-          return !options_.hidden && one.name.starts_with('.');
-        });
-        std::ranges::sort(entries, std::greater{}, &port::DirectoryEntry::name);
-        open_.push_back({path, name, std::move(entries)});
+      case port::FileKind::directory:
+        KITH_CHECK(open_folder(path, name, std::move(inside), info));
         break;
-      }
       case port::FileKind::other:
         return std::unexpected(
             Error(Errc::unsupported, path + " is neither a file, a folder nor a symlink"));
@@ -170,6 +193,7 @@ class DiskInput final : public InputTree {
   std::vector<Folder> open_;
   std::unique_ptr<port::File> file_;
   std::uint64_t offset_ = 0;
+  std::optional<StandardInput> stdin_;
   bool from_stdin_ = false;
 };
 
@@ -186,17 +210,28 @@ Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::str
   co_return std::shared_ptr<InputTree>(std::move(input));
 }
 
-Task<Bytes> read_standard_input(port::Env& env, std::size_t size_max) {
-  Bytes all;
-  for (;;) {
-    auto work = [] { return read_descriptor(STDIN_FILENO, 64 * 1024); };
-    KITH_CO_TRY(Buffer part, co_await port::run_on(env.pool, work));
-    if (part.empty()) co_return all;
-    if (part.size() > size_max - all.size()) {
-      co_return std::unexpected(Error(Errc::limit_exceeded, "standard input is too long"));
-    }
-    append(all, part);
+std::uint64_t bytes_below(port::FileSystem& files, const std::string& path,
+                          const DiskInputOptions& options, const std::atomic<bool>& enough) {
+  constexpr std::size_t entries_max = 1'000'000;
+  struct Open {
+    std::string path;
+    std::string inside;
+  };
+  std::uint64_t sum = 0;
+  std::vector<Open> open = {{path, ""}};
+  for (std::size_t count = 0; !open.empty() && count < entries_max && !enough; ++count) {
+    Open next = std::move(open.back());
+    open.pop_back();
+    bool follow = options.follow_all || (options.follow_arguments && next.inside.empty());
+    auto info = follow ? files.info_followed(next.path) : files.info(next.path);
+    if (info && info->kind == port::FileKind::regular) sum += info->size_bytes;
+    if (!info || info->kind != port::FileKind::directory) continue;
+    auto entries = list_wanted(files, next.path, next.inside, options);
+    if (!entries) continue;
+    for (const port::DirectoryEntry& entry : *entries)
+      open.push_back({next.path + "/" + entry.name, next.inside + entry.name + "/"});
   }
+  return sum;
 }
 
 }  // namespace kith::api

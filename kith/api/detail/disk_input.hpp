@@ -2,10 +2,12 @@
 // `block put` take.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <kith/api/detail/ignore_rules.hpp>
 #include <kith/api/input.hpp>
 #include <kith/port/env.hpp>
 
@@ -15,6 +17,8 @@ struct DiskInputOptions {
   bool recursive = false;
   bool hidden = false;            ///< also names that begin with a dot, inside of folders
   bool follow_arguments = false;  ///< a symlink given as an argument stands for its target
+  bool follow_all = false;        ///< any symlink does
+  IgnoreRules ignore;             ///< inside of folders
   bool keep_mode = false;
   bool keep_modified = false;
   std::string stdin_name;
@@ -25,7 +29,9 @@ struct DiskInputOptions {
 Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::string> paths,
                                             DiskInputOptions options);
 
-/// All of standard input; Errc::limit_exceeded above `size_max`.
-Task<Bytes> read_standard_input(port::Env& env, std::size_t size_max);
+/// Bytes of all files that disk_input would give, for a progress bar: what can't be read counts
+/// nothing. Blocks; ends early when it is enough.
+std::uint64_t bytes_below(port::FileSystem& files, const std::string& path,
+                          const DiskInputOptions& options, const std::atomic<bool>& enough);
 
 }  // namespace kith::api

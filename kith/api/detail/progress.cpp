@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/progress.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
 
@@ -16,7 +17,7 @@ constexpr std::size_t bar_width = 24;
 
 void ProgressBar::set_done(std::uint64_t bytes, std::string_view what) {
   done_ = bytes;
-  if (what != what_) what_ = what;
+  what_ = printable(what);
   if (shown_ && clock_.now() - drawn_ >= redraw_interval) draw();
 }
 
@@ -43,8 +44,7 @@ void ProgressBar::draw() {
   if (peers_ > 0) line += fmt::format("  {} peer{}", peers_, peers_ == 1 ? "" : "s");
   if (!what_.empty()) line += "  " + what_;
   auto width = static_cast<std::size_t>(std::max(20, terminal_.columns() - 1));
-  if (line.size() > width) line.resize(width);
-  static_cast<void>(terminal_.err("\r\x1b[K" + line));
+  static_cast<void>(terminal_.err("\r\x1b[K" + std::string(fitting(line, width))));
   on_screen_ = true;
 }
 

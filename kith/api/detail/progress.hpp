@@ -20,9 +20,10 @@ class ProgressBar {
         drawn_(begun_) {}
 
   void set_total(std::uint64_t bytes) { total_ = bytes; }
+  /// `what` is at work now: a file's name, as it is.
   void set_done(std::uint64_t bytes, std::string_view what = {});
   void set_peers(std::size_t peers) { peers_ = peers; }
-  void add(std::uint64_t bytes) { set_done(done_ + bytes, what_); }
+  void add(std::uint64_t bytes) { set_done(done_ + bytes); }
   /// Takes the bar away, for a line of text; it comes back with the next change.
   void clear();
   /// Leaves the last state on the screen; if all went well, everything is done.

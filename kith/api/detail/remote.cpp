@@ -13,6 +13,7 @@
 #include <kith/api/rpc.hpp>
 #include <kith/http/client.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/multiformats/multibase.hpp>
 #include <kith/port/task_group.hpp>
 
 namespace kith::api {
@@ -28,7 +29,17 @@ constexpr std::size_t query_arguments_bytes_max = 8 * 1024;
 struct Target {
   std::string host;
   std::uint16_t port = 0;
+  std::string authorization{};  ///< the header; empty: none
 };
+
+http::ClientRequest call_to(const Target& target, std::string path) {
+  http::ClientRequest call;
+  call.host = target.host;
+  call.port = target.port;
+  call.target = std::move(path);
+  if (!target.authorization.empty()) call.headers.set("Authorization", target.authorization);
+  return call;
+}
 
 Result<Target> target_of(const std::string& api) {
   auto wrong = [&api] {
@@ -58,6 +69,25 @@ Result<Target> target_of(const std::string& api) {
   auto tcp = address->find(multiformats::Protocol::tcp);
   if (!name || !tcp) return wrong();
   return Target{name->value_text(), load_be<std::uint16_t>(tcp->value.data())};
+}
+
+/// What the Authorization header says for a secret as Kubo's --api-auth takes it.
+Result<std::string> authorization_of(const std::string& secret) {
+  if (secret.empty()) return secret;
+  std::size_t colon = secret.find(':');
+  if (colon == std::string::npos) return "Bearer " + secret;
+  std::string kind = secret.substr(0, colon);
+  std::string value = secret.substr(colon + 1);
+  if (kind == "bearer") return "Bearer " + value;
+  if (kind != "basic") {
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              "option --api-auth: use bearer:<token> or basic:<user>:<password>"));
+  }
+  // Without a password it has been encoded already.
+  if (value.find(':') == std::string::npos) return "Basic " + value;
+  auto encoded = multiformats::base_encode(multiformats::Base::base64pad, as_bytes(value));
+  return "Basic " + encoded.value_or("");
 }
 
 /// Names one of the daemon's transfers, so that it can be asked for.
@@ -127,7 +157,8 @@ std::string target_path(const Command& command, const Request& request,
     query.add("arg", argument);
   for (const auto& [name, value] : request.raw_options()) {
     static constexpr std::string_view ours[] = {
-        "home", "repo-dir", "api", "passphrase-file", "debug", "enc", "encoding", "json", "help"};
+        "home", "repo-dir", "api",  "api-auth", "passphrase-file", "config", "config-file", "debug",
+        "enc",  "encoding", "json", "help"};
     bool own = std::ranges::find(command.options, name, &OptionSpec::name) != command.options.end();
     if (own || std::ranges::find(ours, name) == std::end(ours)) query.add(name, value);
   }
@@ -157,7 +188,8 @@ Error daemon_error(std::string_view body, int status) {
 /// Cuts a flow of bytes into JSON values.
 class ValueReader {
  public:
-  explicit ValueReader(Renderer& renderer) : renderer_(renderer) {}
+  explicit ValueReader(Renderer& renderer)
+      : renderer_(renderer), parser_(json::storage_ptr(), lenient()) {}
 
   Result<void> feed(ByteView bytes) {
     std::string_view rest = as_text(bytes);
@@ -185,6 +217,13 @@ class ValueReader {
   }
 
  private:
+  /// Names of files are any bytes, and not every daemon makes them UTF-8.
+  static json::parse_options lenient() {
+    json::parse_options options;
+    options.allow_invalid_utf8 = true;
+    return options;
+  }
+
   Renderer& renderer_;
   json::stream_parser parser_;
   bool inside_ = false;
@@ -217,10 +256,7 @@ Task<void> read_answer(http::Response& response, const Command& command, Rendere
 /// The state of one of the daemon's transfers, if it is under way.
 Task<std::optional<json::value>> read_transfer(http::Client& client, const Target& target,
                                                const std::string& id) {
-  http::ClientRequest call;
-  call.host = target.host;
-  call.port = target.port;
-  call.target = std::string(rpc_prefix) + "stats/transfers?arg=" + id;
+  http::ClientRequest call = call_to(target, std::string(rpc_prefix) + "stats/transfers?arg=" + id);
   KITH_CO_TRY(http::ResponsePtr response, co_await client.send(std::move(call)));
   KITH_CO_TRY(Bytes body, co_await http::read_all(*response, transfer_bytes_max));
   boost::system::error_code failure;
@@ -263,12 +299,10 @@ Task<void> run_remote(const RenderContext& context, const Command& command, std:
   port::Env& env = context.env;
   const Request& request = context.request;
   KITH_CO_TRY(Target target, target_of(api));
+  KITH_CO_TRY(target.authorization, authorization_of(request.text("api-auth")));
   bool watched = command.transfers && !request.given("transfer-id") && !request.flag("quiet");
   std::string transfer_id = watched ? make_transfer_id(env) : "";
-  http::ClientRequest call;
-  call.host = target.host;
-  call.port = target.port;
-  call.target = target_path(command, request, transfer_id);
+  http::ClientRequest call = call_to(target, target_path(command, request, transfer_id));
   if (request.files) upload(env, request.files, call);
   http::ClientOptions options;
   options.unreachable_hint = "is the daemon running?";

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
+#include <kith/crypto/hash.hpp>
 #include <kith/ipld/content.hpp>
 #include <kith/ipld/error.hpp>
+#include <kith/multiformats/multicodec.hpp>
 #include <kith/node/node.hpp>
 #include <kith/unixfs/error.hpp>
 
@@ -25,8 +28,7 @@ class LocalSource final : public ipld::BlockSource {
   Task<ipld::Block> get(Cid cid, Instant deadline) override {
     auto block = co_await below_->get(cid, deadline);
     if (!block && block.error().is(Errc::not_found)) {
-      co_return std::unexpected(say(fmt::format(
-          "block was not found locally (offline): ipld: could not find {}", cid.to_string())));
+      co_return std::unexpected(not_here(cid));
     }
     co_return block;
   }
@@ -143,6 +145,39 @@ std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& r
   return std::make_unique<LocalSource>(std::move(source));
 }
 
+Result<multiformats::CidPrefix> prefix_hashed_by(std::string_view hash) {
+  auto unknown = [hash] {
+    return std::unexpected(
+        Error(Errc::invalid_argument, fmt::format("unrecognized multihash function: {}", hash)));
+  };
+  auto code = multiformats::codec_from_name(hash);
+  if (!code) return unknown();
+  auto of_nothing = crypto::hash(static_cast<std::uint64_t>(*code), {});
+  if (!of_nothing) return unknown();
+  multiformats::CidPrefix prefix;
+  prefix.hash_function = *code;
+  prefix.digest_bytes = of_nothing->view().size();
+  return prefix;
+}
+
+Error block_too_big() {
+  constexpr std::size_t mib = ipld::block_bytes_max / (1024 * 1024);
+  return say(
+      fmt::format("the block is over {} MiB, which no peer takes and this node doesn't keep, "
+                  "--allow-big-block or not. `add` cuts files into smaller ones",
+                  mib));
+}
+
+OptionSpec big_block_option() {
+  return {"allow-big-block", 0, OptionKind::flag,
+          "Changes nothing: blocks over 2 MiB are always refused.", ""};
+}
+
+Error not_here(const Cid& cid) {
+  return say(fmt::format("block was not found locally (offline): ipld: could not find {}",
+                         cid.to_string()));
+}
+
 Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view text) {
   KITH_CO_TRY(unixfs::ContentPath path, parse_path(text));
   auto resolved = co_await unixfs::resolve_link(source, path);
@@ -160,42 +195,46 @@ Task<unixfs::Resolved> resolve_block(ipld::BlockSource& source, std::string_view
   co_return resolved;
 }
 
+const json::value& member(const json::value& value, std::string_view key) {
+  static const json::value nothing;
+  if (!value.is_object()) return nothing;
+  const json::value* found = value.as_object().if_contains(key);
+  return found == nullptr ? nothing : *found;
+}
+
+const json::array& list_of(const json::value& value, std::string_view key) {
+  static const json::array empty;
+  const json::value& found = member(value, key);
+  return found.is_array() ? found.as_array() : empty;
+}
+
+std::string text_of(const json::value& value) {
+  return value.is_string() ? std::string(value.as_string()) : "";
+}
+
 std::string text_of(const json::value& value, std::string_view key) {
-  if (!value.is_object()) return "";
-  const json::value* member = value.as_object().if_contains(key);
-  return member != nullptr && member->is_string() ? std::string(member->as_string()) : "";
+  return text_of(member(value, key));
 }
 
 std::int64_t number_of(const json::value& value, std::string_view key) {
-  if (!value.is_object()) return 0;
-  const json::value* member = value.as_object().if_contains(key);
-  if (member == nullptr) return 0;
   boost::system::error_code failure;
-  auto number = member->to_number<std::int64_t>(failure);
+  auto number = member(value, key).to_number<std::int64_t>(failure);
+  return failure ? 0 : number;
+}
+
+double real_of(const json::value& value, std::string_view key) {
+  boost::system::error_code failure;
+  auto number = member(value, key).to_number<double>(failure);
   return failure ? 0 : number;
 }
 
 bool flag_of(const json::value& value, std::string_view key) {
-  if (!value.is_object()) return false;
-  const json::value* member = value.as_object().if_contains(key);
-  return member != nullptr && member->is_bool() && member->as_bool();
+  const json::value& found = member(value, key);
+  return found.is_bool() && found.as_bool();
 }
 
-std::string printable(std::string_view name) {
-  std::string out;
-  for (char c : name) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
+std::string json_text(const json::value& value) {
+  return valid_utf8(json::serialize(value));
 }
 
 std::string human_bytes(double bytes) {

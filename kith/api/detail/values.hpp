@@ -37,19 +37,37 @@ Result<multiformats::Multiaddr> parse_peer_address(std::string_view text);
 /// transfers` lists it, under the id that the caller gave by --transfer-id.
 std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& request,
                                               bool fetch = true);
+/// A prefix for blocks that are hashed by the function of this name, with the whole digest.
+/// Errc::invalid_argument for a name that isn't one.
+Result<multiformats::CidPrefix> prefix_hashed_by(std::string_view hash);
+/// What is said of a block that is larger than peers take.
+Error block_too_big();
+/// Kubo keeps such blocks if it is told to; we don't, and say so where one comes.
+OptionSpec big_block_option();
+/// What is said of a block that can't be had without other peers.
+Error not_here(const multiformats::Cid& cid);
 /// Where a path leads. Says under which block there is no such name.
 Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view path);
 /// The same, and gets the block.
 Task<unixfs::Resolved> resolve_block(ipld::BlockSource& source, std::string_view path);
 
-/// A member's text, or empty; its number, or 0; its flag, or false. For renderers.
+// For renderers, whose values may come from another daemon than ours: nothing that is missing or of
+// another type is an error.
+
+/// A member, or null.
+const json::value& member(const json::value& value, std::string_view key);
+/// A member's elements, or none.
+const json::array& list_of(const json::value& value, std::string_view key);
+/// A text, or empty.
+std::string text_of(const json::value& value);
+/// A member's text, or empty; its number, or 0; its flag, or false.
 std::string text_of(const json::value& value, std::string_view key);
 std::int64_t number_of(const json::value& value, std::string_view key);
+double real_of(const json::value& value, std::string_view key);
 bool flag_of(const json::value& value, std::string_view key);
 
-/// A name without what would move a terminal's cursor or colour it: control characters are shown as
-/// \\n, \\x1b and the like.
-std::string printable(std::string_view name);
+/// The value as JSON that any reader takes, also if it has names that aren't UTF-8.
+std::string json_text(const json::value& value);
 
 /// "1.2 MiB"
 std::string human_bytes(double bytes);

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/api/detail/waiting.hpp>
 
@@ -8,12 +9,10 @@ namespace kith::api {
 namespace {
 
 std::string who_left(const json::value& transfer) {
-  const json::value* left = transfer.as_object().if_contains("Left");
   std::string names;
-  if (left != nullptr && left->is_array()) {
-    for (const json::value& peer : left->as_array()) {
-      if (peer.is_string()) names += (names.empty() ? "" : ", ") + std::string(peer.as_string());
-    }
+  for (const json::value& peer : list_of(transfer, "Left")) {
+    std::string name = printable(text_of(peer));
+    if (!name.empty()) names += (names.empty() ? "" : ", ") + name;
   }
   return names.empty() ? "" : fmt::format(" (what came before was sent by {}, gone now)", names);
 }
@@ -22,14 +21,11 @@ std::string who_left(const json::value& transfer) {
 
 std::optional<std::string> WaitingNotes::update(const json::value& transfer, Instant now) {
   peers_ = 0;
-  const json::value* list = transfer.as_object().if_contains("Peers");
-  if (list != nullptr && list->is_array()) {
-    for (const json::value& peer : list->as_array()) {
-      if (number_of(peer, "Blocks") > 0) ++peers_;
-    }
+  for (const json::value& peer : list_of(transfer, "Peers")) {
+    if (number_of(peer, "Blocks") > 0) ++peers_;
   }
   std::int64_t blocks = number_of(transfer, "BlocksReceived");
-  std::string waiting = text_of(transfer, "Waiting");
+  std::string waiting = printable(text_of(transfer, "Waiting"));
   if (blocks != blocks_ || waiting.empty()) {
     blocks_ = blocks;
     changed_at_ = now;

@@ -1,0 +1,48 @@
+// OutputFile: a file that `get` writes. What comes in pieces has its name only once it is whole:
+// until then it is a new file beside it, by a name that nobody else has, and is removed if nothing
+// comes of it. Several programs may so write the same file at once, and the last one to finish
+// wins. A device or a pipe that is there is written to as it is.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <kith/api/detail/descriptor.hpp>
+#include <kith/port/file_system.hpp>
+#include <kith/port/random.hpp>
+
+namespace kith::api {
+
+class OutputFile {
+ public:
+  /// A new file, which will replace what is at `path`.
+  static Result<OutputFile> create(port::FileSystem& files, port::CryptoRandom& random,
+                                   std::string path, std::uint32_t mode);
+  /// What the user named: the same, or the device or pipe that is there, or that a link there leads
+  /// to.
+  static Result<OutputFile> open(port::FileSystem& files, port::CryptoRandom& random,
+                                 std::string path, std::uint32_t mode);
+
+  OutputFile(OutputFile&&) noexcept = default;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();
+
+  /// False for devices and pipes, whose mode and times aren't ours to change.
+  bool is_new() const noexcept { return !device_; }
+  Result<void> write(ByteView bytes);
+  /// All is written: it gets its name.
+  Result<void> finish();
+
+ private:
+  OutputFile(port::FileSystem& files, std::string path) : files_(&files), path_(std::move(path)) {}
+
+  port::FileSystem* files_;
+  std::string path_;
+  std::string part_path_;
+  std::unique_ptr<port::File> file_;
+  std::uint64_t offset_ = 0;
+  std::optional<Descriptor> device_;
+};
+
+}  // namespace kith::api

@@ -1,0 +1,73 @@
+#include <cerrno>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <kith/api/detail/standard_input.hpp>
+#include <kith/port/task_group.hpp>
+
+namespace kith::api {
+namespace {
+
+/// Waits for input or for the waker, and reads what is there.
+Result<Buffer> read_unless_woken(int wake, std::size_t size_max) {
+  for (;;) {
+    pollfd watched[] = {{STDIN_FILENO, POLLIN, 0}, {wake, POLLIN, 0}};
+    int ready = ::poll(watched, 2, -1);
+    if (ready > 0 && watched[1].revents != 0) return std::unexpected(Errc::cancelled);
+    if (ready > 0) {
+      Buffer buffer = Buffer::allocate(size_max);
+      ssize_t got = ::read(STDIN_FILENO, buffer.mutable_bytes().data(), buffer.size());
+      if (got >= 0) {
+        buffer.truncate(static_cast<std::size_t>(got));
+        return buffer;
+      }
+    }
+    // Somebody else may have read what was there.
+    if (errno != EINTR && errno != EAGAIN) {
+      return std::unexpected(Error::from_errno(errno, "standard input"));
+    }
+  }
+}
+
+}  // namespace
+
+Result<StandardInput> StandardInput::open(port::Env& env) {
+  int number = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (number < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
+  return StandardInput(env, Descriptor(number));
+}
+
+Task<void> StandardInput::read_on_worker(std::size_t size_max, Result<Buffer>& into) {
+  auto work = [this, size_max] { return read_unless_woken(wake_.number(), size_max); };
+  into = co_await port::run_on(env_->pool, work);
+  co_return Result<void>{};
+}
+
+Task<Buffer> StandardInput::read(std::size_t size_max) {
+  Result<Buffer> outcome;
+  port::TaskGroup reading(env_->executor, env_->clock, 1);
+  reading.spawn(read_on_worker(size_max, outcome));
+  auto joined = co_await reading.join();
+  if (joined) co_return outcome;
+  std::uint64_t one = 1;
+  static_cast<void>(::write(wake_.number(), &one, sizeof one));
+  co_await reading.join_shielded();
+  co_return std::unexpected(joined.error());
+}
+
+Task<Bytes> StandardInput::read_all(std::size_t size_max) {
+  constexpr std::size_t read_bytes = 64 * 1024;
+  Bytes all;
+  for (;;) {
+    KITH_CO_TRY(Buffer part, co_await read(read_bytes));
+    if (part.empty()) co_return all;
+    if (part.size() > size_max - all.size()) {
+      co_return std::unexpected(Error(Errc::limit_exceeded, "standard input is too long"));
+    }
+    append(all, part);
+  }
+}
+
+}  // namespace kith::api

@@ -1,0 +1,320 @@
+"""What Kubo's users have in their scripts: flags that do what they say, or say why not."""
+
+import base64
+import hashlib
+import json
+import os
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from harness import environment
+from program import Case
+
+MIB = 1 << 20
+
+
+def decoded_cid(cid):
+    """The bytes of a CID in base32."""
+    text = cid[1:].upper()
+    return base64.b32decode(text + "=" * (-len(text) % 8))
+
+
+class Add(Case):
+    def names(self, node, *flags):
+        lines = node.text("add", "-r", *flags, self.folder / "d").splitlines()
+        return sorted(line.split(" ", 2)[2] for line in lines)
+
+    def setUp(self):
+        super().setUp()
+        for name in ("a.txt", "b.log", "sub/c.log", "sub/d.txt", "build/x", ".hidden/y"):
+            self.write(f"d/{name}", name.encode())
+        (self.folder / "d/empty/below").mkdir(parents=True)
+
+    def test_rules_leave_files_out(self):
+        node = self.made()
+        self.assertEqual(self.names(node, "--ignore=*.log", "--ignore", "build/"),
+                         ["d", "d/a.txt", "d/empty", "d/empty/below", "d/sub", "d/sub/d.txt"])
+        rules = self.write("rules", b"# what is made\n/build\nempty/\n*.log\n!c.log\n")
+        self.assertEqual(self.names(node, f"--ignore-rules-path={rules}"),
+                         ["d", "d/a.txt", "d/sub", "d/sub/c.log", "d/sub/d.txt"])
+        self.assertIn("d/.hidden/y", self.names(node, "--hidden", "--ignore=*.log"))
+        self.assertIn("nosuch", node.fails("add", "-r", "--ignore-rules-path=nosuch", self.folder / "d"))
+
+    def test_empty_folders_may_be_left_out(self):
+        node = self.made()
+        self.assertIn("d/empty/below", self.names(node))
+        without = self.names(node, "--empty-dirs=false", "--ignore=sub")
+        self.assertEqual(without, ["d", "d/a.txt", "d/b.log", "d/build", "d/build/x", "d/empty"])
+        alone = self.folder / "alone"
+        alone.mkdir()
+        self.assertEqual(len(node.text("add", "-r", "-E=false", alone).splitlines()), 1)
+
+    def test_symlinks_may_stand_for_what_they_lead_to(self):
+        node = self.made()
+        (self.folder / "d/link").symlink_to("a.txt")
+        (self.folder / "d/folder").symlink_to("sub")
+        kept = node.add(self.folder / "d")
+        self.assertEqual(len(node.text("refs", kept).splitlines()), 7)
+        cid = node.add(self.folder / "d", "--dereference-symlinks")
+        self.assertEqual(node.ok("cat", f"{cid}/link"), b"a.txt")
+        self.assertEqual(node.ok("cat", f"{cid}/folder/c.log"), b"sub/c.log")
+        (self.folder / "d/sub/up").symlink_to("..")
+        self.assertIn("leads back", node.fails("add", "-r", "--dereference-symlinks", self.folder / "d"))
+        (self.folder / "d/sub/up").unlink()
+        (self.folder / "d/broken").symlink_to("nowhere")
+        self.assertIn("broken", node.fails("add", "-r", "--dereference-symlinks", self.folder / "d"))
+
+
+class Listings(Case):
+    def test_ls_for_people_and_by_size(self):
+        node = self.made()
+        for name, size in (("a", 10), ("b", 2_500_000), ("c", 3000)):
+            self.write(f"d/{name}", bytes(size))
+        (self.folder / "d/folder").mkdir()
+        cid = node.add(self.folder / "d")
+        shown = [" ".join(line.split()[1:]) for line in node.text("ls", "-H", cid).splitlines()]
+        self.assertEqual(shown, ["10 B a", "2.5 MB b", "3.0 kB c", "- folder/"])
+        by_size = [line.split()[-1] for line in node.text("ls", "-S", cid).splitlines()]
+        self.assertEqual(by_size, ["b", "c", "a", "folder/"])
+        self.assertIn("--stream", node.fails("ls", "-S", "--stream", cid))
+        self.assertIn("--size=false", node.fails("ls", "-S", "--size=false", cid))
+
+
+class Blocks(Case):
+    def test_digests_of_other_lengths(self):
+        node = self.made()
+        for flags, begin in ((["--mhtype=sha2-512"], b"\x01\x55\x13\x40" + hashlib.sha512(b"hello").digest()),
+                             (["--mhtype=sha1"], b"\x01\x55\x11\x14" + hashlib.sha1(b"hello").digest()),
+                             (["--mhlen=20"], b"\x01\x55\x12\x14" + hashlib.sha256(b"hello").digest()[:20])):
+            with self.subTest(flags):
+                cid = node.text("block", "put", *flags, stdin=b"hello")
+                self.assertEqual(decoded_cid(cid), begin)
+                self.assertEqual(node.ok("block", "get", cid), b"hello")
+        for flag in ("--mhlen=4", "--mhlen=1000", "--mhlen=64", "--mhtype=nosuch"):
+            with self.subTest(flag):
+                node.fails("block", "put", flag, stdin=b"hello")
+
+    def test_big_blocks_are_refused_with_a_word_on_the_flag(self):
+        node = self.made()
+        for words in (["block", "put"], ["dag", "put", "--input-codec=raw", "--store-codec=raw"]):
+            with self.subTest(words):
+                self.assertIn("--allow-big-block", node.fails(*words, "--allow-big-block", stdin=bytes(2 * MIB + 1)))
+                node.ok(*words, "--allow-big-block", stdin=bytes(2 * MIB))
+
+
+class Repairs(Case):
+    def damaged(self, node, content):
+        """Flips a bit of a block; returns its CID."""
+        cid = node.text("add", "-Q", stdin=content)
+        pack = next(path for path in (node.home / "blocks").rglob("*") if path.is_file() and content[:100] in path.read_bytes())
+        data = bytearray(pack.read_bytes())
+        data[data.index(content[:100]) + 1000] ^= 1
+        pack.write_bytes(data)
+        return cid
+
+    def test_damaged_blocks_are_dropped(self):
+        node = self.made()
+        cid = self.damaged(node, os.urandom(MIB // 2))
+        self.assertIn("1 blocks corrupt", node.fails("repo", "verify"))
+        told = node.text("repo", "verify", "--drop")
+        self.assertRegex(told, rf"(?m)^block {cid} was corrupt \(.*\), removed$")
+        self.assertIn("verify complete, 1 blocks corrupt, 1 removed", told)
+        self.assertIn("all blocks validated", node.text("repo", "verify"))
+        self.assertIn("could not find", node.fails("cat", cid))
+
+    def test_damaged_blocks_are_fetched_anew(self):
+        first, second = self.made("first"), self.made("second")
+        content = os.urandom(MIB // 2)
+        first.text("add", "-Q", stdin=content)
+        cid = self.damaged(second, content)
+        lost = self.damaged(second, os.urandom(MIB // 2))
+        self.assertIn("online mode", second.fails("repo", "verify", "--heal"))
+        first.start()
+        second.start()
+        second.connect(first)
+        done = second.run("repo", "verify", "--heal", "--heal-timeout=2s")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout.decode(), rf"(?m)^block {cid} was corrupt \(.*\), removed, healed$")
+        self.assertRegex(done.stdout.decode(), rf"(?m)^block {lost} was corrupt \(.*\), removed, failed to heal \(.*deadline")
+        self.assertIn(b"2 blocks corrupt, 2 removed, 1 healed, 1 failed to heal", done.stderr)
+        self.assertEqual(second.ok("cat", cid), content)
+        self.assertIn("all blocks validated", second.text("repo", "verify"))
+
+
+class Homes(Case):
+    def config(self, **more):
+        key = (environment.ROOT / "fuzz/corpus/private_key/ed25519").read_bytes()
+        loopback = "/ip4/127.0.0.1/tcp/0"
+        return {"Identity": {"PeerID": "ignored", "PrivKey": base64.b64encode(key).decode()},
+                "Addresses": {"Swarm": [loopback], "API": loopback, "Gateway": loopback}, "Bootstrap": [],
+                "Datastore": {"StorageMax": "5GB", "Spec": {"type": "mount"}}, "Discovery": {"MDNS": {"Enabled": False}},
+                **more}
+
+    def test_init_after_an_existing_configuration(self):
+        path = self.write("config", json.dumps(self.config(Swarm={"ConnMgr": {"HighWater": 77}})).encode())
+        first, second = self.node("first"), self.node("second")
+        first.ok("init", path)
+        second.ok("init", "-p", "unixfs-v0-2015", "-", stdin=path.read_bytes())
+        self.assertEqual(first.id, second.id)
+        self.assertEqual(first.text("config", "Swarm.ConnMgr.HighWater"), "77")
+        self.assertEqual(second.text("config", "Import.Profile"), "unixfs-v0-2015")
+        written = (first.home / "config").read_text()
+        self.assertNotIn("PrivKey", written)
+        self.assertNotIn("Spec", written)
+        self.assertEqual(json.loads(written)["Identity"]["PeerID"], first.id)
+        first.start()
+
+    def test_init_refuses_a_configuration_that_makes_no_sense(self):
+        node = self.node()
+        for config, told in ((b"{", "config"), (json.dumps(self.config(Swarm={"ConnMgr": {"HighWater": "x"}})).encode(), "HighWater"),
+                             (json.dumps({"Identity": {"PrivKey": "nonsense"}}).encode(), "Identity.PrivKey")):
+            with self.subTest(told):
+                self.assertIn(told, node.fails("init", "-", stdin=config))
+                self.assertFalse(node.home.exists())
+        self.assertIn("nosuch", node.fails("init", "nosuch"))
+
+    def test_the_daemon_makes_a_home_after_a_configuration(self):
+        path = self.write("config", json.dumps(self.config()).encode())
+        node = self.node()
+        node.start("--init", "--init-config", str(path), "--agent-version-suffix=here", "--manage-fdlimit")
+        other = self.node("other")
+        other.ok("init", path)
+        self.assertEqual(node.id, other.id)
+        self.assertRegex(node.json("id")["AgentVersion"], r"^kith/[0-9.]+/here$")
+
+    def test_peers_are_told_the_suffix_too(self):
+        first, second = self.made("first"), self.made("second")
+        first.start("--agent-version-suffix=of-first", "--routing=none")
+        second.start("--routing=default")
+        second.connect(first)
+        self.assertRegex(second.json("id", first.id)["AgentVersion"], r"/of-first$")
+
+    def test_what_the_daemon_can_not_route_by_is_refused(self):
+        self.assertIn("bootstrap", self.made().fails("daemon", "--routing=dht"))
+
+    def test_config_edit_opens_the_editor(self):
+        node = self.made()
+        node.ok("config", "edit", EDITOR="sed -i s/10GB/11GB/")
+        self.assertEqual(node.text("config", "Datastore.StorageMax"), "11GB")
+        self.assertIn("EDITOR", node.fails("config", "edit", EDITOR=""))
+        self.assertIn("false", node.fails("config", "edit", EDITOR="false"))
+
+    def test_a_configuration_without_an_identity_can_be_replaced(self):
+        node = self.started()
+        config = json.loads((node.home / "config").read_text())
+        del config["Identity"]
+        (node.home / "config").write_text(json.dumps(config))
+        config["Swarm"]["ConnMgr"] = {"HighWater": 55}
+        node.ok("config", "replace", self.write("new", json.dumps(config).encode()))
+        self.assertEqual(node.text("config", "Swarm.ConnMgr.HighWater"), "55")
+
+    def test_bootstrap_by_its_older_words(self):
+        node = self.made()
+        added = node.text("bootstrap", "add", "default").splitlines()
+        self.assertGreater(len(added), 3)
+        self.assertEqual(len(node.text("bootstrap", "rm", "all").splitlines()), len(added))
+        self.assertEqual(node.text("bootstrap", "list"), "")
+        self.assertEqual(node.text("config", "--expand-auto", "Bootstrap"), "[]")
+
+    def test_the_configuration_is_the_homes(self):
+        node = self.made()
+        for flag in ("--config-file", "--config", "-c"):
+            with self.subTest(flag):
+                node.ok(flag, node.home / "config", "id")
+                self.assertIn("--home", node.fails(flag, self.folder / "other", "id"))
+
+
+class Network(Case):
+    def test_bandwidth_of_a_peer(self):
+        first, second = self.pair()
+        cid = first.add(self.write("big", os.urandom(3 * MIB)))
+        second.ok("cat", cid)
+        self.assertGreater(second.json("stats", "bw", "--peer", first.id, "-i", "100ms")["TotalIn"], 3 * MIB)
+        self.assertEqual(second.json("stats", "bw", "--peer", second.id, "-i", "100ms")["TotalIn"], 0)
+        self.assertIn("protocol", second.fails("stats", "bw", "--proto=/ipfs/bitswap"))
+
+    def test_peers_as_kubo_prints_them(self):
+        first, second = self.pair()
+        line = rf"^/ip4/127\.0\.0\.1/tcp/\d+/p2p/{first.id}"
+        self.assertRegex(second.text("swarm", "peers"), line + "$")
+        self.assertRegex(second.text("swarm", "peers", "-v"), line + r" (n/a|[0-9.]+.?s) inbound$")
+        self.assertRegex(second.text("swarm", "peers", "--direction", "--identify"), line + " inbound$")
+        told = second.json("swarm", "peers", "--identify")["Peers"][0]["Identify"]
+        self.assertEqual(told["ID"], first.id)
+        self.assertIn("--streams", second.fails("swarm", "peers", "--streams"))
+
+    def test_a_secret_is_shown_to_the_daemon(self):
+        seen = []
+
+        class Daemon(BaseHTTPRequestHandler):
+            def do_POST(self):
+                seen.append(self.headers.get("Authorization"))
+                body = b'{"Version":"0.1.0"}\n'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Daemon)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        node = self.made()
+        api = f"--api=/ip4/127.0.0.1/tcp/{server.server_port}"
+        for secret in ("token", "bearer:token", "basic:me:word", "basic:bWU6d29yZA=="):
+            node.ok(api, f"--api-auth={secret}", "repo", "stat")
+        node.ok(api, "repo", "stat")
+        self.assertEqual(seen, ["Bearer token"] * 2 + ["Basic bWU6d29yZA=="] * 2 + [None])
+        self.assertIn("--api-auth", node.fails(api, "--api-auth=magic:x", "repo", "stat"))
+
+
+class Everywhere(Case):
+    def test_a_timeout_holds_without_a_daemon_too(self):
+        node = self.made()
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        adding = node.background("add", "--timeout=300ms", stdin=reading)
+        os.close(reading)
+        self.assertEqual(adding.wait(10), 1)
+        self.assertRegex(adding.log(), r"no answer within 300ms.*context deadline exceeded")
+        self.assertIn("duration", node.fails("--timeout=soon", "id"))
+
+    def test_a_timeout_is_told_in_kubos_words(self):
+        node = self.started()
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        for words in (["cat", missing], ["block", "stat", missing], ["refs", missing]):
+            with self.subTest(words[0]):
+                self.assertIn("context deadline exceeded", node.fails(*words, "--timeout=300ms"))
+
+    def test_an_encoding_that_there_is_not_is_refused(self):
+        node = self.made()
+        for flag in ("--enc=xml", "--encoding=nonsense"):
+            self.assertIn("should be json or text", node.fails(flag, "id"))
+        node.ok("--enc=text", "id")
+
+    def test_debug_logs_more(self):
+        node = self.started()
+        node.stop()
+        for flag in ("--debug", "-D"):
+            node.start(flag)
+            self.assertRegex(node.daemon.log(), r" debug .* peers remembered")
+            node.stop()
+        node.start()
+        self.assertNotIn("remembered", node.daemon.log())
+
+    def test_version_tells_its_commit(self):
+        node = self.node()
+        commit = node.json("version")["Commit"]
+        self.assertRegex(commit, "^([0-9a-f]{9,40})?$")
+        tail = f"-{commit}" if commit else ""
+        self.assertRegex(node.text("version", "--commit"), rf"^kith version \d+\.\d+\.\d+{tail}$")
+        self.assertRegex(node.text("version", "-n", "--commit"), rf"^\d+\.\d+\.\d+{tail}$")
+        self.assertRegex(node.text("version", "--all"), rf"^kith version: \d+\.\d+\.\d+{tail}\n")
+        self.assertNotIn("-", node.text("version", "-n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
