@@ -577,6 +577,25 @@ TEST(Bitswap, AsksAPeerAgainThatTookNoStreamForAWhile) {
   });
 }
 
+TEST(Bitswap, AReplyWaitsForAStream) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    far.blocks.add(blocks);
+    far.host.opens_to_fail = open_failures_max - 1;
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_TRY(ipld::Block block, co_await session->get(blocks[0].cid, begun + 1min));
+    EXPECT_TRUE(equal(block.data, blocks[0].data));
+    EXPECT_LE(world.now() - begun, open_failures_max * reopen_delay);
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
 TEST(Bitswap, ForgivesBlocksOfAPeerThatItStoppedAsking) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);
