@@ -533,6 +533,7 @@ std::optional<Result<void>> Yamux::read_end(YamuxStreamId id) const noexcept {
 std::optional<Error> Yamux::write_error(YamuxStreamId id) const noexcept {
   const Stream& stream = owned(id);
   if (stream.fin_wanted) return Errc::closed;
+  if (stream.write_torn && !stream.ended) return Errc::reset;
   return stream.ended;
 }
 
@@ -555,16 +556,26 @@ bool Yamux::writing(YamuxStreamId id) const noexcept {
 
 void Yamux::cancel_write(YamuxStreamId id) noexcept {
   Stream& stream = owned(id);
+  ASSERT(stream.writing_now);
   stream.writing_now = false;
   stream.writing = {};
+  stream.write_torn = true;
   ready_.remove(stream);
+  if (stream.fin_wanted && !stream.fin_sent) {
+    reset_stream(stream, Errc::reset);
+    return;
+  }
   // Flags that would have travelled with the data.
   want_control(stream);
 }
 
-void Yamux::close_write(YamuxStreamId id) {
+void Yamux::close_write(YamuxStreamId id) noexcept {
   Stream& stream = owned(id);
   if (stream.fin_wanted || stream.ended) return;
+  if (stream.write_torn) {
+    reset_stream(stream, Errc::reset);
+    return;
+  }
   stream.fin_wanted = true;
   want_control(stream);
 }

@@ -140,11 +140,15 @@ class Yamux {
   /// Errc::closed after close_write, Errc::reset, limit_exceeded.
   Result<void> write(YamuxStreamId id, std::span<const ByteView> pieces);
   bool writing(YamuxStreamId id) const noexcept;
-  /// Takes back what wasn't sent of the offered bytes.
+  /// Takes back what wasn't sent of the offered bytes, while writing() (asserted). Nobody knows how
+  /// much that was, so the peer must not see an orderly end after it: nothing can be written any
+  /// more, and an end that was asked for, or will be, becomes a reset. Reading goes on.
   void cancel_write(YamuxStreamId id) noexcept;
+  /// True after cancel_write.
+  bool write_torn(YamuxStreamId id) const noexcept { return owned(id).write_torn; }
   /// Why nothing can be written any more.
   std::optional<Error> write_error(YamuxStreamId id) const noexcept;
-  void close_write(YamuxStreamId id);
+  void close_write(YamuxStreamId id) noexcept;
 
   /// Ends both directions and tells the peer.
   void reset(YamuxStreamId id) noexcept;
@@ -204,6 +208,7 @@ class Yamux {
     std::span<const ByteView> writing;
     std::size_t written = 0;  ///< of the first piece
     bool writing_now = false;
+    bool write_torn = false;  ///< a write was taken back, maybe in the middle
 
     Instant linger_until{};
     std::size_t dropped = 0;  ///< while it lingers

@@ -335,9 +335,11 @@ Task<void> YamuxStream::write_all(std::span<const ByteView> pieces, Instant dead
 
 Task<void> YamuxStream::close_write(Instant) {
   if (connection_ == nullptr) co_return std::unexpected(why_);
-  write_closed_ = true;
   connection_->core_.close_write(id_);
   connection_->after_step();
+  // Then it was a reset, which the caller has to hear of.
+  if (connection_->core_.write_torn(id_)) co_return std::unexpected(Errc::reset);
+  write_closed_ = true;
   co_return Result<void>{};
 }
 

@@ -198,6 +198,22 @@ TEST(YamuxConnection, RefusesToOpenOnceItCloses) {
   });
 }
 
+TEST(YamuxConnection, AWriteThatRanOutOfTimeIsNotTakenForTheWholeMessage) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    const Bytes much(10'000'000, 1);
+    auto written = co_await both.near->write(much, world.now() + 5s);
+    EXPECT_TRUE(!written && written.error().is(Errc::timed_out));
+    auto closed = co_await both.near->close_write();
+    EXPECT_TRUE(!closed && closed.error().is(Errc::reset));
+    auto got = co_await port::read_to_end(*both.far, 100'000'000);
+    EXPECT_TRUE(!got && got.error().is(Errc::reset));
+    co_return co_await pair.finish();
+  });
+}
+
 TEST(YamuxConnection, WaitsWhenThePeerAcknowledgesNothing) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     Pair pair(world);

@@ -430,6 +430,45 @@ TEST(Yamux, AnOwnerThatClosedItsSideLeavesWithoutAReset) {
   EXPECT_EQ(client.core.memory_bytes(), 0u);
 }
 
+/// A write of which the peer's window let only the first part go.
+YamuxStreamId half_written(Side& client, const Bytes& message) {
+  const auto id = client.open();
+  const ByteView pieces[] = {message};
+  EXPECT_TRUE(client.core.write(id, pieces));
+  client.sent();
+  EXPECT_TRUE(client.core.writing(id));
+  return id;
+}
+
+TEST(Yamux, AMessageThatWasCutNeverLooksComplete) {
+  const Bytes message(yamux_window_bytes_initial + 1000, 1);
+  Side client(Yamux::Role::client);
+  const auto id = half_written(client, message);
+  client.core.cancel_write(id);
+  const ByteView more[] = {as_bytes("more")};
+  auto written = client.core.write(id, more);
+  EXPECT_TRUE(!written && written.error().is(Errc::reset));
+  client.core.close_write(id);
+  EXPECT_EQ(client.sent(), frame(1, rst, id, 0));
+  // The end that was asked for while the write went on doesn't come after half of it either.
+  Side other(Yamux::Role::client);
+  const auto second = half_written(other, message);
+  other.core.close_write(second);
+  other.core.cancel_write(second);
+  EXPECT_EQ(other.sent(), frame(1, rst, second, 0));
+}
+
+TEST(Yamux, AStreamWhoseWriteWasGivenUpCanStillBeRead) {
+  const Bytes message(yamux_window_bytes_initial + 1000, 1);
+  Side client(Yamux::Role::client);
+  const auto id = half_written(client, message);
+  client.core.cancel_write(id);
+  ASSERT_TRUE(client.gets(data(ack, id, as_bytes("wait"))));
+  EXPECT_EQ(client.read(id), "wait");
+  client.core.release(id, start);
+  EXPECT_EQ(client.sent(), frame(1, rst, id, 0));
+}
+
 TEST(Yamux, AStreamThatLingersIsResetWhenTooMuchComesOrItTakesTooLong) {
   Side client(Yamux::Role::client);
   for (int i = 0; i < 2; ++i)
@@ -578,7 +617,11 @@ class Simulation {
         // A write that its owner gives up breaks the stream for good.
         if (prng_.chance(0.1) && core.writing(id)) {
           core.cancel_write(id);
-          core.reset(id);
+          if (prng_.chance(0.5)) {
+            core.reset(id);
+          } else {
+            core.close_write(id);
+          }
           app.dead = true;
         }
         return;
