@@ -62,6 +62,8 @@ class Connection {
   /// Says goodbye, lets what is queued go out for at most a second, and ends run(). Idempotent.
   virtual void close() noexcept = 0;
 
+  /// No stream can be opened any more: close() was called, the peer has said goodbye, or it ended.
+  /// Streams that are open may go on for a while.
   virtual bool closing() const noexcept = 0;
   virtual Direction direction() const noexcept = 0;
   virtual const multiformats::PeerId& local_peer() const noexcept = 0;

@@ -2,6 +2,9 @@
 // them, upgraded for real.
 #pragma once
 
+#include <kith/net/multistream_session.hpp>
+#include <kith/net/muxers/yamux.hpp>
+#include <kith/net/security/noise_stream.hpp>
 #include <kith/net/upgrade.hpp>
 #include <kith/port/task_group.hpp>
 #include <kith/sim/world.hpp>
@@ -86,6 +89,30 @@ struct Pair {
   std::optional<Error> far_end;
   port::TaskGroup tasks;
 };
+
+/// The listening side of an upgrade up to the secure stream, for peers that speak yamux by hand.
+inline Task<std::unique_ptr<SecureStream>> secure_by_hand(port::Env& env, port::StreamPtr stream,
+                                                          crypto::PrivateKey key) {
+  const Instant deadline = env.clock.now() + 10s;
+  std::function<bool(std::string_view)> any = [](std::string_view) { return true; };
+  KITH_CO_TRY(Negotiated agreed, co_await multistream_respond(*stream, std::move(any), deadline));
+  NoiseConfig config{
+      .initiator = false, .identity = std::move(key), .muxers = {std::string(yamux_protocol)}};
+  env.random.fill(config.static_key.mutable_bytes());
+  env.random.fill(config.ephemeral_key.mutable_bytes());
+  co_return co_await noise_handshake(std::move(stream), std::move(config), std::move(agreed.rest),
+                                     deadline);
+}
+
+inline Bytes yamux_frame(std::uint8_t type, std::uint16_t flags, YamuxStreamId stream,
+                         std::uint32_t length) {
+  Bytes out(yamux_header_bytes);
+  out[1] = type;
+  store_be(out.data() + 2, flags);
+  store_be(out.data() + 4, stream);
+  store_be(out.data() + 8, length);
+  return out;
+}
 
 /// Passes everything on; what a test derives its faults from.
 class StreamDecorator : public port::Stream {

@@ -115,8 +115,12 @@ void YamuxConnection::after_step() {
     if (touched->writable) stream->writable_.notify_all();
   }
   if (core_.can_accept()) acceptable_.notify_one();
-  if (core_.can_open() || core_.remote_going_away()) openable_.notify_one();
+  if (core_.can_open()) openable_.notify_one();
   if (core_.wants_output()) output_.notify_one();
+  if (!core_.remote_going_away()) return;
+  openable_.notify_all();
+  // A peer that has said goodbye and left nothing open is done.
+  if (core_.streams_inbound() + core_.streams_outbound() == 0) close();
 }
 
 Task<void> YamuxConnection::read_loop() {
@@ -140,9 +144,6 @@ Task<void> YamuxConnection::read_loop() {
     auto taken = core_.receive(*std::move(chunk), env_.clock.now());
     after_step();
     if (!taken) leave(Phase::failing, taken.error());
-    // A peer that has said goodbye and left nothing open is done.
-    if (core_.remote_going_away() && core_.streams_inbound() + core_.streams_outbound() == 0)
-      close();
   }
   co_return Result<void>{};
 }

@@ -48,7 +48,9 @@ class YamuxConnection final : public Connection {
   Task<std::unique_ptr<MuxedStream>> open_stream(Instant deadline) override;
   Task<std::unique_ptr<MuxedStream>> accept_stream() override;
   void close() noexcept override;
-  bool closing() const noexcept override { return phase_ != Phase::open; }
+  bool closing() const noexcept override {
+    return phase_ != Phase::open || core_.remote_going_away();
+  }
 
   Direction direction() const noexcept override { return facts_.direction; }
   const multiformats::PeerId& local_peer() const noexcept override { return facts_.local_peer; }

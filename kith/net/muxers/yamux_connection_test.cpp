@@ -290,6 +290,116 @@ TEST(YamuxConnection, ReportsAnEndWithoutGoodbye) {
   });
 }
 
+/// A peer that writes frames by hand: what our own connection never does.
+struct Handmade {
+  Handmade(sim::World& world, Pair& of)
+      : pair(of), tasks(world.executor(), world.clock()), clock(world.clock()) {}
+
+  Task<void> start(sim::World& world) {
+    auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+    UpgradeOptions dial = testing::options_of(Direction::outbound, testing::key_of(1));
+    tasks.spawn(testing::upgrade_into(pair.dialer.env(), std::move(near_stream), std::move(dial),
+                                      pair.near));
+    KITH_CO_TRY(far, co_await testing::secure_by_hand(pair.listener.env(), std::move(far_stream),
+                                                      testing::key_of(2)));
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    if (!pair.near) co_return std::unexpected(pair.near.error());
+    pair.tasks.spawn(testing::run_into(**pair.near, pair.near_end));
+    tasks.spawn(answer_pings());
+    co_return Result<void>{};
+  }
+
+  Task<void> send(Bytes frame) { co_return co_await far->write(frame); }
+
+  /// Shows that it lives, for as long as it is let.
+  Task<void> answer_pings() {
+    for (std::uint32_t id = 1;; ++id) {
+      KITH_CO_CHECK(co_await send(testing::yamux_frame(2, 2, 0, id)));
+      KITH_CO_CHECK(co_await port::sleep_for(clock, 10s));
+    }
+  }
+
+  Task<void> finish() {
+    tasks.cancel();
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    pair.tasks.cancel();
+    co_return co_await pair.tasks.join_shielded();
+  }
+
+  Pair& pair;
+  port::TaskGroup tasks;
+  port::Clock& clock;
+  std::unique_ptr<SecureStream> far;
+};
+
+const Bytes goodbye = testing::yamux_frame(3, 0, 0, 0);
+
+TEST(YamuxConnection, CountsAsClosingOnceThePeerHasSaidGoodbye) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    Handmade peer(world, pair);
+    KITH_CO_CHECK(co_await peer.start(world));
+    KITH_CO_TRY(auto stream, co_await (*pair.near)->open_stream(never));
+    EXPECT_FALSE((*pair.near)->closing());
+    KITH_CO_CHECK(co_await peer.send(goodbye));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_TRUE((*pair.near)->closing());
+    EXPECT_FALSE(pair.near_end.has_value());
+    KITH_CO_CHECK(co_await stream->write(as_bytes("still goes out")));
+    co_return co_await peer.finish();
+  });
+}
+
+// A peer that says goodbye and stays, answering pings, would keep the connection for ever.
+TEST(YamuxConnection, EndsWithTheLastStreamOnceThePeerHasSaidGoodbye) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    Handmade peer(world, pair);
+    KITH_CO_CHECK(co_await peer.start(world));
+    KITH_CO_TRY(auto first, co_await (*pair.near)->open_stream(never));
+    KITH_CO_TRY(auto second, co_await (*pair.near)->open_stream(never));
+    KITH_CO_CHECK(co_await peer.send(goodbye));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 12s));
+    first.reset();
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2s));
+    EXPECT_FALSE(pair.near_end.has_value());
+    second.reset();
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2 * yamux_close_time));
+    KITH_CO_REQUIRE(pair.near_end.has_value());
+    EXPECT_TRUE(pair.near_end->is(Errc::closed));
+    co_return co_await peer.finish();
+  });
+}
+
+Task<void> open_into(Connection& connection, Result<std::unique_ptr<MuxedStream>>& into) {
+  into = co_await connection.open_stream(never);
+  co_return Result<void>{};
+}
+
+TEST(YamuxConnection, TellsAllWhoWaitForAStreamThatThePeerLeaves) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    Handmade peer(world, pair);
+    KITH_CO_CHECK(co_await peer.start(world));
+    std::vector<std::unique_ptr<MuxedStream>> streams;
+    for (std::size_t i = 0; i < yamux_ack_backlog_max; ++i) {
+      KITH_CO_TRY(auto stream, co_await (*pair.near)->open_stream(never));
+      streams.push_back(std::move(stream));
+    }
+    std::vector<Result<std::unique_ptr<MuxedStream>>> waiting(5);
+    port::TaskGroup openers(world.executor(), world.clock());
+    for (auto& one : waiting)
+      openers.spawn(open_into(**pair.near, one));
+    KITH_CO_CHECK(co_await peer.send(goodbye));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(openers.size(), 0u);
+    for (auto& one : waiting)
+      EXPECT_TRUE(!one && one.error().is(Errc::closed));
+    KITH_CO_CHECK(co_await peer.finish());
+    co_return co_await openers.join_shielded();
+  });
+}
+
 TEST(YamuxConnection, IsDestroyedUnrunWithStreamsOpen) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     Pair pair(world);
