@@ -148,16 +148,6 @@ Task<void> YamuxConnection::read_loop() {
   co_return Result<void>{};
 }
 
-void YamuxConnection::on_peer_end() noexcept {
-  peer_ended_ = true;
-  const bool idle = core_.streams_inbound() + core_.streams_outbound() == 0;
-  if (phase_ == Phase::open || !outcome_) {
-    const bool clean = core_.remote_going_away() || (idle && !core_.inside_frame());
-    ended(clean ? Error(Errc::closed) : write_failure_.value_or(Errc::end_of_stream));
-  }
-  changed_.notify_all();
-}
-
 Task<void> YamuxConnection::write_loop() {
   QueueSink sink(*secure_);
   while (phase_ != Phase::ended) {

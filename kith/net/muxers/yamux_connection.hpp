@@ -79,7 +79,6 @@ class YamuxConnection final : public Connection {
   Task<void> write_loop();
   Task<void> watch();
   void leave(Phase phase, std::optional<Error> why) noexcept;
-  void on_peer_end() noexcept;
   void ended(Error why) noexcept;
   void detach_streams() noexcept;
   /// Wakes whom the core's last step concerns.
