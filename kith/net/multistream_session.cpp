@@ -97,13 +97,21 @@ Task<void> NegotiatedStream::send_preface(Instant deadline) {
   // since a writer takes the preface along with its data.
   while (sending_)
     KITH_CO_CHECK(co_await sent_.wait(deadline));
+  if (failure_) co_return std::unexpected(*failure_);
   if (preface_.empty()) co_return Result<void>{};
   Bytes preface = std::exchange(preface_, {});
   sending_ = true;
   auto written = co_await inner_->write(preface, deadline);
   sending_ = false;
+  if (!written) fail(written.error());
   sent_.notify_all();
   co_return written;
+}
+
+/// Nobody knows how much of the preface has gone out, so nothing can follow it.
+void NegotiatedStream::fail(const Error& why) noexcept {
+  failure_ = why.is(Errc::cancelled) ? Error(Errc::reset) : why;
+  inner_->reset();
 }
 
 Task<void> NegotiatedStream::read_answer(Instant deadline) {
@@ -163,6 +171,7 @@ Task<void> NegotiatedStream::write(ByteView bytes, Instant deadline) {
 
 Task<void> NegotiatedStream::write_all(std::span<const ByteView> pieces, Instant deadline) {
   if (sending_) KITH_CO_CHECK(co_await send_preface(deadline));
+  if (failure_) co_return std::unexpected(*failure_);
   if (preface_.empty()) {
     co_return co_await inner_->write_all(pieces, deadline);
   }
@@ -172,11 +181,14 @@ Task<void> NegotiatedStream::write_all(std::span<const ByteView> pieces, Instant
   with_preface.push_back(preface);
   with_preface.insert(with_preface.end(), pieces.begin(), pieces.end());
   const std::span<const ByteView> all = with_preface;
-  co_return co_await inner_->write_all(all, deadline);
+  auto written = co_await inner_->write_all(all, deadline);
+  if (!written) fail(written.error());
+  co_return written;
 }
 
 Task<void> NegotiatedStream::close_write(Instant deadline) {
   if (sending_ || !preface_.empty()) KITH_CO_CHECK(co_await send_preface(deadline));
+  if (failure_) co_return std::unexpected(*failure_);
   co_return co_await inner_->close_write(deadline);
 }
 

@@ -3,9 +3,11 @@
 //
 // Lazy negotiation. An initiator with a single protocol sends header and proposal together with its
 // first data (or alone, when it first reads or closes its writing side) and looks at the answer
-// when it first reads; a refusal then is the read's error, MultistreamError::protocol_refused, and
-// resets the stream. A responder that finds data behind the proposal keeps its answer until it
-// first writes, closes, or has to wait for more data.
+// when it first reads; a refusal then is the read's error and resets the stream. (Callers choose as
+// what a refusal is told; MultistreamError::protocol_refused by default.) A responder that finds
+// data behind the proposal keeps its answer until it first writes, closes, or has to wait for more
+// data. When proposal or answer can't be sent (a deadline passed, a task was cancelled), the stream
+// is reset: whatever followed would stand behind half a line.
 //
 // Loop thread only. Errors: MultistreamError; Errc::end_of_stream if the peer closes meanwhile;
 // those of the stream below.
@@ -70,11 +72,14 @@ class NegotiatedStream final : public port::Stream {
   Task<void> send_preface(Instant deadline);
   Task<void> before_read(Instant deadline);
   Task<void> read_answer(Instant deadline);
+  void fail(const Error& why) noexcept;
 
   port::StreamPtr inner_;
   std::string protocol_;
-  Bytes preface_;         ///< what goes out before the first data
-  bool sending_ = false;  ///< the reader is sending it
+  Error refused_;
+  Bytes preface_;                 ///< what goes out before the first data
+  bool sending_ = false;          ///< the reader is sending it
+  std::optional<Error> failure_;  ///< it couldn't be sent
   std::optional<MultistreamInitiator> pending_;
   Buffer rest_;  ///< read beyond the negotiation
   port::Event sent_;

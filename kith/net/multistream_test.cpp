@@ -2,6 +2,7 @@
 
 #include <kith/base/prng.hpp>
 #include <kith/net/multistream_session.hpp>
+#include <kith/net/upgrade_test.hpp>
 #include <kith/port/task_group.hpp>
 #include <kith/sim/testing.hpp>
 
@@ -221,6 +222,85 @@ TEST(NegotiatedStream, ReadsWhileItsFirstWriteIsStuck) {
     KITH_CO_TRY(const Bytes back, co_await port::read_to_end(*stream, 10'000'000));
     EXPECT_EQ(back.size(), 8'000'000u);
     co_return co_await tasks.join_shielded();
+  });
+}
+
+/// Takes nothing until it is let.
+class Plugged final : public testing::StreamDecorator {
+ public:
+  Plugged(port::Clock& clock, port::StreamPtr inner)
+      : StreamDecorator(std::move(inner)), let_(clock) {}
+  Task<void> write(ByteView bytes, Instant deadline) override {
+    while (plugged_)
+      KITH_CO_CHECK(co_await let_.wait(deadline));
+    co_return co_await inner_->write(bytes, deadline);
+  }
+  void unplug() {
+    plugged_ = false;
+    let_.notify_all();
+  }
+
+ private:
+  bool plugged_ = true;
+  port::Event let_;
+};
+
+// Whoever writes after it would send data that no proposal stands before.
+TEST(NegotiatedStream, IsOfNoUseOnceItsProposalCouldNotBeSent) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    auto [near, far] = connected(world);
+    auto plugged = std::make_unique<Plugged>(world.clock(), std::move(near));
+    Plugged& plug = *plugged;
+    auto stream = NegotiatedStream::lazy(world.clock(), std::move(plugged), "/p");
+    auto part = co_await stream->read_buffer(100, world.now() + 5s);
+    EXPECT_TRUE(!part && part.error().is(Errc::timed_out));
+    plug.unplug();
+    auto written = co_await stream->write(as_bytes("data"));
+    EXPECT_FALSE(written);
+    auto closed = co_await stream->close_write();
+    EXPECT_FALSE(closed);
+    part = co_await stream->read_buffer(100, world.now() + 5s);
+    EXPECT_TRUE(!part && !part.error().is(Errc::end_of_stream));
+    auto seen = co_await port::read_to_end(*far, 1000, world.now() + 5s);
+    EXPECT_TRUE(!seen && seen.error().is(Errc::reset));
+    co_return Result<void>{};
+  });
+}
+
+TEST(NegotiatedStream, IsOfNoUseOnceAWriteWithTheProposalCouldNotBeSent) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    auto [near, far] = connected(world);
+    auto plugged = std::make_unique<Plugged>(world.clock(), std::move(near));
+    Plugged& plug = *plugged;
+    auto stream = NegotiatedStream::lazy(world.clock(), std::move(plugged), "/p");
+    auto written = co_await stream->write(as_bytes("data"), world.now() + 5s);
+    EXPECT_TRUE(!written && written.error().is(Errc::timed_out));
+    plug.unplug();
+    written = co_await stream->write(as_bytes("more data"));
+    EXPECT_FALSE(written);
+    auto seen = co_await port::read_to_end(*far, 1000, world.now() + 5s);
+    EXPECT_TRUE(!seen && seen.error().is(Errc::reset));
+    co_return Result<void>{};
+  });
+}
+
+// Giving up on an answer is no fault of the stream: it can be read again.
+TEST(NegotiatedStream, CanBeReadAgainAfterAReadThatWasGivenUp) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    auto [near, far] = connected(world);
+    Bytes got;
+    port::TaskGroup tasks(world.executor(), world.clock());
+    auto stream = NegotiatedStream::lazy(world.clock(), std::move(near), "/p");
+    auto part = co_await stream->read_buffer(100, world.now() + 5s);
+    EXPECT_TRUE(!part && part.error().is(Errc::timed_out));
+    tasks.spawn(respond_and_read(world.clock(), std::move(far), "/p", got));
+    KITH_CO_CHECK(co_await stream->write(as_bytes("question")));
+    KITH_CO_CHECK(co_await stream->close_write());
+    KITH_CO_TRY(const Bytes answer, co_await port::read_to_end(*stream, 100));
+    EXPECT_EQ(as_text(answer), "answer");
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    EXPECT_EQ(as_text(got), "question");
+    co_return Result<void>{};
   });
 }
 
