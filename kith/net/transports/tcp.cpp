@@ -8,21 +8,27 @@ namespace kith::net {
 using multiformats::Multiaddr;
 using multiformats::Protocol;
 
+namespace {
+
+/// Nothing stands behind the first port but at most one /p2p.
+bool ends_with_port(const Multiaddr& address) {
+  bool port = false, peer = false;
+  for (const multiformats::Component& part : address.components()) {
+    if (port) {
+      if (part.protocol != Protocol::p2p || peer) return false;
+      peer = true;
+    }
+    port |= part.protocol == Protocol::tcp;
+  }
+  return port;
+}
+
+}  // namespace
+
 std::optional<port::Endpoint> tcp_endpoint(const Multiaddr& address) {
   std::optional<multiformats::IpAndPort> start = address.ip_and_port();
   if (!start || start->transport != Protocol::tcp) return std::nullopt;
-  for (const multiformats::Component& part : address.components()) {
-    switch (part.protocol) {
-      case Protocol::ip4:
-      case Protocol::ip6:
-      case Protocol::ip6zone:
-      case Protocol::tcp:
-      case Protocol::p2p:
-        break;
-      default:
-        return std::nullopt;
-    }
-  }
+  if (!ends_with_port(address)) return std::nullopt;
   std::optional<port::IpAddress> ip = port::IpAddress::from_bytes(start->address());
   ASSERT(ip.has_value());
   if (!start->zone.empty()) {
