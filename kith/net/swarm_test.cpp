@@ -1,52 +1,16 @@
 #include <gtest/gtest.h>
 
-#include <kith/net/identify.hpp>
 #include <kith/net/perf.hpp>
-#include <kith/net/ping.hpp>
-#include <kith/net/swarm.hpp>
-#include <kith/sim/testing.hpp>
+#include <kith/net/swarm_test.hpp>
 
 namespace kith::net {
 namespace {
 
 using multiformats::Multiaddr;
 using multiformats::PeerId;
-
-crypto::PrivateKey key_of(std::uint8_t number) {
-  std::array<std::uint8_t, 32> seed{};
-  seed[0] = number;
-  return crypto::PrivateKey::from_ed25519_seed(seed);
-}
-
-/// A peer on one simulated node: swarm, identify, ping.
-struct Peer {
-  Peer(sim::Node& at, std::uint8_t number, SwarmLimits limits = {},
-       ConnectionGater* gater = nullptr)
-      : node(at),
-        swarm(node.env(), key_of(number), store, limits, gater),
-        identify(node.env(), swarm, "test/1", "ipfs/0.1.0"),
-        ping(node.env(), swarm) {
-    auto listening = swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001"));
-    EXPECT_TRUE(listening.has_value()) << listening.error().message();
-  }
-
-  PeerId id() const { return swarm.local_peer(); }
-  std::vector<Multiaddr> addresses() const { return swarm.reachable_addresses(); }
-  port::Env& env() { return node.env(); }
-  Instant soon() { return env().clock.now() + 20s; }
-
-  Task<void> close() {
-    co_await swarm.close_shielded();
-    co_await identify.close_shielded();
-    co_return Result<void>{};
-  }
-
-  sim::Node& node;
-  PeerStore store;
-  Swarm swarm;
-  Identify identify;
-  Ping ping;
-};
+using testing::close_all;
+using testing::key_of;
+using testing::Peer;
 
 Task<void> two_peers_connect(sim::World& world) {
   Peer one(world.add_node(), 1);
