@@ -35,6 +35,8 @@ inline constexpr Duration dial_timeout = 15s;
 inline constexpr Duration dial_timeout_local = 5s;
 inline constexpr Duration handshake_timeout = 10s;
 inline constexpr Duration stream_negotiation_timeout = 10s;
+/// How long a listener rests after a failure that it can't explain.
+inline constexpr Duration accept_retry_delay = 1s;
 
 /// Names below /dnsaddr may lead to further names; so deep and to so many addresses.
 inline constexpr int resolve_depth_max = 4;

@@ -69,7 +69,15 @@ std::vector<Multiaddr> Swarm::reachable_addresses() const {
 Task<void> Swarm::accept_loop(Listener& listener) {
   for (;;) {
     auto accepted = co_await listener.socket->accept();
-    if (!accepted) co_return std::unexpected(accepted.error());
+    if (!accepted) {
+      const Error& why = accepted.error();
+      if (why.is(Errc::closed) || why.is(Errc::cancelled)) co_return std::unexpected(why);
+      // Whatever it is, a node that nobody can reach any more is worse.
+      KITH_LOG_WARN(log_, "accepting on {}: {}; trying again in a moment",
+                    listener.address.to_string(), why.message());
+      KITH_CO_CHECK(co_await port::sleep_for(env_.clock, accept_retry_delay));
+      continue;
+    }
     std::unique_ptr<port::TcpStream> stream = *std::move(accepted);
     port::IpAddress from = stream->remote_endpoint().address;
     std::size_t& of_address = handshakes_by_address_[from];

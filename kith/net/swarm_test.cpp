@@ -232,5 +232,18 @@ TEST(Swarm, SaysWhyAPeerCannotBeReached) {
   sim::run_test(1, unreachable);
 }
 
+Task<void> accepting_fails(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  two.net.accept_failures = 3;
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 10s));
+  EXPECT_EQ(two.net.accept_failures, 0);
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, GoesOnAcceptingAfterAFailureItCannotExplain) {
+  sim::run_test(1, accepting_fails);
+}
+
 }  // namespace
 }  // namespace kith::net
