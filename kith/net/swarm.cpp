@@ -33,6 +33,8 @@ class Domain final : public ErrorDomain {
         return "the peer doesn't speak the protocol";
       case SwarmError::too_many_connections:
         return "too many connections";
+      case SwarmError::address_in_use:
+        return "the address is in use: is another node running?";
     }
     return "unknown error";
   }

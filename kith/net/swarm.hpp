@@ -51,6 +51,7 @@ enum class SwarmError {
   no_transport,      ///< no address is of a kind that we can dial
   protocol_refused,  ///< the peer speaks none of the protocols asked for
   too_many_connections,
+  address_in_use,  ///< of listen(): somebody listens there already
 };
 const ErrorDomain& error_domain(SwarmError) noexcept;
 
@@ -101,7 +102,7 @@ class Swarm {
   const SwarmLimits& limits() const noexcept { return limits_; }
 
   /// Starts accepting on an address such as /ip4/0.0.0.0/tcp/4001. Errc::unsupported for a
-  /// transport we don't have.
+  /// transport we don't have, SwarmError::address_in_use.
   Result<void> listen(const multiformats::Multiaddr& address);
 
   /// Where we accept, with the ports in use; unspecified addresses as they were given.

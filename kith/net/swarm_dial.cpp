@@ -1,5 +1,6 @@
 // How a Swarm comes by its connections: listening and dialing.
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,10 +29,14 @@ Result<void> Swarm::listen(const Multiaddr& address) {
   }
   port::TcpListenOptions options;
   options.reuse_port = true;
-  KITH_TRY(std::unique_ptr<port::TcpListener> socket, env_.net.listen_tcp(*endpoint, options));
+  auto socket = env_.net.listen_tcp(*endpoint, options);
+  if (!socket && socket.error().is_errno(EADDRINUSE)) {
+    return std::unexpected(SwarmError::address_in_use);
+  }
+  if (!socket) return std::unexpected(socket.error());
   auto listener = std::make_unique<Listener>();
-  listener->address = tcp_address(socket->local_endpoint());
-  listener->socket = std::move(socket);
+  listener->address = tcp_address((*socket)->local_endpoint());
+  listener->socket = *std::move(socket);
   accepting_.spawn(accept_loop(*listener));
   listeners_.push_back(std::move(listener));
   for (SwarmObserver* observer : std::vector(observers_))

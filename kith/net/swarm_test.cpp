@@ -232,6 +232,17 @@ TEST(Swarm, SaysWhyAPeerCannotBeReached) {
   sim::run_test(1, unreachable);
 }
 
+Task<void> address_in_use(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  auto again = one.swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001"));
+  EXPECT_TRUE(!again && again.error().is(SwarmError::address_in_use));
+  KITH_CO_CHECK(co_await one.close());
+  co_return Result<void>{};
+}
+TEST(Swarm, AsksWhetherAnotherNodeRunsWhereItIsToListen) {
+  sim::run_test(1, address_in_use);
+}
+
 Task<void> accepting_fails(sim::World& world) {
   Peer one(world.add_node(), 1);
   Peer two(world.add_node(), 2);

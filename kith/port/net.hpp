@@ -34,7 +34,8 @@ class TcpListener {
 };
 
 struct TcpListenOptions {
-  /// SO_REUSEPORT, so that connections can be dialed from the listening port.
+  /// SO_REUSEPORT, so that connections can be dialed from the listening port. Two listeners never
+  /// share one.
   bool reuse_port = false;
   int backlog = 1024;
 };
@@ -86,7 +87,7 @@ class Net {
 
   virtual Task<std::unique_ptr<TcpStream>> dial_tcp(Endpoint remote, TcpDialOptions options,
                                                     Instant deadline) = 0;
-  /// Port 0 chooses one. IPv6 listeners are IPv6 only.
+  /// Port 0 chooses one. IPv6 listeners are IPv6 only. EADDRINUSE if somebody listens there.
   virtual Result<std::unique_ptr<TcpListener>> listen_tcp(Endpoint local,
                                                           TcpListenOptions options) = 0;
   virtual Result<std::unique_ptr<UdpSocket>> bind_udp(Endpoint local, UdpOptions options) = 0;

@@ -304,12 +304,15 @@ Result<std::unique_ptr<TcpListener>> listen_tcp(LoopExecutor executor, Clock& cl
                                                 const TcpListenOptions& options) {
   KITH_TRY(Socket socket, Socket::open(local.address.family(), SOCK_STREAM));
   KITH_CHECK(socket.set(SOL_SOCKET, SO_REUSEADDR, 1));
-  if (options.reuse_port) KITH_CHECK(socket.set(SOL_SOCKET, SO_REUSEPORT, 1));
   tune(socket);
   auto bound = socket.bind(local);
   if (!bound) return std::unexpected(bound.error().with_context("listen on " + local.to_string()));
   if (::listen(socket.number(), options.backlog) != 0)
     return std::unexpected(Error::from_errno(errno, "listen on " + local.to_string()));
+  // Only now: two programs of one user that bind with it share the port, and the kernel deals their
+  // connections out between them. After listen() it lets dialing sockets join, and no listener of
+  // ours (one of a program that sets it before binding, still).
+  if (options.reuse_port) KITH_CHECK(socket.set(SOL_SOCKET, SO_REUSEPORT, 1));
   Endpoint chosen = socket.local_endpoint();
   TcpAcceptor acceptor(executor);
   KITH_CHECK(hand_over(std::move(socket), acceptor, local));

@@ -507,6 +507,38 @@ TEST(Tcp, RefusesToListenOnATakenPort) {
   });
 }
 
+// The kernel would deal connections out between two nodes that both listen with SO_REUSEPORT.
+TEST(Tcp, RefusesToShareAListeningPort) {
+  run_on_loop([](Env& env) -> Task<void> {
+    port::TcpListenOptions shared;
+    shared.reuse_port = true;
+    KITH_CO_TRY(ListenerPointer first, env.net.listen_tcp(loopback4, shared));
+    auto second = env.net.listen_tcp(first->local_endpoint(), shared);
+    EXPECT_TRUE(!second && second.error().is_errno(EADDRINUSE));
+    port::Endpoint everywhere{port::IpAddress::any(IpFamily::v4), first->local_endpoint().port};
+    auto third = env.net.listen_tcp(everywhere, shared);
+    EXPECT_TRUE(!third && third.error().is_errno(EADDRINUSE));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Tcp, ListensAgainWhileAConnectionDialedFromThePortLives) {
+  run_on_loop([](Env& env) -> Task<void> {
+    port::TcpListenOptions shared;
+    shared.reuse_port = true;
+    KITH_CO_TRY(ListenerPointer ours, env.net.listen_tcp(loopback4, shared));
+    KITH_CO_TRY(ListenerPointer theirs, env.net.listen_tcp(loopback4, shared));
+    port::TcpDialOptions options;
+    options.local = ours->local_endpoint();
+    KITH_CO_TRY(StreamPointer stream,
+                co_await env.net.dial_tcp(theirs->local_endpoint(), options, never));
+    ours.reset();
+    auto again = env.net.listen_tcp(*options.local, shared);
+    EXPECT_TRUE(again.has_value());
+    co_return Result<void>{};
+  });
+}
+
 Task<void> read_all_slowly(port::Stream& stream, Bytes& got) {
   Bytes part(50'000);
   for (;;) {
