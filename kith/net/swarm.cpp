@@ -149,27 +149,23 @@ Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream) 
       std::unique_ptr<NegotiatedStream> negotiated,
       co_await negotiate_inbound(env_.clock, std::move(stream), std::move(supports), deadline));
   const ProtocolId protocol = negotiated->protocol();
-  auto handler = handlers_.find(protocol);
-  if (handler == handlers_.end()) co_return std::unexpected(SwarmError::protocol_refused);
+  auto found = handlers_.find(protocol);
+  if (found == handlers_.end()) co_return std::unexpected(SwarmError::protocol_refused);
+  const std::shared_ptr<Handler> handler = found->second;
   std::size_t& of_link = link.inbound_streams[protocol];
-  if (handler->second.streams >= handler->second.options.streams_max ||
-      of_link >= handler->second.options.streams_per_connection_max) {
+  if (handler->streams >= handler->options.streams_max ||
+      of_link >= handler->options.streams_per_connection_max) {
     negotiated->reset();
     co_return std::unexpected(Errc::limit_exceeded);
   }
-  ++handler->second.streams;
-  ++of_link;
-  StreamHandler serve = handler->second.serve;
+  const Counted in_all(handler->streams), on_link(of_link);
   auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
                                          protocol, link.id);
-  auto outcome = co_await serve(std::move(served));
+  auto outcome = co_await handler->serve(std::move(served));
   if (!outcome && !outcome.error().is(Errc::cancelled)) {
     KITH_LOG_TRACE(log_, "{} with {}: {}", protocol, link.connection->remote_peer().to_string(),
                    outcome.error().message());
   }
-  handler = handlers_.find(protocol);
-  if (handler != handlers_.end()) --handler->second.streams;
-  --link.inbound_streams[protocol];
   link.idle_since = env_.clock.now();
   co_return Result<void>{};
 }
@@ -235,7 +231,7 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
 
 void Swarm::handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options) {
   ASSERT(protocol.size() <= protocol_id_bytes_max);
-  handlers_[std::move(protocol)] = Handler{std::move(handler), options, 0};
+  handlers_[std::move(protocol)] = std::make_shared<Handler>(std::move(handler), options);
   for (SwarmObserver* observer : std::vector(observers_))
     observer->on_protocols_changed();
 }

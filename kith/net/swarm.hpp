@@ -124,6 +124,7 @@ class Swarm {
   Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
                                                std::vector<ProtocolId> protocols, Instant deadline);
 
+  /// Takes the place of a handler that is there: streams it serves go on, and count no more.
   void handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options = {});
   void stop_handling(const ProtocolId& protocol);
   std::vector<ProtocolId> protocols() const;
@@ -201,7 +202,8 @@ class Swarm {
   ConnectionGater* gater_;
   Budget memory_;
 
-  std::map<ProtocolId, Handler> handlers_;
+  /// Shared with the streams that are being served, which may outlast the registration.
+  std::map<ProtocolId, std::shared_ptr<Handler>> handlers_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;

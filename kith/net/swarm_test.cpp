@@ -256,5 +256,51 @@ TEST(Swarm, GoesOnAcceptingAfterAFailureItCannotExplain) {
   sim::run_test(1, accepting_fails);
 }
 
+/// Serves streams until they end, and counts them.
+StreamHandler holding(std::size_t& serving) {
+  return [&serving](std::unique_ptr<Stream> stream) -> Task<void> {
+    ++serving;
+    auto end = co_await stream->read_buffer(1);
+    --serving;
+    co_return Result<void>{};
+  };
+}
+
+Task<std::unique_ptr<Stream>> open_and_tell(Peer& from, Peer& to, ProtocolId protocol) {
+  std::vector<ProtocolId> protocols;
+  protocols.push_back(std::move(protocol));
+  KITH_CO_TRY(std::unique_ptr<Stream> stream,
+              co_await from.swarm.open_stream(to.id(), std::move(protocols), from.soon()));
+  KITH_CO_CHECK(co_await stream->write({}));
+  KITH_CO_CHECK(co_await port::sleep_for(from.env().clock, 1s));
+  co_return stream;
+}
+
+Task<void> handler_replaced(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  std::size_t before = 0, after = 0;
+  HandlerOptions options;
+  options.streams_max = 2;
+  two.swarm.handle("/hold", holding(before), options);
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  KITH_CO_TRY(auto old_stream, co_await open_and_tell(one, two, "/hold"));
+  EXPECT_EQ(before, 1u);
+  two.swarm.handle("/hold", holding(after), options);
+  EXPECT_EQ(before, 1u);
+  old_stream.reset();
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  EXPECT_EQ(before, 0u);
+  // The new one counts its own streams: two, and no third.
+  KITH_CO_TRY(auto first, co_await open_and_tell(one, two, "/hold"));
+  KITH_CO_TRY(auto second, co_await open_and_tell(one, two, "/hold"));
+  KITH_CO_TRY(auto third, co_await open_and_tell(one, two, "/hold"));
+  EXPECT_EQ(after, 2u);
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, CountsTheStreamsOfEachHandlerOfAProtocolForItself) {
+  sim::run_test(1, handler_replaced);
+}
+
 }  // namespace
 }  // namespace kith::net

@@ -13,6 +13,18 @@
 
 namespace kith::net {
 
+/// One more in a counter, for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::size_t& counter) noexcept : counter_(counter) { ++counter_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --counter_; }
+
+ private:
+  std::size_t& counter_;
+};
+
 struct Swarm::Link {
   Link(ConnectionId its_id, std::unique_ptr<Connection> its_connection, port::Env& env,
        std::size_t streams_max)
