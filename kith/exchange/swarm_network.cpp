@@ -10,8 +10,9 @@ SwarmNetwork::~SwarmNetwork() {
 Task<std::unique_ptr<net::Stream>> SwarmNetwork::open_stream(PeerId peer,
                                                              std::vector<net::ProtocolId> protocols,
                                                              Instant deadline) {
-  if (!swarm_.connected(peer)) co_return std::unexpected(Errc::closed);
-  auto stream = co_await swarm_.open_stream(peer, std::move(protocols), deadline);
+  std::optional<net::ConnectionId> connection = swarm_.connection_to(peer);
+  if (!connection) co_return std::unexpected(Errc::closed);
+  auto stream = co_await swarm_.open_stream_on(*connection, std::move(protocols), deadline);
   if (!stream && stream.error().is(net::SwarmError::protocol_refused)) {
     co_return std::unexpected(Errc::unsupported);
   }
@@ -21,7 +22,7 @@ Task<std::unique_ptr<net::Stream>> SwarmNetwork::open_stream(PeerId peer,
 void SwarmNetwork::handle(net::ProtocolId protocol, NetworkHandler handler,
                           std::size_t streams_per_peer_max) {
   net::HandlerOptions options;
-  options.streams_per_connection_max = streams_per_peer_max;
+  options.streams_per_connection_max = streams_max;
   swarm_.handle(std::move(protocol), std::move(handler), options);
 }
 

@@ -122,5 +122,30 @@ TEST(SwarmNetwork, GoesOnWhenAPeerComesBack) {
   sim::run_seeds(1, 5, goes_on_after_a_reconnect);
 }
 
+Task<void> opens_streams(sim::World& world) {
+  FullPeer near(world.add_node(), 1);
+  FullPeer far(world.add_node(), 2);
+  KITH_CO_CHECK(co_await near.begin());
+  KITH_CO_CHECK(co_await far.begin());
+  const PeerId peer = far.swarm.local_peer();
+  const Instant deadline = world.now() + 20s;
+  KITH_CO_CHECK(co_await near.connect(far));
+  auto unknown = co_await near.network.open_stream(peer, {"/unknown/2", "/unknown/1"}, deadline);
+  EXPECT_TRUE(!unknown && unknown.error().is(Errc::unsupported));
+  // While the only connection closes there is none to use, and none is made.
+  near.swarm.disconnect(peer);
+  EXPECT_TRUE(near.swarm.connected(peer));
+  auto closing = co_await near.network.open_stream(peer, {"/ipfs/bitswap/1.2.0"}, deadline);
+  EXPECT_TRUE(!closing && closing.error().is(Errc::closed));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+  EXPECT_FALSE(near.swarm.connected(peer));
+  KITH_CO_CHECK(co_await near.close());
+  co_return co_await far.close();
+}
+
+TEST(SwarmNetwork, OpensStreamsOfProtocolsThatAreSpokenOnConnectionsThatAreThere) {
+  sim::run_test(1, opens_streams);
+}
+
 }  // namespace
 }  // namespace kith::exchange

@@ -27,6 +27,10 @@ Task<Buffer> run_negotiation(port::Stream& stream, Machine& machine, Bytes* answ
   }
 }
 
+const Error& told_as(const Error& refused, const Error& why) noexcept {
+  return why.is(MultistreamError::protocol_refused) ? refused : why;
+}
+
 }  // namespace
 
 Task<Negotiated> multistream_propose(port::Stream& stream, std::vector<std::string> protocols,
@@ -45,9 +49,9 @@ Task<Negotiated> multistream_respond(port::Stream& stream,
 }
 
 std::unique_ptr<NegotiatedStream> NegotiatedStream::lazy(port::Clock& clock, port::StreamPtr inner,
-                                                         std::string protocol) {
+                                                         std::string protocol, Error refused) {
   std::unique_ptr<NegotiatedStream> stream(
-      new NegotiatedStream(clock, std::move(inner), std::move(protocol)));
+      new NegotiatedStream(clock, std::move(inner), std::move(protocol), std::move(refused)));
   std::vector<std::string> only;
   only.push_back(stream->protocol_);
   stream->pending_.emplace(std::move(only));
@@ -58,16 +62,17 @@ std::unique_ptr<NegotiatedStream> NegotiatedStream::lazy(port::Clock& clock, por
 Task<std::unique_ptr<NegotiatedStream>> negotiate_outbound(port::Clock& clock,
                                                            port::StreamPtr stream,
                                                            std::vector<std::string> protocols,
-                                                           Instant deadline) {
+                                                           Instant deadline, Error refused) {
   if (protocols.empty()) co_return std::unexpected(Errc::invalid_argument);
   if (protocols.size() == 1) {
-    co_return NegotiatedStream::lazy(clock, std::move(stream), std::move(protocols.front()));
+    co_return NegotiatedStream::lazy(clock, std::move(stream), std::move(protocols.front()),
+                                     std::move(refused));
   }
   MultistreamInitiator machine(std::move(protocols));
   auto rest = co_await run_negotiation(*stream, machine, nullptr, deadline);
   if (!rest) {
     stream->reset();
-    co_return std::unexpected(rest.error());
+    co_return std::unexpected(told_as(refused, rest.error()));
   }
   std::unique_ptr<NegotiatedStream> agreed(
       new NegotiatedStream(clock, std::move(stream), machine.protocol()));
@@ -124,7 +129,7 @@ Task<void> NegotiatedStream::read_answer(Instant deadline) {
     auto taken = pending_->feed(rest_);
     if (!taken) {
       inner_->reset();
-      co_return std::unexpected(taken.error());
+      co_return std::unexpected(told_as(refused_, taken.error()));
     }
     rest_.remove_prefix(*taken);
     if (pending_->agreed()) pending_.reset();

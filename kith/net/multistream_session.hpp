@@ -46,7 +46,8 @@ class NegotiatedStream final : public port::Stream {
  public:
   /// An initiator's stream whose negotiation is lazy. Nothing is sent yet.
   static std::unique_ptr<NegotiatedStream> lazy(port::Clock& clock, port::StreamPtr inner,
-                                                std::string protocol);
+                                                std::string protocol,
+                                                Error refused = MultistreamError::protocol_refused);
 
   const std::string& protocol() const noexcept { return protocol_; }
   /// False for a lazy initiator that hasn't seen the answer.
@@ -63,11 +64,15 @@ class NegotiatedStream final : public port::Stream {
  private:
   friend Task<std::unique_ptr<NegotiatedStream>> negotiate_outbound(port::Clock&, port::StreamPtr,
                                                                     std::vector<std::string>,
-                                                                    Instant);
+                                                                    Instant, Error);
   friend Task<std::unique_ptr<NegotiatedStream>> negotiate_inbound(
       port::Clock&, port::StreamPtr, std::function<bool(std::string_view)>, Instant);
-  NegotiatedStream(port::Clock& clock, port::StreamPtr inner, std::string protocol)
-      : inner_(std::move(inner)), protocol_(std::move(protocol)), sent_(clock) {}
+  NegotiatedStream(port::Clock& clock, port::StreamPtr inner, std::string protocol,
+                   Error refused = MultistreamError::protocol_refused)
+      : inner_(std::move(inner)),
+        protocol_(std::move(protocol)),
+        refused_(std::move(refused)),
+        sent_(clock) {}
 
   Task<void> send_preface(Instant deadline);
   Task<void> before_read(Instant deadline);
@@ -87,10 +92,9 @@ class NegotiatedStream final : public port::Stream {
 
 /// Agrees on one of `protocols`: lazily if it is only one, else with a round trip for each
 /// proposal. The stream is reset if that fails.
-Task<std::unique_ptr<NegotiatedStream>> negotiate_outbound(port::Clock& clock,
-                                                           port::StreamPtr stream,
-                                                           std::vector<std::string> protocols,
-                                                           Instant deadline);
+Task<std::unique_ptr<NegotiatedStream>> negotiate_outbound(
+    port::Clock& clock, port::StreamPtr stream, std::vector<std::string> protocols,
+    Instant deadline, Error refused = MultistreamError::protocol_refused);
 
 /// Waits for the peer's proposal and agrees to the first that `supports` takes.
 Task<std::unique_ptr<NegotiatedStream>> negotiate_inbound(

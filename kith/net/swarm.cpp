@@ -222,7 +222,7 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
   Instant negotiated_by = std::min(deadline, env_.clock.now() + stream_negotiation_timeout);
   KITH_CO_TRY(std::unique_ptr<NegotiatedStream> negotiated,
               co_await negotiate_outbound(env_.clock, *std::move(opened), std::move(protocols),
-                                          negotiated_by));
+                                          negotiated_by, SwarmError::protocol_refused));
   ProtocolId protocol = negotiated->protocol();
   co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id);
 }
@@ -270,6 +270,11 @@ ConnectionInfo Swarm::info_of(const Link& link) const {
 
 bool Swarm::connected(const PeerId& peer) const {
   return links_by_peer_.contains(peer);
+}
+
+std::optional<ConnectionId> Swarm::connection_to(const PeerId& peer) const {
+  const Link* link = best_link(peer);
+  return link == nullptr ? std::nullopt : std::optional(link->id);
 }
 
 std::vector<PeerId> Swarm::connected_peers() const {

@@ -120,7 +120,7 @@ class Swarm {
   /// as SwarmError::protocol_refused.
   Task<std::unique_ptr<Stream>> open_stream(multiformats::PeerId peer,
                                             std::vector<ProtocolId> protocols, Instant deadline);
-  /// The same on one connection.
+  /// The same on one connection; never dials. Errc::closed if it is gone or closing.
   Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
                                                std::vector<ProtocolId> protocols, Instant deadline);
 
@@ -134,6 +134,8 @@ class Swarm {
   bool close_connection(ConnectionId connection);
 
   bool connected(const multiformats::PeerId& peer) const;
+  /// The connection on which a stream to the peer would be opened now, if there is any.
+  std::optional<ConnectionId> connection_to(const multiformats::PeerId& peer) const;
   std::vector<multiformats::PeerId> connected_peers() const;
   std::vector<ConnectionInfo> connections() const;
   std::vector<ConnectionInfo> connections_of(const multiformats::PeerId& peer) const;

@@ -302,5 +302,21 @@ TEST(Swarm, CountsTheStreamsOfEachHandlerOfAProtocolForItself) {
   sim::run_test(1, handler_replaced);
 }
 
+Task<void> refused(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  auto several = co_await one.swarm.open_stream(two.id(), {"/unknown/2", "/unknown/1"}, one.soon());
+  EXPECT_TRUE(!several && several.error().is(SwarmError::protocol_refused));
+  KITH_CO_TRY(auto lazy, co_await one.swarm.open_stream(two.id(), {"/unknown/1"}, one.soon()));
+  auto answer = co_await lazy->read_buffer(10);
+  EXPECT_TRUE(!answer && answer.error().is(SwarmError::protocol_refused));
+  lazy.reset();
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, SaysThatAProtocolWasRefused) {
+  sim::run_test(1, refused);
+}
+
 }  // namespace
 }  // namespace kith::net
