@@ -177,12 +177,16 @@ Swarm::Link* Swarm::best_link(const PeerId& peer) const {
   for (ConnectionId id : ids->second) {
     Link& link = *links_.at(id);
     if (link.connection->closing()) continue;
-    // Of two that crossed, the one that close_duplicates keeps.
-    bool dialed_by_smaller =
-        (link.connection->direction() == Direction::outbound) == (local_peer_ < peer);
-    if (best == nullptr || dialed_by_smaller) best = &link;
+    // The newest: a peer that dials again has lost what it had before.
+    if (best == nullptr || dialed_by_smaller(link) || !dialed_by_smaller(*best)) best = &link;
   }
   return best;
+}
+
+/// Of two that crossed, both sides keep this one.
+bool Swarm::dialed_by_smaller(const Link& link) const {
+  const bool ours = link.connection->direction() == Direction::outbound;
+  return ours == (local_peer_ < link.connection->remote_peer());
 }
 
 Task<std::unique_ptr<Stream>> Swarm::open_stream(PeerId peer, std::vector<ProtocolId> protocols,
@@ -363,12 +367,14 @@ void Swarm::close_duplicates() {
   Instant now = env_.clock.now();
   for (const auto& [peer, ids] : links_by_peer_) {
     if (ids.size() < 2) continue;
-    Link* kept = best_link(peer);
+    const Link* kept = best_link(peer);
+    if (kept == nullptr) continue;
     for (ConnectionId id : ids) {
       Link& link = *links_.at(id);
-      ConnectionStats stats = link.connection->stats();
-      bool busy = stats.streams_inbound + stats.streams_outbound + link.outbound_opening > 0;
-      if (&link == kept || busy || now - link.idle_since < duplicate_idle) continue;
+      const bool crossed = dialed_by_smaller(link) != dialed_by_smaller(*kept);
+      const bool ours = link.connection->direction() == Direction::outbound;
+      if (&link == kept || !(crossed || ours)) continue;
+      if (link.streams() > 0 || now - link.idle_since < duplicate_idle) continue;
       link.connection->close();
     }
   }

@@ -10,7 +10,8 @@
 //
 // One connection a peer is the rule. Two that cross (both dialed at once) live until one has no
 // streams; then the one that the peer with the smaller id dialed stays, so that both sides keep the
-// same.
+// same. Of several dialed by the same side the newest stays, and only that side closes the others:
+// the two might not agree on which that is.
 //
 // Ownership: the swarm owns connections and runs inbound handlers in their connection's group; a
 // handler is cancelled when its connection ends. Streams given out by open_stream belong to the
@@ -190,6 +191,7 @@ class Swarm {
   Task<void> serve_link(Link& link);
   Task<void> serve_stream(Link& link, std::unique_ptr<MuxedStream> stream);
   Link* best_link(const multiformats::PeerId& peer) const;
+  bool dialed_by_smaller(const Link& link) const;
   ConnectionInfo info_of(const Link& link) const;
   Task<void> trim_loop();
   void trim();

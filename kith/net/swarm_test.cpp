@@ -318,5 +318,105 @@ TEST(Swarm, SaysThatAProtocolWasRefused) {
   sim::run_test(1, refused);
 }
 
+// Duplicates, and peers that leave.
+
+/// A peer that isn't a swarm: it dials as often as it likes, and says goodbye without leaving.
+struct Foreigner {
+  Foreigner(sim::World& world, std::uint8_t number)
+      : node(world.add_node()), key(key_of(number)), tasks(world.executor(), world.clock()) {}
+
+  PeerId id() const { return testing::peer_of(key); }
+  std::vector<Multiaddr> addresses() const {
+    return {*Multiaddr::parse("/ip4/" + node.address().to_string() + "/tcp/4001")};
+  }
+
+  Task<void> dial(Peer& peer) {
+    const Instant deadline = peer.soon();
+    const port::Endpoint at = peer.node.endpoint(4001);
+    KITH_CO_TRY(auto stream, co_await node.env().net.dial_tcp(at, {}, deadline));
+    UpgradeOptions options = testing::options_of(Direction::outbound, key, deadline);
+    KITH_CO_TRY(auto connection,
+                co_await upgrade(node.env(), std::move(stream), std::move(options)));
+    connections.push_back(std::move(connection));
+    ends.emplace_back();
+    tasks.spawn(testing::run_into(*connections.back(), ends.back()));
+    co_return Result<void>{};
+  }
+
+  /// Accepts one connection, up to where yamux begins.
+  Task<void> accept() {
+    KITH_CO_TRY(auto listener, node.env().net.listen_tcp(node.endpoint(4001), {}));
+    for (;;) {
+      KITH_CO_TRY(auto stream, co_await listener->accept());
+      KITH_CO_TRY(auto secure,
+                  co_await testing::secure_by_hand(node.env(), std::move(stream), key));
+      by_hand.push_back(std::move(secure));
+    }
+  }
+
+  Task<void> close() {
+    tasks.cancel();
+    co_return co_await tasks.join_shielded();
+  }
+
+  sim::Node& node;
+  crypto::PrivateKey key;
+  std::vector<std::unique_ptr<Connection>> connections;
+  std::deque<std::optional<Error>> ends;
+  std::vector<std::unique_ptr<SecureStream>> by_hand;
+  port::TaskGroup tasks;
+};
+
+// Which of several connections in one direction is the one to keep, the two sides may see
+// differently: only who dialed them closes them, or they might close all.
+Task<void> dialed_twice(sim::World& world) {
+  for (std::uint8_t number : {3, 4, 5, 6}) {
+    Peer one(world.add_node(), number);
+    Foreigner other(world, 7);
+    KITH_CO_CHECK(co_await other.dial(one));
+    KITH_CO_CHECK(co_await other.dial(one));
+    KITH_CO_CHECK(co_await other.dial(one));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 60s));
+    const std::vector<ConnectionInfo> open = one.swarm.connections_of(other.id());
+    KITH_CO_REQUIRE(open.size() == 3);
+    // A peer that dials again may have lost what it had.
+    EXPECT_EQ(one.swarm.connection_to(other.id()), open.back().id);
+    KITH_CO_CHECK(co_await other.close());
+    KITH_CO_CHECK(co_await one.close());
+  }
+  co_return Result<void>{};
+}
+TEST(Swarm, LeavesConnectionsInOneDirectionToWhoDialedThem) {
+  sim::run_test(1, dialed_twice);
+}
+
+Task<void> says_goodbye(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Foreigner other(world, 2);
+  other.tasks.spawn(other.accept());
+  KITH_CO_TRY(const ConnectionId first,
+              co_await one.swarm.connect(other.id(), other.addresses(), one.soon()));
+  KITH_CO_TRY(auto stream, co_await one.swarm.open_stream_on(first, {"/p"}, one.soon()));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  KITH_CO_REQUIRE(other.by_hand.size() == 1);
+  KITH_CO_CHECK(co_await other.by_hand[0]->write(testing::yamux_frame(3, 0, 0, 0)));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  EXPECT_EQ(one.swarm.connection_to(other.id()), std::nullopt);
+  KITH_CO_TRY(const ConnectionId second,
+              co_await one.swarm.connect(other.id(), other.addresses(), one.soon()));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(one.swarm.connection_to(other.id()), second);
+  EXPECT_EQ(one.swarm.connections_of(other.id()).size(), 2u);
+  // Identify waits in vain, too, for a while.
+  stream.reset();
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), identify_timeout));
+  EXPECT_EQ(one.swarm.connections_of(other.id()).size(), 1u);
+  KITH_CO_CHECK(co_await other.close());
+  co_return co_await close_all(one);
+}
+TEST(Swarm, DialsAPeerAgainThatHasSaidGoodbyeAndStays) {
+  sim::run_test(1, says_goodbye);
+}
+
 }  // namespace
 }  // namespace kith::net

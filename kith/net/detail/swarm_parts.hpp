@@ -32,6 +32,12 @@ struct Swarm::Link {
         connection(std::move(its_connection)),
         tasks(env.executor, env.clock, streams_max + 1) {}
 
+  /// Open in both directions, and about to be.
+  std::size_t streams() const noexcept {
+    const ConnectionStats stats = connection->stats();
+    return stats.streams_inbound + stats.streams_outbound + outbound_opening;
+  }
+
   ConnectionId id;
   std::unique_ptr<Connection> connection;
   port::TaskGroup tasks;  ///< accepting streams, and a handler for each
