@@ -381,7 +381,10 @@ void Swarm::close_duplicates() {
 }
 
 void Swarm::trim() {
-  if (links_.size() <= limits_.high_water) return;
+  // Those that are on their way out need no trimming, and the others must not pay for them.
+  const auto open = static_cast<std::size_t>(std::ranges::count_if(
+      links_, [](const auto& entry) { return !entry.second->connection->closing(); }));
+  if (open <= limits_.high_water) return;
   Instant now = env_.clock.now();
   struct Candidate {
     std::size_t streams;
@@ -401,7 +404,7 @@ void Swarm::trim() {
     if (a.idle_since != b.idle_since) return a.idle_since < b.idle_since;
     return a.link->id < b.link->id;
   });
-  std::size_t surplus = links_.size() - limits_.low_water;
+  const std::size_t surplus = open - std::min(open, limits_.low_water);
   for (std::size_t i = 0; i < std::min(surplus, candidates.size()); ++i) {
     KITH_LOG_DEBUG(log_, "trimming {}", candidates[i].link->connection->remote_peer().to_string());
     candidates[i].link->connection->close();

@@ -418,5 +418,105 @@ TEST(Swarm, DialsAPeerAgainThatHasSaidGoodbyeAndStays) {
   sim::run_test(1, says_goodbye);
 }
 
+// Trimming.
+
+/// A swarm that may have four connections for long, and what is connected to it.
+struct Hub {
+  explicit Hub(sim::World& in) : world(in), peer(world.add_node(), 1, limits()) {}
+  static SwarmLimits limits() {
+    SwarmLimits limits;
+    limits.low_water = 2;
+    limits.high_water = 4;
+    return limits;
+  }
+
+  Task<void> add(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto number = static_cast<std::uint8_t>(10 + others.size());
+      others.push_back(std::make_unique<Peer>(world.add_node(), number));
+      KITH_CO_CHECK(co_await connect(others.size() - 1));
+    }
+    co_return Result<void>{};
+  }
+  Task<void> connect(std::size_t index) {
+    Peer& other = *others[index];
+    KITH_CO_CHECK(co_await peer.swarm.connect(other.id(), other.addresses(), peer.soon()));
+    co_return Result<void>{};
+  }
+  bool has(std::size_t index) { return peer.swarm.connected(others[index]->id()); }
+  Task<void> wait(Duration time) { co_return co_await port::sleep_for(world.clock(), time); }
+
+  Task<void> close() {
+    KITH_CO_CHECK(co_await peer.close());
+    for (auto& other : others)
+      KITH_CO_CHECK(co_await other->close());
+    co_return Result<void>{};
+  }
+
+  sim::World& world;
+  Peer peer;
+  std::vector<std::unique_ptr<Peer>> others;
+};
+
+// A connection takes up to a second to close, and meanwhile it must not be counted against those
+// that stay.
+Task<void> arrivals(sim::World& world) {
+  Hub hub(world);
+  sim::LinkOptions slow;
+  slow.latency = 150ms;
+  world.net().set_links(slow);
+  KITH_CO_CHECK(co_await hub.add(4));
+  KITH_CO_CHECK(co_await hub.wait(60s));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 4u);
+  // The fifth starts the trimming, the others come in the middle of it.
+  std::vector<std::unique_ptr<Peer>> late;
+  port::TaskGroup dials(world.executor(), world.clock());
+  std::deque<std::optional<Result<ConnectionId>>> outcomes;
+  for (std::uint8_t i = 0; i < 2; ++i) {
+    late.push_back(std::make_unique<Peer>(world.add_node(), static_cast<std::uint8_t>(30 + i)));
+    dials.spawn(testing::connect_into(late[i]->swarm, hub.peer.id(), hub.peer.addresses(),
+                                      late[i]->soon(), outcomes.emplace_back()));
+    KITH_CO_CHECK(co_await hub.wait(100ms));
+  }
+  KITH_CO_CHECK(co_await hub.wait(10s));
+  std::size_t old_ones = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    old_ones += hub.has(i) ? 1 : 0;
+  EXPECT_EQ(old_ones, 1u);
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 3u);
+  KITH_CO_CHECK(co_await dials.join_shielded());
+  for (auto& other : late)
+    KITH_CO_CHECK(co_await other->close());
+  co_return co_await hub.close();
+}
+TEST(Swarm, TrimsNoMoreBecauseOfWhatIsClosingAlready) {
+  sim::run_test(1, arrivals);
+}
+
+Task<void> all_protected(sim::World& world) {
+  Hub hub(world);
+  KITH_CO_CHECK(co_await hub.add(6));
+  for (auto& other : hub.others) {
+    hub.peer.swarm.protect(other->id(), "friend");
+    hub.peer.swarm.protect(other->id(), "pinned");
+  }
+  KITH_CO_CHECK(co_await hub.wait(5min));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 6u);
+  // While any of its tags is set.
+  for (auto& other : hub.others)
+    hub.peer.swarm.unprotect(other->id(), "friend");
+  KITH_CO_CHECK(co_await hub.wait(1min));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 6u);
+  for (std::size_t i = 1; i < 6; ++i)
+    hub.peer.swarm.unprotect(hub.others[i]->id(), "pinned");
+  KITH_CO_CHECK(co_await hub.wait(1min));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 2u);
+  EXPECT_TRUE(hub.has(0));
+  co_return co_await hub.close();
+}
+TEST(Swarm, NeverTrimsWhoIsProtectedByAnyTag) {
+  sim::run_test(1, all_protected);
+}
+
 }  // namespace
 }  // namespace kith::net
