@@ -224,6 +224,7 @@ Task<void> Bitswap::verify_and_store(PeerId peer, std::vector<BlockPayload> payl
   wake_pump();
   if (unasked) punish(peer);
   if (fresh.empty()) co_return Result<void>{};
+  network_.useful(peer);
 
   for (const ipld::Block& block : fresh)
     ++storing_[block.cid.hash()];

@@ -25,6 +25,8 @@ TEST(Bitswap, FetchesABlockFromAPeer) {
     EXPECT_EQ(far.bitswap->stats().blocks_sent, 1U);
     EXPECT_EQ(far.bitswap->stats().data_sent, 100'000U);
     EXPECT_TRUE(near.bitswap->stats().wantlist.empty());
+    EXPECT_EQ(near.host.found_useful, std::set<PeerId>{far.id()});
+    EXPECT_TRUE(far.host.found_useful.empty());
     session.reset();
     KITH_CO_CHECK(co_await close_all(near, far));
     co_return Result<void>{};

@@ -61,6 +61,10 @@ inline constexpr std::size_t faults_remembered_max = 1024;
 /// Peers that served a transfer and left, remembered for whoever waits for the rest.
 inline constexpr std::size_t left_peers_max = 8;
 
+/// What a peer that served us is worth when connections are trimmed, and how fast that fades.
+inline constexpr std::int32_t useful_peer_value = 16;
+inline constexpr Duration useful_peer_half_life = 10min;
+
 /// Inbound streams of one peer: Kubo opens one for each message.
 inline constexpr std::size_t streams_per_peer_max = 128;
 /// Bytes of messages that are being hashed and stored, of all peers.

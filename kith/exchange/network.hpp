@@ -38,6 +38,8 @@ class Network {
   virtual void stop_handling(const net::ProtocolId& protocol) = 0;
   virtual void observe(NetworkObserver& observer) = 0;
   virtual void stop_observing(NetworkObserver& observer) = 0;
+  /// The peer has given us what we wanted: when connections must go, better others.
+  virtual void useful(const PeerId& peer) = 0;
   /// Closes the peer's connections: it has misbehaved.
   virtual void disconnect(const PeerId& peer) = 0;
 };

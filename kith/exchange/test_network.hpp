@@ -217,6 +217,7 @@ class TestHost final : public Network {
   void stop_handling(const net::ProtocolId& protocol) override { handlers_.erase(protocol); }
   void observe(NetworkObserver& observer) override { observer_ = &observer; }
   void stop_observing(NetworkObserver&) override { observer_ = nullptr; }
+  void useful(const PeerId& peer) override { found_useful.insert(peer); }
   void disconnect(const PeerId& peer) override {
     ++disconnects;
     net_.disconnect(peer_, peer);
@@ -229,6 +230,7 @@ class TestHost final : public Network {
   int opens_to_fail = 0;
   std::size_t streams_opened = 0;
   std::size_t disconnects = 0;
+  std::set<PeerId> found_useful;
 
  private:
   TestNet& net_;

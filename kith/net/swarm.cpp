@@ -124,6 +124,7 @@ Task<void> Swarm::run_link(ConnectionId id) {
   bool last = others.empty();
   if (last) {
     links_by_peer_.erase(peer);
+    tags_.forget(peer);
     peers_.set_connected(peer, false, env_.wall.now());
   }
   links_.erase(id);
@@ -354,6 +355,15 @@ void Swarm::unprotect(const PeerId& peer, const std::string& tag) {
   if (tags->second.empty()) protected_.erase(tags);
 }
 
+void Swarm::tag_peer(const PeerId& peer, std::string_view tag, std::int32_t value,
+                     Duration half_life) {
+  if (links_by_peer_.contains(peer)) tags_.set(peer, tag, value, env_.clock.now(), half_life);
+}
+
+void Swarm::untag_peer(const PeerId& peer, std::string_view tag) {
+  tags_.remove(peer, tag);
+}
+
 Task<void> Swarm::trim_loop() {
   for (;;) {
     auto woken = co_await trim_wanted_.wait(env_.clock.now() + trim_interval);
@@ -387,6 +397,7 @@ void Swarm::trim() {
   if (open <= limits_.high_water) return;
   Instant now = env_.clock.now();
   struct Candidate {
+    std::int64_t weight;
     std::size_t streams;
     Instant idle_since;
     Link* link;
@@ -394,12 +405,12 @@ void Swarm::trim() {
   std::vector<Candidate> candidates;
   for (const auto& [id, link] : links_) {
     if (link->connection->closing() || now - link->opened_at < limits_.grace_period) continue;
-    if (protected_.contains(link->connection->remote_peer())) continue;
-    ConnectionStats stats = link->connection->stats();
-    std::size_t streams = stats.streams_inbound + stats.streams_outbound + link->outbound_opening;
-    candidates.push_back({streams, link->idle_since, link.get()});
+    const PeerId& peer = link->connection->remote_peer();
+    if (protected_.contains(peer)) continue;
+    candidates.push_back({tags_.weight(peer, now), link->streams(), link->idle_since, link.get()});
   }
   std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+    if (a.weight != b.weight) return a.weight < b.weight;
     if (a.streams != b.streams) return a.streams < b.streams;
     if (a.idle_since != b.idle_since) return a.idle_since < b.idle_since;
     return a.link->id < b.link->id;

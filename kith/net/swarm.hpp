@@ -35,6 +35,7 @@
 #include <kith/net/gater.hpp>
 #include <kith/net/limits.hpp>
 #include <kith/net/peer_store.hpp>
+#include <kith/net/peer_tags.hpp>
 #include <kith/net/stream.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
@@ -146,6 +147,13 @@ class Swarm {
   void protect(const multiformats::PeerId& peer, std::string tag);
   void unprotect(const multiformats::PeerId& peer, const std::string& tag);
 
+  /// Makes a connected peer worth more (or less) when connections are trimmed: those of the peers
+  /// with the smallest sum of values go first, and among equals those with the fewest streams. With
+  /// a half-life the value fades. Forgotten with the peer's last connection.
+  void tag_peer(const multiformats::PeerId& peer, std::string_view tag, std::int32_t value,
+                Duration half_life = Duration::max());
+  void untag_peer(const multiformats::PeerId& peer, std::string_view tag);
+
   /// Forgets recent failures, so that the next dial tries at once (swarm connect does).
   void clear_backoff(const multiformats::PeerId& peer);
 
@@ -214,6 +222,7 @@ class Swarm {
   std::map<multiformats::PeerId, std::shared_ptr<PendingDial>> dials_;
   std::map<port::IpAddress, std::size_t> handshakes_by_address_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
+  PeerTags tags_;
   DialBackoff backoff_;
   std::vector<SwarmObserver*> observers_;
   std::uint64_t next_connection_ = 1;

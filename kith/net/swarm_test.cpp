@@ -493,6 +493,43 @@ TEST(Swarm, TrimsNoMoreBecauseOfWhatIsClosingAlready) {
   sim::run_test(1, arrivals);
 }
 
+Task<void> worth(sim::World& world) {
+  Hub hub(world);
+  std::size_t serving = 0;
+  KITH_CO_CHECK(co_await hub.add(6));
+  KITH_CO_CHECK(co_await hub.wait(1s));
+  hub.peer.swarm.handle("/hold", holding(serving));
+  // Five is a stranger with a stream, one and two have been useful, three is a nuisance.
+  KITH_CO_TRY(auto stream, co_await open_and_tell(*hub.others[5], hub.peer, "/hold"));
+  EXPECT_EQ(serving, 1u);
+  hub.peer.swarm.tag_peer(hub.others[1]->id(), "useful", 10);
+  hub.peer.swarm.tag_peer(hub.others[2]->id(), "useful", 5);
+  hub.peer.swarm.tag_peer(hub.others[2]->id(), "near", 1);
+  hub.peer.swarm.tag_peer(hub.others[3]->id(), "useful", 50);
+  hub.peer.swarm.tag_peer(hub.others[3]->id(), "nuisance", -60);
+  KITH_CO_CHECK(co_await hub.wait(60s));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 2u);
+  EXPECT_TRUE(hub.has(1));
+  EXPECT_TRUE(hub.has(2));
+  stream.reset();
+  // A tag goes with the last connection: one is nobody special any more when it comes back.
+  hub.peer.swarm.untag_peer(hub.others[2]->id(), "useful");
+  hub.peer.swarm.disconnect(hub.others[1]->id());
+  KITH_CO_CHECK(co_await hub.wait(5s));
+  for (std::size_t i : {1u, 3u, 4u})
+    KITH_CO_CHECK(co_await hub.connect(i));
+  KITH_CO_CHECK(co_await hub.wait(25s));
+  KITH_CO_CHECK(co_await hub.connect(5));
+  KITH_CO_CHECK(co_await hub.wait(5s));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 2u);
+  EXPECT_TRUE(hub.has(2));
+  EXPECT_TRUE(hub.has(5));
+  co_return co_await hub.close();
+}
+TEST(Swarm, TrimsThoseWhoAreWorthLeast) {
+  sim::run_test(1, worth);
+}
+
 Task<void> all_protected(sim::World& world) {
   Hub hub(world);
   KITH_CO_CHECK(co_await hub.add(6));
