@@ -8,7 +8,9 @@
 #include <kith/net/address_rank.hpp>
 #include <kith/net/address_scope.hpp>
 #include <kith/net/detail/swarm_parts.hpp>
+#include <kith/net/multistream.hpp>
 #include <kith/net/resolve.hpp>
+#include <kith/net/security/noise_error.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/net/transports/tcp.hpp>
 #include <kith/net/upgrade.hpp>
@@ -17,6 +19,18 @@ namespace kith::net {
 
 using multiformats::Multiaddr;
 using multiformats::PeerId;
+
+namespace {
+
+/// What a handshake ends with when TCP has made one connection of two dials that crossed, and each
+/// side takes the other's words for an answer to its own: another first proposal, or the first
+/// Noise message in place of the second. Whoever notices first cuts the other off.
+bool dialed_at_once(const Error& why) {
+  return why.is(MultistreamError::unexpected_answer) || why.is(NoiseError::message_too_short) ||
+         why.is(NoiseError::handshake_cut);
+}
+
+}  // namespace
 
 // Listening.
 
@@ -269,11 +283,8 @@ Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr add
   Instant deadline = env_.clock.now() + (local ? dial_timeout_local : dial_timeout);
   std::optional<port::Endpoint> local_end = dial_from(*remote);
   auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline);
-  bool again = !dialed && local_end && !dialed.error().is(Errc::cancelled) &&
-               !dialed.error().is(Errc::timed_out);
-  if (!again) co_return dialed;
-  // When both sides dial each other from their listening ports at the same moment, TCP makes one
-  // connection in which both think they dialed, and the handshake fails on both. Another port and a
+  if (dialed || !local_end || !dialed_at_once(dialed.error())) co_return dialed;
+  // Both sides dialed each other from their listening ports at the same moment. Another port and a
   // moment's patience of random length end that.
   Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
   KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));

@@ -31,8 +31,13 @@ Task<std::unique_ptr<SecureStream>> secure(port::Env& env, port::StreamPtr strea
                      .muxers = {std::string(yamux_protocol)}};
   env.random.fill(config.static_key.mutable_bytes());
   env.random.fill(config.ephemeral_key.mutable_bytes());
-  co_return co_await noise_handshake(std::move(stream), std::move(config), std::move(agreed.rest),
-                                     options.deadline);
+  auto secured = co_await noise_handshake(std::move(stream), std::move(config),
+                                          std::move(agreed.rest), options.deadline);
+  // Not before a protocol was agreed on, when it means that the peer wants no connection at all.
+  const bool cut =
+      !secured && (secured.error().is(Errc::reset) || secured.error().is(Errc::end_of_stream));
+  if (cut) co_return std::unexpected(NoiseError::handshake_cut);
+  co_return secured;
 }
 
 }  // namespace

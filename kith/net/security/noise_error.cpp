@@ -30,6 +30,8 @@ class Domain final : public ErrorDomain {
         return "the peer speaks none of our stream multiplexers";
       case NoiseError::nonces_exhausted:
         return "the Noise channel has carried all the messages that it can";
+      case NoiseError::handshake_cut:
+        return "the peer cut the connection in the middle of the Noise handshake";
     }
     return "unknown error";
   }

@@ -17,6 +17,7 @@ enum class NoiseError {
   unexpected_peer,        ///< the peer is another one than we dialed
   no_common_muxer,        ///< both listed muxers, and have none in common
   nonces_exhausted,       ///< 2^64 - 1 messages were sent or received
+  handshake_cut,          ///< the connection ended in the middle of the handshake
 };
 const ErrorDomain& error_domain(NoiseError) noexcept;
 
