@@ -26,17 +26,26 @@ void interleave(std::vector<Candidate>& group) {
   }
 }
 
+/// The endpoint of a dialable address.
+std::optional<port::Endpoint> dial_endpoint(const multiformats::Multiaddr& address) {
+  std::optional<port::Endpoint> endpoint = tcp_endpoint(address);
+  if (!endpoint || endpoint->port == 0) return std::nullopt;
+  if (endpoint->address.is_unspecified() || endpoint->address.is_multicast()) return std::nullopt;
+  return endpoint;
+}
+
 }  // namespace
+
+bool dialable(const multiformats::Multiaddr& address) {
+  return dial_endpoint(address).has_value();
+}
 
 std::vector<RankedAddress> rank_addresses(std::vector<multiformats::Multiaddr> addresses) {
   std::array<std::vector<Candidate>, address_scopes> groups;
   std::vector<multiformats::Multiaddr> seen;
   for (multiformats::Multiaddr& address : addresses) {
-    std::optional<port::Endpoint> endpoint = tcp_endpoint(address);
-    if (!endpoint || endpoint->port == 0 || endpoint->address.is_unspecified() ||
-        endpoint->address.is_multicast()) {
-      continue;
-    }
+    std::optional<port::Endpoint> endpoint = dial_endpoint(address);
+    if (!endpoint) continue;
     if (std::ranges::find(seen, address) != seen.end()) continue;
     seen.push_back(address);
     auto group = static_cast<std::size_t>(scope_of(endpoint->address));
@@ -48,7 +57,6 @@ std::vector<RankedAddress> rank_addresses(std::vector<multiformats::Multiaddr> a
     for (Candidate& one : group) {
       bool global = scope_of(one.endpoint.address) == AddressScope::global;
       Duration delay = global ? public_attempt_delay : private_attempt_delay;
-      if (ranked.empty()) delay = Duration(0);
       ranked.push_back({std::move(one.address), delay});
     }
   }

@@ -13,15 +13,17 @@ namespace kith::net {
 
 struct RankedAddress {
   multiformats::Multiaddr address;
-  /// After the attempt before it; an attempt is also started as soon as all earlier ones have
-  /// failed.
+  /// After the attempt before it; the first of a dial waits for nothing.
   Duration delay{0};
 };
 
 inline constexpr Duration public_attempt_delay = 250ms;
 inline constexpr Duration private_attempt_delay = 30ms;
 
-/// Drops duplicates and addresses that no transport of ours can dial.
+/// An address that a transport of ours can dial, and that is somewhere.
+bool dialable(const multiformats::Multiaddr& address);
+
+/// Drops duplicates and addresses that aren't dialable.
 std::vector<RankedAddress> rank_addresses(std::vector<multiformats::Multiaddr> addresses);
 
 }  // namespace kith::net

@@ -33,6 +33,11 @@ struct SwarmLimits {
 
 inline constexpr Duration dial_timeout = 15s;
 inline constexpr Duration dial_timeout_local = 5s;
+inline constexpr Duration dial_peer_timeout = 60s;
+/// Of all the addresses that a peer gives and names lead to, so many are tried in one dial.
+inline constexpr std::size_t dial_addresses_max = 100;
+/// And so many failures are told.
+inline constexpr std::size_t dial_failures_told_max = 16;
 inline constexpr Duration handshake_timeout = 10s;
 inline constexpr Duration stream_negotiation_timeout = 10s;
 /// How long a listener rests after a failure that it can't explain.
@@ -41,6 +46,9 @@ inline constexpr Duration accept_retry_delay = 1s;
 /// Names below /dnsaddr may lead to further names; so deep and to so many addresses.
 inline constexpr int resolve_depth_max = 4;
 inline constexpr std::size_t resolved_addresses_max = 100;
+inline constexpr std::size_t dial_lookups_max = 32;
+inline constexpr std::size_t dial_lookups_at_once = 4;
+inline constexpr Duration resolve_timeout = 10s;
 
 /// An address that failed is left alone for base + step * failures^2 (as go-libp2p does), at most
 /// max.

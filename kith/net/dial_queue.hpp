@@ -1,0 +1,87 @@
+// DialQueue: which addresses of one peer are tried, in what order and when, and which names are
+// looked up for them (RFC 8305, "Happy Eyeballs"). Pure; the caller says what time it is.
+//
+//   add ─┬─ names ─────────> next_name ──> look-up ──> resolved ─┐
+//        └─ IP addresses ──> ranked (address_rank.hpp) <─────────┘
+//                              └──> next_attempt ──> attempt ──> attempt_ended
+//
+// Nothing waits for a name: what is known is tried at once, and what a name stands for takes its
+// place among the addresses that are still to be tried. An attempt begins when its delay after the
+// one before it is over, or when all before it have ended; at most `attempts_max` go on at a time.
+//
+// Strangers write addresses and DNS records, so all that one dial costs is limited for the dial as
+// a whole: dial_addresses_max attempts, dial_lookups_max look-ups, resolve_depth_max names one
+// behind the other. What is beyond is left out, as are repetitions, addresses of other peers, and
+// such as no transport of ours can dial.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include <kith/base/time.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+#include <kith/multiformats/peer_id.hpp>
+#include <kith/net/address_rank.hpp>
+
+namespace kith::net {
+
+class DialQueue {
+ public:
+  /// An address that begins with a name, and how many names led to it.
+  struct Name {
+    multiformats::Multiaddr address;
+    int depth = 0;
+  };
+  /// False for an address that is to be left alone.
+  using Filter = std::function<bool(const multiformats::Multiaddr&)>;
+
+  DialQueue(multiformats::PeerId peer, std::size_t attempts_max, Filter allows)
+      : peer_(peer), attempts_max_(attempts_max), allows_(std::move(allows)) {}
+
+  void add(std::vector<multiformats::Multiaddr> addresses);
+
+  /// What to look up now; each is answered with resolved().
+  std::optional<Name> next_name();
+  void resolved(const Name& name, std::vector<multiformats::Multiaddr> found);
+
+  /// What to try now, without /p2p; each is answered with attempt_ended().
+  std::optional<multiformats::Multiaddr> next_attempt(Instant now);
+  /// When next_attempt should be asked again if nothing else happens; `never` if that changes
+  /// nothing.
+  Instant next_attempt_at() const noexcept;
+  void attempt_ended() noexcept { --running_; }
+
+  /// Nothing goes on and nothing is left to do.
+  bool exhausted() const noexcept {
+    return pending_.empty() && names_.empty() && running_ == 0 && looking_up_ == 0;
+  }
+  /// Addresses that were offered by add(), whatever became of them.
+  std::size_t offered() const noexcept { return offered_; }
+  /// Those that the filter held back.
+  std::size_t left_alone() const noexcept { return left_alone_; }
+
+ private:
+  void sort_in(std::vector<multiformats::Multiaddr> addresses, int depth);
+
+  multiformats::PeerId peer_;
+  std::size_t attempts_max_;
+  Filter allows_;
+  std::size_t offered_ = 0;
+  std::size_t left_alone_ = 0;
+  std::set<multiformats::Multiaddr> seen_;  ///< taken into pending_ or names_ at some time
+
+  std::deque<Name> names_;
+  std::size_t lookups_ = 0;  ///< begun
+  std::size_t looking_up_ = 0;
+
+  std::vector<RankedAddress> pending_;
+  std::size_t addresses_ = 0;  ///< that came into pending_
+  std::size_t running_ = 0;
+  Instant last_begun_{};
+};
+
+}  // namespace kith::net
