@@ -1,3 +1,4 @@
+#include <kith/net/address_scope.hpp>
 #include <kith/net/dial_queue.hpp>
 #include <kith/net/limits.hpp>
 
@@ -5,12 +6,12 @@ namespace kith::net {
 
 using multiformats::Multiaddr;
 
-void DialQueue::add(std::vector<Multiaddr> addresses) {
+void DialQueue::add(std::vector<Multiaddr> addresses, bool trusted) {
   offered_ += addresses.size();
-  sort_in(std::move(addresses), 0);
+  sort_in(std::move(addresses), 0, trusted);
 }
 
-void DialQueue::sort_in(std::vector<Multiaddr> addresses, int depth) {
+void DialQueue::sort_in(std::vector<Multiaddr> addresses, int depth, bool trusted) {
   std::vector<Multiaddr> ranked;
   for (RankedAddress& waiting : pending_)
     ranked.push_back(std::move(waiting.address));
@@ -18,21 +19,32 @@ void DialQueue::sort_in(std::vector<Multiaddr> addresses, int depth) {
     std::optional<multiformats::PeerId> named = address.peer_id();
     if (named && *named != peer_) continue;
     if (address.dns_name()) {
-      const bool wanted = depth < resolve_depth_max && lookups_ + names_.size() < dial_lookups_max;
-      if (wanted && seen_.insert(address).second) names_.push_back({std::move(address), depth});
-      continue;
+      if (depth >= resolve_depth_max || lookups_ + names_.size() >= dial_lookups_max) continue;
+      if (!names_seen_.emplace(address, trusted).second) continue;
+      names_.push_back({std::move(address), depth, trusted});
+    } else {
+      address = address.without_peer_id();
+      if (wants(address)) ranked.push_back(std::move(address));
     }
-    address = address.without_peer_id();
-    if (!dialable(address) || addresses_ >= dial_addresses_max) continue;
-    if (!allows_(address)) {
-      ++left_alone_;
-      continue;
-    }
-    if (!seen_.insert(address).second) continue;
-    ++addresses_;
-    ranked.push_back(std::move(address));
   }
   pending_ = rank_addresses(std::move(ranked));
+}
+
+bool DialQueue::wants(const Multiaddr& address) {
+  const bool fresh = dialable(address) && !seen_.contains(address);
+  if (!fresh || seen_.size() >= dial_addresses_max) return false;
+  switch (choose_(address)) {
+    case DialChoice::leave_alone:
+      ++left_alone_;
+      return false;
+    case DialChoice::ourselves:
+      ++ourselves_;
+      return false;
+    case DialChoice::go:
+      break;
+  }
+  seen_.insert(address);
+  return true;
 }
 
 std::optional<DialQueue::Name> DialQueue::next_name() {
@@ -46,7 +58,8 @@ std::optional<DialQueue::Name> DialQueue::next_name() {
 
 void DialQueue::resolved(const Name& name, std::vector<Multiaddr> found) {
   --looking_up_;
-  sort_in(std::move(found), name.depth + 1);
+  if (!name.trusted) found = addresses_for(AddressScope::global, found);
+  sort_in(std::move(found), name.depth + 1, name.trusted);
 }
 
 std::optional<Multiaddr> DialQueue::next_attempt(Instant now) {

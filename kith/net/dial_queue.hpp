@@ -12,14 +12,17 @@
 // Strangers write addresses and DNS records, so all that one dial costs is limited for the dial as
 // a whole: dial_addresses_max attempts, dial_lookups_max look-ups, resolve_depth_max names one
 // behind the other. What is beyond is left out, as are repetitions, addresses of other peers, and
-// such as no transport of ours can dial.
+// such as no transport of ours can dial. A name from a stranger only leads to public addresses: it
+// may be made to stand for a neighbour of ours (address_scope.hpp).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <kith/base/time.hpp>
@@ -29,20 +32,28 @@
 
 namespace kith::net {
 
+/// What is to be done with an address.
+enum class DialChoice : std::uint8_t {
+  go,
+  leave_alone,  ///< for a while: it failed lately
+  ourselves,    ///< never: it is our own
+};
+
 class DialQueue {
  public:
-  /// An address that begins with a name, and how many names led to it.
+  /// An address that begins with a name, how many names led to it, and whether the first of them
+  /// came from somebody who may know our network.
   struct Name {
     multiformats::Multiaddr address;
     int depth = 0;
+    bool trusted = true;
   };
-  /// False for an address that is to be left alone.
-  using Filter = std::function<bool(const multiformats::Multiaddr&)>;
+  using Choose = std::function<DialChoice(const multiformats::Multiaddr&)>;
 
-  DialQueue(multiformats::PeerId peer, std::size_t attempts_max, Filter allows)
-      : peer_(peer), attempts_max_(attempts_max), allows_(std::move(allows)) {}
+  DialQueue(multiformats::PeerId peer, std::size_t attempts_max, Choose choose)
+      : peer_(peer), attempts_max_(attempts_max), choose_(std::move(choose)) {}
 
-  void add(std::vector<multiformats::Multiaddr> addresses);
+  void add(std::vector<multiformats::Multiaddr> addresses, bool trusted);
 
   /// What to look up now; each is answered with resolved().
   std::optional<Name> next_name();
@@ -61,25 +72,28 @@ class DialQueue {
   }
   /// Addresses that were offered by add(), whatever became of them.
   std::size_t offered() const noexcept { return offered_; }
-  /// Those that the filter held back.
+  /// Of those, and of what names stand for, how often it was chosen so.
   std::size_t left_alone() const noexcept { return left_alone_; }
+  std::size_t ourselves() const noexcept { return ourselves_; }
 
  private:
-  void sort_in(std::vector<multiformats::Multiaddr> addresses, int depth);
+  void sort_in(std::vector<multiformats::Multiaddr> addresses, int depth, bool trusted);
+  bool wants(const multiformats::Multiaddr& address);
 
   multiformats::PeerId peer_;
   std::size_t attempts_max_;
-  Filter allows_;
+  Choose choose_;
   std::size_t offered_ = 0;
   std::size_t left_alone_ = 0;
-  std::set<multiformats::Multiaddr> seen_;  ///< taken into pending_ or names_ at some time
+  std::size_t ourselves_ = 0;
 
   std::deque<Name> names_;
-  std::size_t lookups_ = 0;  ///< begun
+  std::set<std::pair<multiformats::Multiaddr, bool>> names_seen_;  ///< and whether trusted
+  std::size_t lookups_ = 0;                                        ///< begun
   std::size_t looking_up_ = 0;
 
   std::vector<RankedAddress> pending_;
-  std::size_t addresses_ = 0;  ///< that came into pending_
+  std::set<multiformats::Multiaddr> seen_;  ///< what came into pending_
   std::size_t running_ = 0;
   Instant last_begun_{};
 };

@@ -30,16 +30,15 @@ std::vector<Multiaddr> many(int first, int count) {
 
 /// A queue, and the small language of the tests.
 struct Dial {
-  explicit Dial(
-      std::size_t attempts_max = 8,
-      DialQueue::Filter allows = [](const Multiaddr&) { return true; })
-      : queue(alice, attempts_max, std::move(allows)) {}
+  explicit Dial(std::size_t attempts_max = 8, DialQueue::Choose choose = everything)
+      : queue(alice, attempts_max, std::move(choose)) {}
+  static DialChoice everything(const Multiaddr&) { return DialChoice::go; }
 
   Dial& with(std::initializer_list<std::string_view> texts) {
     std::vector<Multiaddr> addresses;
     for (std::string_view text : texts)
       addresses.push_back(address(text));
-    queue.add(std::move(addresses));
+    queue.add(std::move(addresses), true);
     return *this;
   }
   /// What begins `after` the start; empty if nothing does.
@@ -73,7 +72,7 @@ TEST(DialQueue, BeginsOneAttemptAfterTheOther) {
 
 TEST(DialQueue, WaitsForNothingOnceAllAttemptsHaveFailed) {
   Dial dial;
-  dial.queue.add(many(1, 3));
+  dial.queue.add(many(1, 3), true);
   EXPECT_EQ(dial.begins(0ms), numbered(1).to_string());
   dial.queue.attempt_ended();
   EXPECT_EQ(dial.begins(5ms), numbered(2).to_string());
@@ -87,7 +86,7 @@ TEST(DialQueue, WaitsForNothingOnceAllAttemptsHaveFailed) {
 
 TEST(DialQueue, LetsOnlySoManyAttemptsGoOnAtATime) {
   Dial dial(2);
-  dial.queue.add(many(1, 3));
+  dial.queue.add(many(1, 3), true);
   EXPECT_NE(dial.begins(0s), "");
   EXPECT_NE(dial.begins(1s), "");
   EXPECT_EQ(dial.begins(1h), "");
@@ -133,20 +132,47 @@ TEST(DialQueue, TriesNothingTwiceAndNobodyElse) {
 }
 
 TEST(DialQueue, LeavesAloneWhatItIsTold) {
-  bool allowed = false;
-  Dial dial(8, [&allowed](const Multiaddr&) { return allowed; });
-  dial.queue.add({numbered(1)});
+  DialChoice choice = DialChoice::leave_alone;
+  Dial dial(8, [&choice](const Multiaddr&) { return choice; });
+  dial.queue.add({numbered(1)}, true);
   EXPECT_EQ(dial.queue.left_alone(), 1u);
+  choice = DialChoice::ourselves;
+  dial.queue.add({numbered(2)}, true);
+  EXPECT_EQ(dial.queue.ourselves(), 1u);
   EXPECT_TRUE(dial.queue.exhausted());
   // Somebody insists.
-  allowed = true;
-  dial.queue.add({numbered(1)});
+  choice = DialChoice::go;
+  dial.queue.add({numbered(1)}, true);
   EXPECT_EQ(dial.begins(0s), numbered(1).to_string());
+}
+
+TEST(DialQueue, FollowsAStrangersNameToPublicAddressesOnly) {
+  Dial dial;
+  const Multiaddr strange = address("/dnsaddr/strange.example");
+  const std::vector<Multiaddr> found = {address("/ip4/192.168.0.1/tcp/1"),
+                                        address("/ip4/127.0.0.1/tcp/1"),
+                                        address("/dns4/two.example/tcp/1"), numbered(1)};
+  dial.queue.add({strange}, false);
+  auto name = dial.queue.next_name();
+  ASSERT_TRUE(name.has_value());
+  dial.queue.resolved(*name, found);
+  EXPECT_EQ(dial.begins(0s), numbered(1).to_string());
+  auto second = dial.queue.next_name();
+  ASSERT_TRUE(second.has_value());
+  dial.queue.resolved(*second, {address("/ip4/10.0.0.1/tcp/1")});
+  EXPECT_EQ(dial.begins(1h), "");
+  // The user may well mean a neighbour.
+  dial.queue.add({strange}, true);
+  auto again = dial.queue.next_name();
+  ASSERT_TRUE(again.has_value());
+  dial.queue.resolved(*again, found);
+  EXPECT_EQ(dial.begins(2h), "/ip4/127.0.0.1/tcp/1");
+  EXPECT_EQ(dial.begins(3h), "/ip4/192.168.0.1/tcp/1");
 }
 
 TEST(DialQueue, TriesSoManyAddressesInAllWhoeverGaveThem) {
   Dial dial;
-  dial.queue.add(many(1, 60));
+  dial.queue.add(many(1, 60), true);
   dial.with({"/dnsaddr/a.example", "/dnsaddr/b.example"});
   for (int i : {1000, 2000}) {
     auto name = dial.queue.next_name();
@@ -167,7 +193,7 @@ TEST(DialQueue, LooksUpSoManyNamesInAllAndAFewAtATime) {
   std::vector<Multiaddr> names;
   for (int i = 0; i < 1000; ++i)
     names.push_back(address("/dnsaddr/n" + std::to_string(i) + ".example"));
-  dial.queue.add(names);
+  dial.queue.add(names, true);
   std::vector<DialQueue::Name> open;
   while (auto name = dial.queue.next_name())
     open.push_back(*std::move(name));

@@ -31,6 +31,8 @@ struct SwarmLimits {
   Duration grace_period = 20s;
 };
 
+/// One attempt at a TCP connection, and a whole dial with all its look-ups and attempts (go-libp2p
+/// has the same).
 inline constexpr Duration dial_timeout = 15s;
 inline constexpr Duration dial_timeout_local = 5s;
 inline constexpr Duration dial_peer_timeout = 60s;
@@ -43,9 +45,8 @@ inline constexpr Duration stream_negotiation_timeout = 10s;
 /// How long a listener rests after a failure that it can't explain.
 inline constexpr Duration accept_retry_delay = 1s;
 
-/// Names below /dnsaddr may lead to further names; so deep and to so many addresses.
+/// Names may lead to further names: so deep, and with so many look-ups in one dial and at a time.
 inline constexpr int resolve_depth_max = 4;
-inline constexpr std::size_t resolved_addresses_max = 100;
 inline constexpr std::size_t dial_lookups_max = 32;
 inline constexpr std::size_t dial_lookups_at_once = 4;
 inline constexpr Duration resolve_timeout = 10s;

@@ -3,23 +3,19 @@
 // them.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include <kith/multiformats/multiaddr.hpp>
-#include <kith/multiformats/peer_id.hpp>
-#include <kith/net/limits.hpp>
 #include <kith/port/net.hpp>
 
 namespace kith::net {
 
-/// The addresses that `address` stands for: itself, if it begins with no name. Of a /dnsaddr's
-/// answers only those that end as `address` ends, and for `peer` if one is given. At most
-/// resolved_addresses_max, through at most resolve_depth_max names; what can't be resolved is left
-/// out.
-Task<std::vector<multiformats::Multiaddr>> resolve_address(port::Net& net,
-                                                           multiformats::Multiaddr address,
-                                                           std::optional<multiformats::PeerId> peer,
-                                                           Instant deadline);
+/// The addresses that `address` stands for, by one look-up of the name that it begins with
+/// (Errc::invalid_argument if it is none). They may begin with names again; how often and how deep
+/// that is followed is the caller's to limit. Of a /dnsaddr's answers only those that end as
+/// `address` ends. Errors of the look-up: Errc::not_found, timed_out, cancelled and others.
+Task<std::vector<multiformats::Multiaddr>> resolve_name(port::Net& net,
+                                                        multiformats::Multiaddr address,
+                                                        Instant deadline);
 
 }  // namespace kith::net

@@ -57,7 +57,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       limits_(limits),
       gater_(gater),
       memory_(limits.memory_bytes_max),
-      attempt_ended_(env.clock),
+      dial_slots_(env.clock, limits.dials_max),
       trim_wanted_(env.clock),
       accepting_(env.executor, env.clock),
       handshakes_(env.executor, env.clock, limits.handshakes_inbound_max),
@@ -103,7 +103,8 @@ Result<ConnectionId> Swarm::add_link(std::unique_ptr<Connection> connection) {
 Task<void> Swarm::run_link(ConnectionId id) {
   Link& link = *links_.at(id);
   const PeerId peer = link.connection->remote_peer();
-  link.announced = true;
+  // Who is being dialed and comes by itself needs no dial any more.
+  if (auto dial = dials_.find(peer); dial != dials_.end()) dial->second->progress.notify_all();
   const ConnectionInfo opened = info_of(link);
   for (SwarmObserver* observer : std::vector(observers_))
     observer->on_connected(opened);
@@ -433,6 +434,9 @@ Task<void> Swarm::close_shielded() {
   co_await accepting_.join_shielded();
   co_await handshakes_.join_shielded();
   co_await dialing_.join_shielded();
+  // Those that were cancelled before they began have told nobody.
+  for (auto& [peer, dial] : std::exchange(dials_, {}))
+    dial->done.set(std::unexpected(Errc::closed));
   co_await housekeeping_.join_shielded();
   for (auto& [id, link] : links_)
     link->connection->close();

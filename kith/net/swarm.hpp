@@ -1,10 +1,10 @@
 // Swarm: every connection of a node, by peer. Dials and accepts, keeps at most what its limits
 // allow, hands inbound streams to the protocol that registered for them, and opens outbound ones.
 //
-//   dial: addresses of the peer (given, and from the PeerStore) -> names resolved -> ranked
-//   (address_rank.hpp) -> attempts
-//         started one after the other as RFC 8305 does, the first that completes wins; whoever
-//         wants the same peer meanwhile waits for the same dial. An address that failed is left
+//   dial: addresses of the peer (given, and from the PeerStore), and those that names among them
+//         stand for -> DialQueue -> attempts, begun one after the other as RFC 8305 does; the first
+//         that completes wins. Whoever wants the same peer meanwhile waits for the same dial and
+//         adds addresses to it; it ends when nobody waits any more. An address that failed is left
 //         alone for a while.
 //   accept: gater -> handshake within a deadline, counted in all and by address -> gater -> limits.
 //
@@ -32,6 +32,8 @@
 #include <kith/crypto/keys.hpp>
 #include <kith/net/connection.hpp>
 #include <kith/net/dial_backoff.hpp>
+#include <kith/net/dial_queue.hpp>
+#include <kith/net/dial_slots.hpp>
 #include <kith/net/gater.hpp>
 #include <kith/net/limits.hpp>
 #include <kith/net/peer_store.hpp>
@@ -135,6 +137,7 @@ class Swarm {
   bool disconnect(const multiformats::PeerId& peer);
   bool close_connection(ConnectionId connection);
 
+  /// Connections that are closing count here and below.
   bool connected(const multiformats::PeerId& peer) const;
   /// The connection on which a stream to the peer would be opened now, if there is any.
   std::optional<ConnectionId> connection_to(const multiformats::PeerId& peer) const;
@@ -170,8 +173,9 @@ class Swarm {
  private:
   struct Link;
   struct Listener;
-  struct PendingDial;
-  struct Race;
+  struct Dial;
+  class DialWaiter;
+  class DialAttempt;
   struct Handler {
     StreamHandler serve;
     HandlerOptions options;
@@ -181,16 +185,21 @@ class Swarm {
   Task<void> accept_loop(Listener& listener);
   Task<void> handshake_inbound(std::unique_ptr<port::TcpStream> stream);
   Task<void> upgrade_inbound(std::unique_ptr<port::TcpStream> stream);
-  Task<void> run_dial(multiformats::PeerId peer, std::shared_ptr<PendingDial> dial);
-  Task<ConnectionId> dial_peer(multiformats::PeerId peer,
-                               std::vector<multiformats::Multiaddr> given);
-  Task<void> race_attempts(Race& race, std::vector<multiformats::Multiaddr> addresses);
-  Task<void> attempt(Race& race, multiformats::Multiaddr address);
+  Result<std::shared_ptr<Dial>> dial_of(const multiformats::PeerId& peer,
+                                        std::vector<multiformats::Multiaddr> given);
+  Task<void> run_dial(std::shared_ptr<Dial> dial);
+  Task<void> race(Dial& dial);
+  Result<ConnectionId> outcome_of(Dial& dial, Result<void> raced);
+  static Error failure_of(const Dial& dial);
+  static void note_failure(Dial& dial, const multiformats::Multiaddr& address, const Error& why);
+  Task<void> look_up(Dial& dial, DialQueue::Name name);
+  Task<void> attempt(Dial& dial, multiformats::Multiaddr address, DialAttempt self);
   Task<std::unique_ptr<Connection>> dial_address(multiformats::PeerId peer,
-                                                 multiformats::Multiaddr address);
+                                                 multiformats::Multiaddr address,
+                                                 Instant dial_deadline);
   Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
                                                   std::optional<port::Endpoint> local,
-                                                  Instant deadline);
+                                                  Instant deadline, Instant dial_deadline);
   UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream);
   std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
 
@@ -219,19 +228,18 @@ class Swarm {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
-  std::map<multiformats::PeerId, std::shared_ptr<PendingDial>> dials_;
+  std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;
+  DialSlots dial_slots_;
   std::map<port::IpAddress, std::size_t> handshakes_by_address_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
   PeerTags tags_;
   DialBackoff backoff_;
   std::vector<SwarmObserver*> observers_;
   std::uint64_t next_connection_ = 1;
-  std::size_t attempts_running_ = 0;
   std::uint64_t ended_bytes_received_ = 0;
   std::uint64_t ended_bytes_sent_ = 0;
   bool closing_ = false;
 
-  port::Event attempt_ended_;
   port::Event trim_wanted_;
   port::TaskGroup accepting_;
   port::TaskGroup handshakes_;

@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <kith/net/address_rank.hpp>
-#include <kith/net/address_scope.hpp>
 #include <kith/net/detail/swarm_parts.hpp>
 #include <kith/net/multistream.hpp>
 #include <kith/net/resolve.hpp>
@@ -155,151 +153,175 @@ void Swarm::clear_backoff(const PeerId& peer) {
   backoff_.clear(peer);
 }
 
+Swarm::Dial::Dial(Swarm& swarm, PeerId to)
+    : peer(to),
+      deadline(swarm.env_.clock.now() + dial_peer_timeout),
+      queue(to, swarm.limits_.dials_per_peer_max,
+            [&swarm, to, own = swarm.reachable_addresses()](const Multiaddr& address) {
+              if (std::ranges::find(own, address) != own.end()) return DialChoice::ourselves;
+              const bool allowed = swarm.backoff_.allows(to, address, swarm.env_.clock.now());
+              return allowed ? DialChoice::go : DialChoice::leave_alone;
+            }),
+      progress(swarm.env_.clock),
+      done(swarm.env_.clock),
+      tasks(swarm.env_.executor, swarm.env_.clock) {}
+
 Task<ConnectionId> Swarm::connect(PeerId peer, std::vector<Multiaddr> addresses, Instant deadline) {
   if (peer == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (closing_) co_return std::unexpected(Errc::closed);
   if (Link* link = best_link(peer)) co_return link->id;
   if (gater_ != nullptr && !gater_->allow_dial_peer(peer)) co_return std::unexpected(Errc::refused);
 
-  auto found = dials_.find(peer);
-  std::shared_ptr<PendingDial> dial;
-  if (found != dials_.end()) {
-    dial = found->second;
-  } else {
-    dial = std::make_shared<PendingDial>(env_, std::move(addresses));
-    dials_.emplace(peer, dial);
-    if (!dialing_.spawn(run_dial(peer, dial))) {
-      dials_.erase(peer);
-      co_return std::unexpected(Errc::closed);
-    }
-  }
+  KITH_CO_TRY(const std::shared_ptr<Dial> dial, dial_of(peer, std::move(addresses)));
+  const DialWaiter waiter(dial);
   co_return co_await dial->done.wait(deadline);
 }
 
-Task<void> Swarm::run_dial(PeerId peer, std::shared_ptr<PendingDial> dial) {
-  auto outcome = co_await dial_peer(peer, dial->given);
-  dials_.erase(peer);
-  dial->done.set(std::move(outcome));
+/// The dial of the peer that goes on, or a new one, with these addresses among what it tries.
+Result<std::shared_ptr<Swarm::Dial>> Swarm::dial_of(const PeerId& peer,
+                                                    std::vector<Multiaddr> given) {
+  auto found = dials_.find(peer);
+  if (found != dials_.end()) {
+    found->second->add(std::move(given));
+    return found->second;
+  }
+  auto dial = std::make_shared<Dial>(*this, peer);
+  dial->add(std::move(given));
+  for (Multiaddr& address : peers_.addresses(peer, env_.wall.now())) {
+    // A name that a stranger says is its own may stand for a neighbour of ours.
+    const bool trusted = peers_.says(AddressSource::given, peer, address, env_.wall.now());
+    dial->queue.add({std::move(address)}, trusted);
+  }
+  if (!dialing_.spawn(run_dial(dial))) return std::unexpected(Errc::closed);
+  dials_.emplace(peer, dial);
+  return dial;
+}
+
+void Swarm::Dial::add(std::vector<Multiaddr> addresses) {
+  for (const Multiaddr& address : addresses) {
+    if (given.size() < dial_addresses_max) given.push_back(address);
+  }
+  queue.add(std::move(addresses), true);
+  progress.notify_all();
+}
+
+Task<void> Swarm::run_dial(std::shared_ptr<Dial> dial) {
+  auto raced = co_await race(*dial);
+  // Whoever comes now begins anew.
+  dials_.erase(dial->peer);
+  dial->done.set(outcome_of(*dial, std::move(raced)));
+  dial->tasks.cancel();
+  co_await dial->tasks.join_shielded();
   co_return Result<void>{};
 }
 
-Task<ConnectionId> Swarm::dial_peer(PeerId peer, std::vector<Multiaddr> given) {
-  const std::vector<Multiaddr> asked_for = given;
-  std::vector<Multiaddr> known = peers_.addresses(peer, env_.wall.now());
-  std::ranges::move(known, std::back_inserter(given));
-  if (given.empty()) co_return std::unexpected(SwarmError::no_addresses);
+/// Goes on until there is a connection, or no hope for one, or nobody who waits.
+Task<void> Swarm::race(Dial& dial) {
+  for (;;) {
+    // The peer may reach us meanwhile.
+    if (dial.winner || best_link(dial.peer) != nullptr) co_return Result<void>{};
+    if (dial.waiting == 0) co_return std::unexpected(Errc::cancelled);
+    if (env_.clock.now() >= dial.deadline) {
+      dial.failures.emplace_back("the time for a dial is up");
+      co_return std::unexpected(failure_of(dial));
+    }
+    while (auto name = dial.queue.next_name())
+      dial.tasks.spawn(look_up(dial, *std::move(name)));
+    while (auto address = dial.queue.next_attempt(env_.clock.now()))
+      dial.tasks.spawn(attempt(dial, *std::move(address), DialAttempt(dial)));
+    if (dial.queue.exhausted()) co_return std::unexpected(failure_of(dial));
+    const Instant next = std::min(dial.queue.next_attempt_at(), dial.deadline);
+    auto woken = co_await dial.progress.wait(next);
+    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(Errc::closed);
+  }
+}
 
-  Instant deadline = env_.clock.now() + dial_timeout;
-  std::vector<Multiaddr> addresses;
-  for (Multiaddr& address : given) {
-    std::optional<PeerId> named = address.peer_id();
-    if (named && *named != peer) continue;
-    // A name that a stranger says is its own may stand for a neighbour of ours.
-    bool trusted = !address.dns_name() ||
-                   std::ranges::find(asked_for, address) != asked_for.end() ||
-                   peers_.says(AddressSource::given, peer, address, env_.wall.now());
-    KITH_CO_TRY(std::vector<Multiaddr> resolved,
-                co_await resolve_address(env_.net, std::move(address), peer, deadline));
-    if (!trusted) resolved = addresses_for(AddressScope::global, resolved);
-    for (Multiaddr& one : resolved)
-      addresses.push_back(one.without_peer_id());
-  }
-  bool any = !addresses.empty();
-  addresses = without_own(std::move(addresses), reachable_addresses());
-  if (any && addresses.empty()) co_return std::unexpected(SwarmError::dial_self);
-  Race race(env_, peer, limits_.dials_per_peer_max);
-  auto raced = co_await race_attempts(race, std::move(addresses));
-  race.attempts.cancel();
-  co_await race.attempts.join_shielded();
-  if (!raced) {
-    // The peer may have reached us meanwhile.
-    if (Link* link = best_link(peer)) co_return link->id;
-    co_return std::unexpected(raced.error());
-  }
+Result<ConnectionId> Swarm::outcome_of(Dial& dial, Result<void> raced) {
+  if (!raced) return std::unexpected(raced.error());
+  if (!dial.winner) return best_link(dial.peer)->id;
   if (gater_ != nullptr &&
-      !gater_->allow_peer(peer, Direction::outbound, race.winner->remote_address())) {
-    co_return std::unexpected(Errc::refused);
+      !gater_->allow_peer(dial.peer, Direction::outbound, dial.winner->remote_address())) {
+    return std::unexpected(Errc::refused);
   }
   // Names that led there are worth as much: what they stand for may change.
-  peers_.add_addresses(peer, asked_for, AddressSource::given, env_.wall.now());
-  peers_.add_addresses(peer, {race.winner->remote_address()}, AddressSource::connected,
+  peers_.add_addresses(dial.peer, dial.given, AddressSource::given, env_.wall.now());
+  peers_.add_addresses(dial.peer, {dial.winner->remote_address()}, AddressSource::connected,
                        env_.wall.now());
-  co_return add_link(std::move(race.winner));
+  return add_link(std::move(dial.winner));
 }
 
-Task<void> Swarm::race_attempts(Race& race, std::vector<Multiaddr> addresses) {
-  std::vector<RankedAddress> ranked = rank_addresses(std::move(addresses));
-  if (ranked.empty()) co_return std::unexpected(SwarmError::no_transport);
-  for (const RankedAddress& next : ranked) {
-    if (!backoff_.allows(race.peer, next.address, env_.clock.now())) {
-      ++race.skipped_by_backoff;
-      continue;
-    }
-    // The next attempt waits for its turn, unless all before it have failed.
-    Instant turn = env_.clock.now() + next.delay;
-    while (!race.winner && (race.running > 0 || attempts_running_ >= limits_.dials_max)) {
-      bool full =
-          race.running >= limits_.dials_per_peer_max || attempts_running_ >= limits_.dials_max;
-      if (!full && env_.clock.now() >= turn) break;
-      Instant until = full ? env_.clock.now() + public_attempt_delay : turn;
-      auto woken = co_await race.progress.wait(until);
-      if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
-    }
-    if (race.winner) co_return Result<void>{};
-    ++race.running;
-    ++attempts_running_;
-    race.attempts.spawn(attempt(race, next.address));
+Error Swarm::failure_of(const Dial& dial) {
+  if (dial.queue.offered() == 0) return SwarmError::no_addresses;
+  if (!dial.failures.empty()) {
+    return {SwarmError::all_dials_failed, fmt::format("{}", fmt::join(dial.failures, "; "))};
   }
-  while (!race.winner && race.running > 0)
-    KITH_CO_CHECK(co_await race.progress.wait());
-  if (race.winner) co_return Result<void>{};
-  if (race.failures.empty()) co_return std::unexpected(SwarmError::dial_backoff);
-  co_return std::unexpected(
-      Error(SwarmError::all_dials_failed, fmt::format("{}", fmt::join(race.failures, "; "))));
+  if (dial.queue.left_alone() > 0) return SwarmError::dial_backoff;
+  return dial.queue.ourselves() > 0 ? SwarmError::dial_self : SwarmError::no_transport;
 }
 
-Task<void> Swarm::attempt(Race& race, Multiaddr address) {
-  auto dialed = co_await dial_address(race.peer, address);
-  --race.running;
-  --attempts_running_;
-  if (!dialed) {
-    bool given_up = dialed.error().is(Errc::cancelled);
-    if (!given_up) backoff_.failed(race.peer, address, env_.clock.now());
-    race.failures.push_back(address.to_string() + ": " + dialed.error().message());
-  } else if (!race.winner) {
-    race.winner = *std::move(dialed);
-  }
-  race.progress.notify_all();
+void Swarm::note_failure(Dial& dial, const Multiaddr& address, const Error& why) {
+  if (dial.failures.size() == dial_failures_told_max) dial.failures.emplace_back("and others");
+  if (dial.failures.size() > dial_failures_told_max) return;
+  dial.failures.push_back(address.to_string() + ": " + why.message());
+}
+
+Task<void> Swarm::look_up(Dial& dial, DialQueue::Name name) {
+  const Instant deadline = std::min(dial.deadline, env_.clock.now() + resolve_timeout);
+  auto found = co_await resolve_name(env_.net, name.address, deadline);
+  if (!found) note_failure(dial, name.address, found.error());
+  dial.queue.resolved(name, found.value_or(std::vector<Multiaddr>{}));
+  dial.progress.notify_all();
   co_return Result<void>{};
 }
 
-Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr address) {
+Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
+  auto slot = co_await dial_slots_.take(dial.deadline);
+  if (!slot) {
+    note_failure(dial, address, slot.error());
+    co_return std::unexpected(slot.error());
+  }
+  auto dialed = co_await dial_address(dial.peer, address, dial.deadline);
+  if (!dialed) {
+    // Ours not to dial, or not to wait any more: the address is none the worse for it.
+    const bool ours = dialed.error().is(Errc::cancelled) || dialed.error().is(Errc::refused);
+    if (!ours) backoff_.failed(dial.peer, address, env_.clock.now());
+    note_failure(dial, address, dialed.error());
+  } else if (!dial.winner) {
+    dial.winner = *std::move(dialed);
+  }
+  co_return Result<void>{};
+}
+
+Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr address,
+                                                      Instant dial_deadline) {
   if (gater_ != nullptr && !gater_->allow_dial_address(peer, address)) {
     co_return std::unexpected(Errc::refused);
   }
   std::optional<port::Endpoint> remote = tcp_endpoint(address);
   if (!remote) co_return std::unexpected(SwarmError::no_transport);
   bool local = remote->address.is_loopback() || remote->address.is_private();
-  Instant deadline = env_.clock.now() + (local ? dial_timeout_local : dial_timeout);
+  Instant deadline =
+      std::min(dial_deadline, env_.clock.now() + (local ? dial_timeout_local : dial_timeout));
   std::optional<port::Endpoint> local_end = dial_from(*remote);
-  auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline);
+  auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline, dial_deadline);
   if (dialed || !local_end || !dialed_at_once(dialed.error())) co_return dialed;
   // Both sides dialed each other from their listening ports at the same moment. Another port and a
   // moment's patience of random length end that.
   Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
   KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
-  co_return co_await dial_endpoint(peer, *remote, std::nullopt, deadline);
+  co_return co_await dial_endpoint(peer, *remote, std::nullopt, deadline, dial_deadline);
 }
 
 Task<std::unique_ptr<Connection>> Swarm::dial_endpoint(PeerId peer, port::Endpoint remote,
                                                        std::optional<port::Endpoint> local,
-                                                       Instant deadline) {
+                                                       Instant deadline, Instant dial_deadline) {
   port::TcpDialOptions options;
   options.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
               co_await env_.net.dial_tcp(remote, options, deadline));
   UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream);
   upgrading.expected_peer = peer;
+  upgrading.deadline = std::min(upgrading.deadline, dial_deadline);
   co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));
 }
 

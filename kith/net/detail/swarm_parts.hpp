@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <kith/base/budget.hpp>
+#include <kith/net/dial_queue.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -45,7 +46,6 @@ struct Swarm::Link {
   std::size_t outbound_opening = 0;
   Instant opened_at{};
   Instant idle_since{};
-  bool announced = false;
 };
 
 struct Swarm::Listener {
@@ -53,28 +53,55 @@ struct Swarm::Listener {
   std::unique_ptr<port::TcpListener> socket;
 };
 
-/// A dial that any number of tasks wait for. It lives in dials_ until it has ended and nobody waits
-/// any more.
-struct Swarm::PendingDial {
-  PendingDial(port::Env& env, std::vector<multiformats::Multiaddr> addresses)
-      : given(std::move(addresses)), done(env.clock) {}
-
-  std::vector<multiformats::Multiaddr> given;
-  port::OneShot<ConnectionId> done;
-};
-
-/// The attempts of one dial: the first connection wins, the others are given up.
-struct Swarm::Race {
-  Race(port::Env& env, multiformats::PeerId to, std::size_t attempts_max)
-      : peer(to), progress(env.clock), attempts(env.executor, env.clock, attempts_max) {}
+/// A dial of one peer: its attempts race, the first connection wins, the others are given up. Any
+/// number of tasks wait for it, and add addresses to it; when none is left it is given up. It is in
+/// dials_ until its outcome is known.
+struct Swarm::Dial {
+  Dial(Swarm& swarm, multiformats::PeerId to);
+  /// Addresses that somebody who asks for the dial knows.
+  void add(std::vector<multiformats::Multiaddr> addresses);
 
   multiformats::PeerId peer;
+  Instant deadline;
+  std::vector<multiformats::Multiaddr> given;
+  DialQueue queue;
+  std::size_t waiting = 0;
   std::unique_ptr<Connection> winner;
   std::vector<std::string> failures;
-  std::size_t skipped_by_backoff = 0;
-  std::size_t running = 0;
-  port::Event progress;
-  port::TaskGroup attempts;
+  port::Event progress;  ///< something of the above has changed
+  port::OneShot<ConnectionId> done;
+  port::TaskGroup tasks;  ///< attempts and look-ups
+};
+
+/// A task that waits for a dial.
+class Swarm::DialWaiter {
+ public:
+  explicit DialWaiter(std::shared_ptr<Dial> dial) : dial_(std::move(dial)) { ++dial_->waiting; }
+  DialWaiter(const DialWaiter&) = delete;
+  DialWaiter& operator=(const DialWaiter&) = delete;
+  ~DialWaiter() {
+    if (--dial_->waiting == 0) dial_->progress.notify_all();
+  }
+
+ private:
+  std::shared_ptr<Dial> dial_;
+};
+
+/// One attempt of a dial, from when the queue gave it out; its end, whatever it is, tells the
+/// queue.
+class Swarm::DialAttempt {
+ public:
+  explicit DialAttempt(Dial& dial) noexcept : dial_(&dial) {}
+  DialAttempt(DialAttempt&& other) noexcept : dial_(std::exchange(other.dial_, nullptr)) {}
+  DialAttempt& operator=(DialAttempt&&) = delete;
+  ~DialAttempt() {
+    if (dial_ == nullptr) return;
+    dial_->queue.attempt_ended();
+    dial_->progress.notify_all();
+  }
+
+ private:
+  Dial* dial_;
 };
 
 }  // namespace kith::net
