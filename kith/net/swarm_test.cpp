@@ -318,6 +318,66 @@ TEST(Swarm, SaysThatAProtocolWasRefused) {
   sim::run_test(1, refused);
 }
 
+// Limits of connections.
+
+Task<void> too_many(sim::World& world) {
+  SwarmLimits limits;
+  limits.connections_max = 3;
+  Peer hub(world.add_node(), 1, limits);
+  std::vector<std::unique_ptr<Peer>> others;
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    others.push_back(std::make_unique<Peer>(world.add_node(), static_cast<std::uint8_t>(10 + i)));
+    co_await others.back()->swarm.connect(hub.id(), hub.addresses(), hub.soon());
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  }
+  EXPECT_EQ(hub.swarm.connection_count(), 3u);
+  for (std::size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(others[i]->swarm.connected(hub.id()), i < 3) << i;
+  auto out = co_await hub.swarm.connect(others[4]->id(), others[4]->addresses(), hub.soon());
+  EXPECT_TRUE(!out && out.error().is(SwarmError::too_many_connections));
+  KITH_CO_CHECK(co_await hub.close());
+  for (auto& other : others)
+    KITH_CO_CHECK(co_await other->close());
+  co_return Result<void>{};
+}
+TEST(Swarm, HasNoMoreConnectionsThanItsLimit) {
+  sim::run_test(1, too_many);
+}
+
+Task<void> silent_strangers(sim::World& world) {
+  SwarmLimits limits;
+  limits.handshakes_per_address_max = 4;
+  Peer hub(world.add_node(), 1, limits);
+  Peer friendly(world.add_node(), 2);
+  sim::Node& stranger = world.add_node();
+  const port::Endpoint at = hub.node.endpoint(4001);
+  std::vector<std::unique_ptr<port::TcpStream>> silent;
+  for (int i = 0; i < 10; ++i) {
+    KITH_CO_TRY(auto stream, co_await stranger.env().net.dial_tcp(at, {}, hub.soon()));
+    silent.push_back(std::move(stream));
+  }
+  std::size_t refused_at_once = 0, kept = 0;
+  for (auto& stream : silent) {
+    auto part = co_await stream->read_buffer(1, world.now() + 200ms);
+    const bool waiting = !part && part.error().is(Errc::timed_out);
+    ++(waiting ? kept : refused_at_once);
+  }
+  EXPECT_EQ(kept, 4u);
+  EXPECT_EQ(refused_at_once, 6u);
+  KITH_CO_CHECK(co_await friendly.swarm.connect(hub.id(), hub.addresses(), friendly.soon()));
+  // The silent ones are let go in time, and their places are free again.
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), handshake_timeout));
+  silent.clear();
+  KITH_CO_TRY(auto late, co_await stranger.env().net.dial_tcp(at, {}, hub.soon()));
+  auto part = co_await late->read_buffer(1, world.now() + 2s);
+  EXPECT_TRUE(!part && part.error().is(Errc::timed_out));
+  late.reset();
+  co_return co_await close_all(hub, friendly);
+}
+TEST(Swarm, LetsOneAddressHaveFewHandshakesAtATime) {
+  sim::run_test(1, silent_strangers);
+}
+
 // Duplicates, and peers that leave.
 
 /// A peer that isn't a swarm: it dials as often as it likes, and says goodbye without leaving.
