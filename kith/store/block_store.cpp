@@ -433,7 +433,8 @@ void BlockStore::plan_compaction() {
 }
 
 Task<void> BlockStore::compact_later() {
-  (void)co_await stopping_.wait(env_.clock.now() + options_.compact_delay);
+  // It may be closing before this has begun.
+  if (!closing_) (void)co_await stopping_.wait(env_.clock.now() + options_.compact_delay);
   waiting_to_compact_ = false;
   if (closing_) co_return Result<void>{};
   Result<void> done = co_await compact_some();

@@ -259,6 +259,17 @@ TEST(BlockStore, SaysThatTheDiskIsFullAndGoesOnLater) {
   });
 }
 
+TEST(BlockStore, ThatIsClosedAtOnceWaitsForNothing) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Node& node = world.add_node();
+    const Instant begun = world.now();
+    KITH_CO_TRY(auto store, co_await BlockStore::open(node.env(), options_for_test()));
+    KITH_CO_CHECK(co_await store->close());
+    EXPECT_LT(world.now() - begun, 1s);
+    co_return Result<void>{};
+  });
+}
+
 TEST(BlockStore, GivesTheSpaceOfRemovedBlocksBackInTheBackground) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Node& node = world.add_node();
