@@ -1,4 +1,7 @@
 // add.
+#include <algorithm>
+#include <iterator>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -16,6 +19,8 @@ using unixfs::AddedNode;
 using unixfs::ImportOptions;
 
 constexpr std::uint64_t progress_step_bytes = 4 * 1024 * 1024;
+/// How long what was added waits to be told: many small files share one sync.
+constexpr Duration confirm_interval = 250ms;
 
 /// The options of Import.Profile, with what the flags say on top, by Kubo's rules: version 1 means
 /// raw leaves, another hash means version 1.
@@ -155,11 +160,18 @@ class AnnouncingSink final : public ipld::BlockSink {
 };
 
 /// What the importer's callbacks said and the output hasn't got yet: they can't wait, so whoever
-/// reads or adds sends it.
+/// reads or adds sends it. What is told as added survives a crash: it is told when it is durable.
 class Report {
  public:
-  Report(const Request& request, const CidText& text, Output& output)
-      : progress_(request.flag("progress")), text_(text), output_(output) {}
+  /// Without a sink nothing is kept, and nothing has to be durable.
+  Report(port::Clock& clock, const Request& request, const CidText& text, ipld::BlockSink* sink,
+         Output& output)
+      : clock_(clock),
+        progress_(request.flag("progress")),
+        text_(text),
+        sink_(sink),
+        output_(output),
+        confirm_at_(clock.now() + confirm_interval) {}
 
   /// Said along when the entry has been added.
   void expect(std::string path, const unixfs::Metadata& metadata) {
@@ -179,7 +191,7 @@ class Report {
       value["Mtime"] = mtime->seconds;
       if (mtime->nanoseconds > 0) value["MtimeNsecs"] = mtime->nanoseconds;
     }
-    pending_.emplace_back(std::move(value));
+    unconfirmed_.emplace_back(std::move(value));
     said_bytes_ = 0;
   }
 
@@ -190,6 +202,20 @@ class Report {
   }
 
   Task<void> send() {
+    if (!unconfirmed_.empty() && clock_.now() >= confirm_at_) co_return co_await send_all();
+    co_return co_await send_pending();
+  }
+
+  Task<void> send_all() {
+    if (sink_ != nullptr) KITH_CO_CHECK(co_await sink_->flush());
+    std::ranges::move(unconfirmed_, std::back_inserter(pending_));
+    unconfirmed_.clear();
+    confirm_at_ = clock_.now() + confirm_interval;
+    co_return co_await send_pending();
+  }
+
+ private:
+  Task<void> send_pending() {
     if (pending_.empty()) co_return Result<void>{};
     std::vector<json::value> now;
     now.swap(pending_);
@@ -199,7 +225,6 @@ class Report {
     co_return Result<void>{};
   }
 
- private:
   void tell_bytes(std::string_view path, std::uint64_t bytes) {
     said_bytes_ = bytes;
     json::object value;
@@ -208,10 +233,15 @@ class Report {
     pending_.emplace_back(std::move(value));
   }
 
+  port::Clock& clock_;
   bool progress_;
   CidText text_;
+  ipld::BlockSink* sink_;
   Output& output_;
+  Instant confirm_at_;
   std::vector<json::value> pending_;
+  /// Nodes that are in the store, perhaps not durably.
+  std::vector<json::value> unconfirmed_;
   std::uint64_t said_bytes_ = 0;
   std::uint64_t file_bytes_ = 0;
   std::map<std::string, unixfs::Metadata> metadata_;
@@ -340,7 +370,6 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   std::string profile = node.settings().import_profile;
   KITH_CO_TRY(ImportOptions options, import_options(profile, request));
   KITH_CO_TRY(CidText text, CidText::of(request));
-  Report report(request, text, output);
   std::optional<NoCopySink> no_copy;
   if (request.flag("nocopy")) {
     if (!filestore_enabled(node)) {
@@ -352,22 +381,24 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
     no_copy.emplace(node.store());
   }
   ipld::BlockSink& below = no_copy ? static_cast<ipld::BlockSink&>(*no_copy) : node.store();
-  AnnouncingSink sink(node, below);
-  bool only_hash = request.flag("only-hash");
+  AnnouncingSink announcing(node, below);
+  ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &announcing;
+  Report report(context.env.clock, request, text, sink, output);
   auto on_added = [&report](const AddedNode& added) { report.added(added); };
   auto on_progress = [&report](std::string_view path, std::uint64_t bytes) {
     report.progress(path, bytes);
   };
   KITH_CO_TRY(std::unique_ptr<unixfs::TreeImporter> importer,
-              unixfs::TreeImporter::create(context.env, only_hash ? nullptr : &sink, options,
-                                           on_added, on_progress));
+              unixfs::TreeImporter::create(context.env, sink, options, on_added, on_progress));
   NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
-  KITH_CO_CHECK(co_await import_entries(context, request, only_hash ? nullptr : &sink, *importer,
-                                        report, in_place));
+  auto imported = co_await import_entries(context, request, sink, *importer, report, in_place);
+  if (!imported) {
+    // What was added before the failure is there all the same.
+    co_await report.send_all();
+    co_return imported;
+  }
   KITH_CO_CHECK(co_await importer->finish(request.flag("wrap-with-directory")));
-  // What is shown as added survives a crash.
-  if (!only_hash) KITH_CO_CHECK(co_await sink.flush());
-  co_return co_await report.send();
+  co_return co_await report.send_all();
 }
 
 class AddRenderer final : public Renderer {
