@@ -217,7 +217,7 @@ Task<void> LoopTcpStream::close_write(Instant) {
   if (write_closed_) co_return Result<void>{};
   if (!socket_.is_open()) co_return std::unexpected(Errc::reset);
   error_code error;
-  socket_.shutdown(TcpSocket::shutdown_send, error);
+  (void)socket_.shutdown(TcpSocket::shutdown_send, error);
   // The other side may have reset the connection meanwhile.
   if (error) co_return std::unexpected(Errc::reset);
   write_closed_ = true;
@@ -229,7 +229,7 @@ void LoopTcpStream::reset() noexcept {
   linger at_once = {1, 0};
   ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   error_code ignored;
-  socket_.close(ignored);
+  (void)socket_.close(ignored);
 }
 
 Task<std::unique_ptr<TcpStream>> LoopTcpListener::accept() {
@@ -271,7 +271,7 @@ Task<std::unique_ptr<TcpStream>> LoopTcpListener::accept() {
 
 void LoopTcpListener::close() noexcept {
   error_code ignored;
-  acceptor_.close(ignored);
+  (void)acceptor_.close(ignored);
   closed_.notify_all();
 }
 
