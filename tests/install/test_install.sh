@@ -101,6 +101,8 @@ build_by_pkg_config() {
 serve() {
   local lines=$1
   shift
+  # What the one before said must not be taken for this one's.
+  : >"$work/said"
   "$@" >"$work/said" 2>"$work/serving.log" &
   serving=$!
   for _ in $(seq 100); do

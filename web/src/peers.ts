@@ -59,7 +59,7 @@ export function peersView(signal: AbortSignal): Element {
 
   async function refresh(): Promise<void> {
     try {
-      const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, streams: true, direction: true, identify: true }, signal);
+      const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, direction: true, identify: true }, signal);
       peers = (answer.Peers ?? []).sort((a, b) => a.Peer.localeCompare(b.Peer) || a.Addr.localeCompare(b.Addr));
       draw();
     } catch (error) {
