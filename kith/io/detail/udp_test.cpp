@@ -185,7 +185,13 @@ Task<void> multicast_on_fresh_interface(Env& env, const char* name) {
   }
   port::Endpoint any{IpAddress::any(IpFamily::v6), 0};
   IpAddress group = *IpAddress::parse("ff02::fb");
-  co_return co_await multicast(env, any, group, ::if_nametoindex(name));
+  for (;;) {
+    auto outcome = co_await multicast(env, any, group, ::if_nametoindex(name));
+    // It is listed before it may be sent from.
+    bool tentative = !outcome && outcome.error().is_errno(EADDRNOTAVAIL);
+    if (!tentative || env.clock.now() >= deadline) co_return outcome;
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 1ms));
+  }
 }
 
 constexpr int exit_code_refused = 77;
