@@ -58,6 +58,17 @@ class KithBesideKubo(unittest.TestCase):
         cls.addClassCleanup(cls.kubo.close)
         cls.kubo.connect(cls.kith)
 
+    def test_the_command_line_of_kith_shows_what_kubos_daemon_answers(self):
+        """Kubo leaves out empty lists, or says null."""
+        cid = self.kubo.text("add", "-Q", stdin=b"for the command line")
+        for words in (["swarm", "peers", "-v"], ["swarm", "addrs"], ["swarm", "addrs", "local"], ["bootstrap"], ["id"], ["ls", cid],
+                      ["refs", cid], ["refs", "local"], ["repo", "stat"], ["repo", "verify"], ["stats", "bw"], ["bitswap", "stat"],
+                      ["bitswap", "wantlist"], ["block", "stat", cid], ["dag", "stat", cid], ["dag", "resolve", cid],
+                      ["config", "Addresses.API"], ["config", "show"]):
+            with self.subTest(words):
+                self.kith.run("--api", self.kubo.api, *words)
+        self.assertEqual(self.kith.run("--api", self.kubo.api, "cat", cid), b"for the command line")
+
     def test_both_see_the_connection(self):
         self.assertEqual(self.kith.peers(), [self.kubo.id])
         self.assertEqual(self.kubo.peers(), [self.kith.id])
