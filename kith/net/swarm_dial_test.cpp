@@ -1,18 +1,16 @@
 // Dialing, in a world of many addresses: some answer, some refuse, most are holes.
 #include <gtest/gtest.h>
 
-#include <kith/net/swarm_test.hpp>
+#include <kith/net/test_peer.hpp>
+#include <kith/net/upgrade_test.hpp>
 
 namespace kith::net {
 namespace {
 
 using multiformats::Multiaddr;
 using multiformats::PeerId;
-using testing::close_all;
-using testing::connect_into;
-using testing::key_of;
-using testing::Peer;
 using testing::peer_of;
+using Peer = TestPeer;
 
 using Outcome = std::optional<Result<ConnectionId>>;
 
@@ -22,22 +20,18 @@ const PeerId nobody = peer_of(key_of(99));
 std::vector<Multiaddr> black_holes(int count) {
   std::vector<Multiaddr> all;
   for (int i = 1; i <= count; ++i)
-    all.push_back(*Multiaddr::parse("/ip4/198.51.100." + std::to_string(i) + "/tcp/4001"));
+    all.push_back(address("/ip4/198.51.100." + std::to_string(i) + "/tcp/4001"));
   return all;
 }
 
 /// The first address of a peer, so that a dial of it is one attempt.
 std::vector<Multiaddr> one_address(const Peer& peer) {
-  return {*Multiaddr::parse("/ip4/" + peer.node.address().to_string() + "/tcp/4001")};
+  return {address("/ip4/" + peer.node.address().to_string() + "/tcp/4001")};
 }
 
 /// A port of the node where nobody listens.
 std::vector<Multiaddr> closed_port(const Peer& peer) {
-  return {*Multiaddr::parse("/ip4/" + peer.node.address().to_string() + "/tcp/1")};
-}
-
-Multiaddr name(std::string_view text) {
-  return *Multiaddr::parse(text);
+  return {address("/ip4/" + peer.node.address().to_string() + "/tcp/1")};
 }
 
 std::vector<Multiaddr> join(std::vector<Multiaddr> first, const std::vector<Multiaddr>& second) {
@@ -210,9 +204,9 @@ Task<void> dead_name(sim::World& world) {
   KITH_CO_TRY(const Duration alone, co_await time_to_connect(one, two, one_address(two)));
   world.net().mute_name("dead.example");
   world.net().mute_name("_dnsaddr.dead.example");
-  std::vector<Multiaddr> addresses = {name("/dns4/dead.example/tcp/4001"),
-                                      name("/dnsaddr/dead.example"),
-                                      name("/dns4/unknown.example/tcp/4001")};
+  std::vector<Multiaddr> addresses = {address("/dns4/dead.example/tcp/4001"),
+                                      address("/dnsaddr/dead.example"),
+                                      address("/dns4/unknown.example/tcp/4001")};
   addresses = join(std::move(addresses), one_address(two));
   KITH_CO_TRY(const Duration beside, co_await time_to_connect(one, two, std::move(addresses)));
   EXPECT_EQ(beside, alone);
@@ -233,8 +227,8 @@ Task<void> live_name(sim::World& world) {
   world.net().add_txt("_dnsaddr.boot.example", "dnsaddr=/dns4/live.example/tcp/4001" + at_two);
   std::vector<Multiaddr> addresses;
   for (int i = 0; i < 3; ++i)
-    addresses.push_back(name("/dns4/dead.example/tcp/" + std::to_string(4001 + i)));
-  addresses.push_back(name("/dnsaddr/boot.example" + at_two));
+    addresses.push_back(address("/dns4/dead.example/tcp/" + std::to_string(4001 + i)));
+  addresses.push_back(address("/dnsaddr/boot.example" + at_two));
   addresses = join(std::move(addresses), black_holes(2));
   KITH_CO_TRY(const Duration took, co_await time_to_connect(one, two, std::move(addresses)));
   // Two look-ups of at most 50 ms, and the place of a private address in the race.
@@ -254,7 +248,7 @@ Task<void> amplified(sim::World& world) {
   int port = 5000;
   for (int i = 0; i < 20; ++i) {
     const std::string at = "n" + std::to_string(i) + ".example";
-    addresses.push_back(name("/dnsaddr/" + at));
+    addresses.push_back(address("/dnsaddr/" + at));
     for (int k = 0; k < 20; ++k) {
       world.net().add_txt("_dnsaddr." + at, "dnsaddr=" + host + std::to_string(++port));
       world.net().add_txt("_dnsaddr." + at,
@@ -334,8 +328,8 @@ Task<void> order(sim::World& world) {
   limits.dials_per_peer_max = 4;
   Peer one(world.add_node(), 1, limits);
   std::vector<Multiaddr> addresses = black_holes(3);
-  addresses.push_back(name("/ip6/2001:db8::1/tcp/4001"));
-  addresses.push_back(name("/ip4/192.168.77.77/tcp/4001"));
+  addresses.push_back(address("/ip6/2001:db8::1/tcp/4001"));
+  addresses.push_back(address("/ip4/192.168.77.77/tcp/4001"));
   const Instant begin = world.now();
   auto outcome = co_await one.swarm.connect(nobody, std::move(addresses), begin + 30s);
   EXPECT_FALSE(outcome);

@@ -1,16 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <kith/net/perf.hpp>
-#include <kith/net/swarm_test.hpp>
+#include <kith/net/test_peer.hpp>
+#include <kith/net/upgrade_test.hpp>
 
 namespace kith::net {
 namespace {
 
 using multiformats::Multiaddr;
 using multiformats::PeerId;
-using testing::close_all;
-using testing::key_of;
-using testing::Peer;
+using Peer = TestPeer;
 
 Task<void> two_peers_connect(sim::World& world) {
   Peer one(world.add_node(), 1);
@@ -220,7 +219,7 @@ Task<void> unreachable(sim::World& world) {
   PeerId other = PeerId::from_public_key(key_of(9).public_key());
   auto nowhere = co_await one.swarm.connect(other, {}, one.soon());
   EXPECT_TRUE(!nowhere && nowhere.error().is(SwarmError::no_addresses));
-  std::vector<Multiaddr> udp = {*Multiaddr::parse("/ip4/10.0.0.9/udp/1/quic-v1")};
+  std::vector<Multiaddr> udp = {address("/ip4/10.0.0.9/udp/1/quic-v1")};
   auto no_transport = co_await one.swarm.connect(other, udp, one.soon());
   EXPECT_TRUE(!no_transport && no_transport.error().is(SwarmError::no_transport));
   auto self = co_await one.swarm.connect(one.id(), one.addresses(), one.soon());
@@ -234,7 +233,7 @@ TEST(Swarm, SaysWhyAPeerCannotBeReached) {
 
 Task<void> address_in_use(sim::World& world) {
   Peer one(world.add_node(), 1);
-  auto again = one.swarm.listen(*Multiaddr::parse("/ip4/0.0.0.0/tcp/4001"));
+  auto again = one.swarm.listen(address("/ip4/0.0.0.0/tcp/4001"));
   EXPECT_TRUE(!again && again.error().is(SwarmError::address_in_use));
   KITH_CO_CHECK(co_await one.close());
   co_return Result<void>{};
@@ -387,7 +386,7 @@ struct Foreigner {
 
   PeerId id() const { return testing::peer_of(key); }
   std::vector<Multiaddr> addresses() const {
-    return {*Multiaddr::parse("/ip4/" + node.address().to_string() + "/tcp/4001")};
+    return {address("/ip4/" + node.address().to_string() + "/tcp/4001")};
   }
 
   Task<void> dial(Peer& peer) {
@@ -534,8 +533,8 @@ Task<void> arrivals(sim::World& world) {
   std::deque<std::optional<Result<ConnectionId>>> outcomes;
   for (std::uint8_t i = 0; i < 2; ++i) {
     late.push_back(std::make_unique<Peer>(world.add_node(), static_cast<std::uint8_t>(30 + i)));
-    dials.spawn(testing::connect_into(late[i]->swarm, hub.peer.id(), hub.peer.addresses(),
-                                      late[i]->soon(), outcomes.emplace_back()));
+    dials.spawn(connect_into(late[i]->swarm, hub.peer.id(), hub.peer.addresses(), late[i]->soon(),
+                             outcomes.emplace_back()));
     KITH_CO_CHECK(co_await hub.wait(100ms));
   }
   KITH_CO_CHECK(co_await hub.wait(10s));

@@ -1,8 +1,12 @@
 // A peer on one simulated node, for tests: swarm, identify, ping.
 #pragma once
 
+#include <algorithm>
+#include <cerrno>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <kith/net/identify.hpp>
@@ -31,14 +35,43 @@ inline sim::NodeOptions at(std::string_view ip) {
   return options;
 }
 
-/// A node's network that says of its interfaces what the test wants: a machine behind port
-/// forwarding, or one that has moved.
-class OtherInterfaces final : public port::Net {
+/// Fails accepting so many times before it goes on.
+class FaultyListener final : public port::TcpListener {
  public:
-  explicit OtherInterfaces(port::Net& net) : net_(net) {}
+  FaultyListener(std::unique_ptr<port::TcpListener> inner, int& failures)
+      : inner_(std::move(inner)), failures_(failures) {}
+  Task<std::unique_ptr<port::TcpStream>> accept() override {
+    if (failures_ > 0) {
+      --failures_;
+      co_return std::unexpected(Error::from_errno(EINVAL));
+    }
+    co_return co_await inner_->accept();
+  }
+  port::Endpoint local_endpoint() const noexcept override { return inner_->local_endpoint(); }
+  void close() noexcept override { inner_->close(); }
+
+ private:
+  std::unique_ptr<port::TcpListener> inner_;
+  int& failures_;
+};
+
+/// A node's network that notes what it is asked, says of its interfaces what the test wants (a
+/// machine behind port forwarding, or one that has moved), and fails to accept if it is told to.
+class TestNet final : public port::Net {
+ public:
+  explicit TestNet(port::Env& env) : net_(env.net), clock_(env.clock) {}
 
   std::optional<std::vector<std::string>> shown;
   std::size_t looks = 0;
+
+  struct Dial {
+    Instant at;
+    port::Endpoint remote;
+  };
+  std::vector<Dial> dials;
+  std::vector<std::string> lookups;
+  std::size_t lookups_at_once = 0;
+  int accept_failures = 0;
 
   Result<std::vector<port::InterfaceAddress>> interfaces() override {
     ++looks;
@@ -53,11 +86,13 @@ class OtherInterfaces final : public port::Net {
   Task<std::unique_ptr<port::TcpStream>> dial_tcp(port::Endpoint remote,
                                                   port::TcpDialOptions options,
                                                   Instant deadline) override {
+    dials.push_back({clock_.now(), remote});
     return net_.dial_tcp(remote, options, deadline);
   }
   Result<std::unique_ptr<port::TcpListener>> listen_tcp(port::Endpoint local,
                                                         port::TcpListenOptions options) override {
-    return net_.listen_tcp(local, options);
+    KITH_TRY(std::unique_ptr<port::TcpListener> inner, net_.listen_tcp(local, options));
+    return std::make_unique<FaultyListener>(std::move(inner), accept_failures);
   }
   Result<std::unique_ptr<port::UdpSocket>> bind_udp(port::Endpoint local,
                                                     port::UdpOptions options) override {
@@ -65,21 +100,34 @@ class OtherInterfaces final : public port::Net {
   }
   Task<std::vector<port::IpAddress>> resolve(std::string name, std::optional<port::IpFamily> family,
                                              Instant deadline) override {
-    return net_.resolve(std::move(name), family, deadline);
+    begin_lookup(name);
+    auto found = co_await net_.resolve(std::move(name), family, deadline);
+    --looking_up_;
+    co_return found;
   }
   Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) override {
-    return net_.resolve_txt(std::move(name), deadline);
+    begin_lookup(name);
+    auto found = co_await net_.resolve_txt(std::move(name), deadline);
+    --looking_up_;
+    co_return found;
   }
 
  private:
+  void begin_lookup(const std::string& name) {
+    lookups.push_back(name);
+    lookups_at_once = std::max(lookups_at_once, ++looking_up_);
+  }
+
   port::Net& net_;
+  port::Clock& clock_;
+  std::size_t looking_up_ = 0;
 };
 
 struct TestPeer {
   TestPeer(sim::Node& its_node, std::uint8_t number, SwarmLimits limits = {},
            ConnectionGater* gater = nullptr, std::uint16_t port = 4001)
       : node(its_node),
-        net(node.env().net),
+        net(node.env()),
         own_env(env_with(net)),
         swarm(own_env, key_of(number), store, limits, gater),
         identify(own_env, swarm, "test/1", "ipfs/0.1.0"),
@@ -100,7 +148,7 @@ struct TestPeer {
   }
 
   sim::Node& node;
-  OtherInterfaces net;
+  TestNet net;
   port::Env own_env;
   PeerStore store;
   Swarm swarm;
@@ -123,5 +171,20 @@ struct TestPeer {
             .buggifier = env.buggifier};
   }
 };
+
+/// Closes all of them. The last thing that a test does.
+template <class... Peers>
+Task<void> close_all(Peers&... peers) {
+  for (TestPeer* peer : {&peers...})
+    KITH_CO_CHECK(co_await peer->close());
+  co_return Result<void>{};
+}
+
+inline Task<void> connect_into(Swarm& swarm, multiformats::PeerId peer,
+                               std::vector<multiformats::Multiaddr> addresses, Instant deadline,
+                               std::optional<Result<ConnectionId>>& into) {
+  into = co_await swarm.connect(peer, std::move(addresses), deadline);
+  co_return Result<void>{};
+}
 
 }  // namespace kith::net
