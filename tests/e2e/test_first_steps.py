@@ -151,6 +151,14 @@ class Configuration(Case):
         self.assertIn("Identity", node.fails("config", "Identity.PeerID", "me"))
         self.assertEqual((node.home / "config").read_bytes(), before)
 
+    def test_words_in_brackets_are_what_they_are(self):
+        node = self.made()
+        for value in ([], ["/ip4/127.0.0.1/tcp/0"], ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"]):
+            node.ok("config", "--json", "Addresses.Swarm", json.dumps(value))
+            self.assertEqual(json.loads((node.home / "config").read_text())["Addresses"]["Swarm"], value)
+        self.assertEqual(node.ok("cat", node.add(self.write("[a,b]", b"in brackets"))), b"in brackets")
+        self.assertEqual(len(node.text("add", "-q", "[a,b]", "[a,b]", cwd=self.folder).split()), 2)
+
     def test_the_profile_decides_how_files_are_cut(self):
         node = self.made()
         path = self.write("x", b"hello world\n")
