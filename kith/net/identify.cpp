@@ -24,7 +24,7 @@ Identify::Identify(port::Env& env, Swarm& swarm, std::string agent, std::string 
       changed_(env.clock),
       tasks_(env.executor, env.clock, tasks_max) {
   HandlerOptions few;
-  few.streams_per_connection_max = 4;
+  few.streams_per_peer_max = identify_streams_per_peer_max;
   swarm_.handle(
       ProtocolId(identify_protocol),
       [this](std::unique_ptr<Stream> stream) { return serve(std::move(stream)); }, few);
@@ -100,7 +100,7 @@ Task<IdentifyMessage> Identify::read_message(Stream& stream, Instant deadline) {
 Result<IdentifyMessage> Identify::own_message(ConnectionId connection) {
   IdentifyMessage message;
   message.public_key = to_bytes(swarm_.identity().public_key().encoded());
-  message.listen_addresses = swarm_.reachable_addresses();
+  message.listen_addresses = swarm_.announced_addresses();
   message.protocols = swarm_.protocols();
   message.protocol_version = protocol_version_;
   message.agent = agent_;

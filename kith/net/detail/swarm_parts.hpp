@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <kith/base/budget.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -14,16 +13,16 @@
 namespace kith::net {
 
 struct Swarm::Link {
-  Link(ConnectionId its_id, std::unique_ptr<Connection> its_connection, port::Env& env,
-       std::size_t streams_max)
+  Link(ConnectionId its_id, Admitted admitted, port::Env& env)
       : id(its_id),
-        connection(std::move(its_connection)),
-        tasks(env.executor, env.clock, streams_max + 1) {}
+        grant(std::move(admitted.grant)),
+        connection(std::move(admitted.connection)),
+        tasks(env.executor, env.clock) {}
 
   ConnectionId id;
+  std::unique_ptr<ConnectionGrant> grant;
   std::unique_ptr<Connection> connection;
-  port::TaskGroup tasks;  ///< accepting streams, and a handler for each
-  std::map<ProtocolId, std::size_t> inbound_streams;
+  port::TaskGroup tasks;  ///< accepting streams, and a handler for each that was granted
   std::size_t outbound_opening = 0;
   Instant opened_at{};
   Instant idle_since{};
@@ -51,7 +50,7 @@ struct Swarm::Race {
       : peer(to), progress(env.clock), attempts(env.executor, env.clock, attempts_max) {}
 
   multiformats::PeerId peer;
-  std::unique_ptr<Connection> winner;
+  std::optional<Admitted> winner;
   std::vector<std::string> failures;
   std::size_t skipped_by_backoff = 0;
   std::size_t running = 0;
