@@ -7,6 +7,7 @@
 #include <kith/io/runtime.hpp>
 
 int main(int argc, char** argv) {
+  kith::io::raise_descriptor_limit();
   auto runtime = kith::io::Runtime::create(kith::api::runtime_options({argv, argv + argc}));
   if (!runtime) {
     std::fprintf(stderr, "Error: %s\n", runtime.error().message().c_str());

@@ -115,6 +115,29 @@ void add_options(CLI::App& app, const std::vector<OptionSpec>& options,
   }
 }
 
+/// What CLI11 knows nothing of: arguments, unknown options, and the mark after which there are no
+/// options. (Arguments that it knows of it takes apart if they stand in brackets, as JSON may.)
+Result<std::vector<std::string>> take_arguments(std::vector<std::string> words,
+                                                std::string_view program,
+                                                const std::string& command) {
+  std::vector<std::string> arguments;
+  bool options_ended = false;
+  for (std::string& word : words) {
+    if (!options_ended && word == "--") {
+      options_ended = true;
+    } else if (options_ended || word.size() < 2 || word[0] != '-') {
+      arguments.push_back(std::move(word));
+    } else {
+      std::string name = word.substr(0, word.find('='));
+      name.erase(0, name.find_first_not_of('-'));
+      return std::unexpected(
+          Error(Errc::invalid_argument,
+                fmt::format("unknown option \"{}\" (see `{} {} --help`)", name, program, command)));
+    }
+  }
+  return arguments;
+}
+
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 78) {
   std::string out;
   std::size_t column = indent;
@@ -207,7 +230,6 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
     if (letter_taken) globals.back().letter = 0;
   }
   add_options(app, globals, flags, values);
-  app.add_option("arguments", invocation.arguments);
   app.allow_extras();
   try {
     std::ranges::reverse(words);
@@ -217,16 +239,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
         Error(Errc::invalid_argument,
               fmt::format("{} (see `{} {} --help`)", error.what(), program, named.command->path)));
   }
-  std::vector<std::string> extras = app.remaining();
-  // CLI11 counts the mark after which there are no options among what it doesn't know.
-  if (auto mark = std::ranges::find(extras, "--"); mark != extras.end()) extras.erase(mark);
-  if (!extras.empty()) {
-    std::string name = extras.front().substr(0, extras.front().find('='));
-    name.erase(0, name.find_first_not_of('-'));
-    return std::unexpected(
-        Error(Errc::invalid_argument, fmt::format("unknown option \"{}\" (see `{} {} --help`)",
-                                                  name, program, named.command->path)));
-  }
+  KITH_TRY(invocation.arguments, take_arguments(app.remaining(), program, named.command->path));
   for (auto& [name, given] : flags) {
     if (!given.empty()) invocation.options.emplace(name, std::move(given));
   }

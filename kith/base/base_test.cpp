@@ -81,6 +81,25 @@ TEST(Budget, CountsInEveryAncestorAndTakesNothingWhenOneIsFull) {
   EXPECT_EQ(global.used(), 0u);
 }
 
+TEST(Budget, MovesWhatItUsesToAnotherParentOrNothing) {
+  Budget global(10);
+  Budget strangers(8, &global);
+  Budget peer(8, &global);
+  Budget full(5, &global);
+  Budget connection(10, &strangers);
+  auto held = Reservation::take(connection, 6);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_FALSE(connection.move_to(&full));
+  EXPECT_EQ(strangers.used(), 6u);
+  // Both stand below one that hasn't room for it twice.
+  EXPECT_TRUE(connection.move_to(&peer));
+  EXPECT_EQ(strangers.used(), 0u);
+  EXPECT_EQ(peer.used(), 6u);
+  EXPECT_EQ(global.used(), 6u);
+  EXPECT_TRUE(connection.move_to(nullptr));
+  EXPECT_EQ(global.used(), 0u);
+}
+
 TEST(Prng, RepeatsFromItsSeedAndSplitsIndependently) {
   Prng a(42);
   Prng b(42);

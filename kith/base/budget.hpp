@@ -35,6 +35,20 @@ class Budget {
     if (parent_ != nullptr) parent_->release(amount);
   }
 
+  /// Counts what it uses in another parent from now on. False, and nothing is changed, if there is
+  /// no room.
+  [[nodiscard]] bool move_to(Budget* parent) noexcept {
+    // One above both parents must not count it twice meanwhile.
+    if (parent_ != nullptr) parent_->release(used_);
+    if (parent != nullptr && !parent->try_reserve(used_)) {
+      const bool back = parent_ == nullptr || parent_->try_reserve(used_);
+      ASSERT(back);
+      return false;
+    }
+    parent_ = parent;
+    return true;
+  }
+
   std::uint64_t used() const noexcept { return used_; }
   std::uint64_t limit() const noexcept { return limit_; }
 

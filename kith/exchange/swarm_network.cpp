@@ -20,9 +20,9 @@ Task<std::unique_ptr<net::Stream>> SwarmNetwork::open_stream(PeerId peer,
 }
 
 void SwarmNetwork::handle(net::ProtocolId protocol, NetworkHandler handler,
-                          std::size_t streams_max) {
+                          std::size_t per_peer_max) {
   net::HandlerOptions options;
-  options.streams_per_connection_max = streams_max;
+  options.streams_per_peer_max = per_peer_max;
   swarm_.handle(std::move(protocol), std::move(handler), options);
 }
 

@@ -18,7 +18,7 @@ class SwarmNetwork final : public Network, private net::SwarmObserver {
                                                  std::vector<net::ProtocolId> protocols,
                                                  Instant deadline) override;
   std::vector<PeerId> connected_peers() const override { return swarm_.connected_peers(); }
-  void handle(net::ProtocolId protocol, NetworkHandler handler, std::size_t streams_max) override;
+  void handle(net::ProtocolId protocol, NetworkHandler handler, std::size_t per_peer_max) override;
   void stop_handling(const net::ProtocolId& protocol) override { swarm_.stop_handling(protocol); }
   void observe(NetworkObserver& observer) override;
   void stop_observing(NetworkObserver& observer) override;

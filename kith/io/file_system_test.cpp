@@ -16,7 +16,6 @@ namespace kith::io {
 namespace {
 
 using detail::TemporaryFolder;
-using port::File;
 using port::FileKind;
 using port::OpenMode;
 

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
+#include <sys/resource.h>
 #include <system_error>
 
 #include <kith/io/detail/loop_clock.hpp>
@@ -101,6 +102,14 @@ Runtime::Runtime(std::unique_ptr<State> state) noexcept : state_(std::move(state
 Runtime::Runtime(Runtime&&) noexcept = default;
 Runtime::~Runtime() = default;
 
+void raise_descriptor_limit() noexcept {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  // Where it isn't allowed there are fewer; nothing else changes.
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 Result<Runtime> Runtime::create(const RuntimeOptions& options) {
   KITH_TRY(port::LogLevels levels, levels_for(options));
   try {
@@ -138,7 +147,7 @@ Task<int> Runtime::wait_signal() {
     state_->signals.emplace(state_->loop.get_executor());
     for (int number : {SIGINT, SIGTERM}) {
       boost::system::error_code error;
-      state_->signals->add(number, error);
+      static_cast<void>(state_->signals->add(number, error));
       if (error) co_return std::unexpected(Error::from_errno(error.value(), "await signals"));
     }
   }

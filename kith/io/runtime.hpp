@@ -27,6 +27,10 @@ struct RuntimeOptions {
   std::string name_servers;
 };
 
+/// Lets the process open as many files and sockets as the system allows it: the limit that programs
+/// start with is an old one, for the sake of select(). For main().
+void raise_descriptor_limit() noexcept;
+
 class Runtime {
  public:
   /// Errc::invalid_argument for log levels that make no sense; errno errors if the system gives no

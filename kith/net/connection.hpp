@@ -12,6 +12,7 @@
 #include <memory>
 #include <string_view>
 
+#include <kith/base/budget.hpp>
 #include <kith/base/time.hpp>
 #include <kith/crypto/keys.hpp>
 #include <kith/multiformats/multiaddr.hpp>
@@ -39,6 +40,9 @@ class MuxedStream : public port::Stream {
   virtual Direction direction() const noexcept = 0;
   /// Bytes that it keeps in memory: what it has received and nobody has read yet.
   virtual std::size_t buffered_bytes() const noexcept = 0;
+  /// Counts its memory in this budget too, from now on until the stream has ended. Once; the budget
+  /// lives as long as the connection. False if there is no room: then the stream must be given up.
+  virtual bool charge_to(Budget& budget) noexcept = 0;
 };
 
 class Connection {

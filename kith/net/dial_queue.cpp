@@ -40,6 +40,8 @@ bool DialQueue::wants(const Multiaddr& address) {
     case DialChoice::ourselves:
       ++ourselves_;
       return false;
+    case DialChoice::no_transport:
+      return false;
     case DialChoice::go:
       break;
   }

@@ -35,8 +35,9 @@ namespace kith::net {
 /// What is to be done with an address.
 enum class DialChoice : std::uint8_t {
   go,
-  leave_alone,  ///< for a while: it failed lately
-  ourselves,    ///< never: it is our own
+  leave_alone,   ///< for a while: it failed lately
+  ourselves,     ///< never: it is our own
+  no_transport,  ///< never: it is of a kind that is turned off
 };
 
 class DialQueue {

@@ -41,7 +41,7 @@ Identify::Identify(port::Env& env, Swarm& swarm, std::string agent, std::string 
       changed_(env.clock),
       tasks_(env.executor, env.clock, tasks_max) {
   HandlerOptions few;
-  few.streams_per_connection_max = 4;
+  few.streams_per_peer_max = identify_streams_per_peer_max;
   swarm_.handle(
       ProtocolId(identify_protocol),
       [this](std::unique_ptr<Stream> stream) { return serve(std::move(stream)); }, few);
@@ -129,7 +129,7 @@ void Identify::on_changed() {
 /// Looks at what there is to tell, and notes for whom it is new.
 void Identify::look() {
   stale_ = false;
-  std::vector<Multiaddr> addresses = swarm_.reachable_addresses();
+  std::vector<Multiaddr> addresses = swarm_.announced_addresses();
   // In which order the machine names its interfaces is no news.
   std::ranges::sort(addresses);
   std::vector<ProtocolId> protocols = swarm_.protocols();

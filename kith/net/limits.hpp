@@ -9,27 +9,27 @@
 
 namespace kith::net {
 
-/// Set by the operator (configuration Swarm.ConnMgr and Swarm.ResourceMgr); the defaults follow
-/// Kubo where it has one.
-struct SwarmLimits {
-  std::size_t connections_max = 1024;
-  std::size_t connections_per_peer_max = 8;
-  /// Inbound connections whose handshake is under way: strangers, so few, and few from one address.
-  std::size_t handshakes_inbound_max = 256;
-  std::size_t handshakes_per_address_max = 32;
-  /// Connection attempts under way, in all and to one peer.
-  std::size_t dials_max = 100;
-  std::size_t dials_per_peer_max = 8;
-  std::size_t streams_inbound_per_connection_max = 1024;
-  /// Memory of all connections' buffers, and of those of one peer.
-  std::uint64_t memory_bytes_max = std::uint64_t{512} << 20;
-  std::uint64_t memory_bytes_per_peer_max = std::uint64_t{128} << 20;
-  /// Above high_water connections, idle and unprotected ones older than the grace period are closed
-  /// until low_water are left (Kubo's Swarm.ConnMgr).
-  std::size_t low_water = 32;
-  std::size_t high_water = 96;
-  Duration grace_period = 20s;
-};
+// Where the operator says nothing (resources.hpp, default_limits). Kubo's defaults where it has
+// one.
+inline constexpr std::uint64_t memory_bytes_max_default = std::uint64_t{512} << 20;
+inline constexpr std::uint64_t descriptors_max_default = 4096;
+/// However little memory there is: fewer make a node that can hardly be reached.
+inline constexpr std::uint64_t connections_inbound_least = 800;
+inline constexpr std::uint64_t connections_inbound_per_peer_max = 8;
+inline constexpr std::uint64_t streams_inbound_per_connection_max = 1024;
+inline constexpr std::uint64_t streams_inbound_per_peer_max = 2048;
+inline constexpr std::uint64_t streams_inbound_per_protocol_max = 8192;
+inline constexpr std::uint64_t streams_inbound_per_protocol_and_peer_max = 512;
+inline constexpr std::uint64_t memory_bytes_per_connection_max = std::uint64_t{64} << 20;
+inline constexpr std::uint64_t memory_bytes_per_peer_max = std::uint64_t{128} << 20;
+/// What a connection is counted with before any stream is open; an idle one holds 21 KB (measured).
+inline constexpr std::uint64_t connection_base_bytes = 32 * 1024;
+
+/// Inbound connections from one address whose handshake is under way: strangers, so few.
+inline constexpr std::size_t handshakes_per_address_max = 32;
+/// Connection attempts under way, in all and to one peer.
+inline constexpr std::size_t dials_max = 100;
+inline constexpr std::size_t dials_per_peer_max = 8;
 
 /// One attempt at a TCP connection, and a whole dial with all its look-ups and attempts (go-libp2p
 /// has the same).
@@ -78,6 +78,8 @@ inline constexpr std::size_t identify_pushes_at_once = 64;
 /// little to push but at their start.
 inline constexpr std::size_t identify_pushes_taken_max = 20;
 inline constexpr Duration identify_pushes_taken_interval = 1min;
+/// Of identify and of identify push, four for each connection.
+inline constexpr std::uint64_t identify_streams_per_peer_max = 4 * connections_inbound_per_peer_max;
 static_assert(identify_own_message_bytes_max <= identify_message_bytes_max);
 
 // Peer store.
@@ -100,7 +102,9 @@ inline constexpr Duration address_ttl_connected = 7 * 24h;
 inline constexpr Duration address_ttl_given = 7 * 24h;
 
 inline constexpr std::size_t ping_bytes = 32;
-inline constexpr std::size_t ping_streams_per_peer_max = 2;
+/// Two for each connection: a peer that dialed as we did has more than one for a while, and rust
+/// keeps a stream for pings on each.
+inline constexpr std::uint64_t ping_streams_per_peer_max = 2 * connections_inbound_per_peer_max;
 inline constexpr Duration ping_timeout = 10s;
 
 }  // namespace kith::net

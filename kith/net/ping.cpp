@@ -11,7 +11,7 @@ constexpr Duration ping_idle = 60s;
 
 Ping::Ping(port::Env& env, Swarm& swarm) : env_(env), swarm_(swarm) {
   HandlerOptions few;
-  few.streams_per_connection_max = ping_streams_per_peer_max;
+  few.streams_per_peer_max = ping_streams_per_peer_max;
   swarm_.handle(
       ProtocolId(ping_protocol),
       [this](std::unique_ptr<Stream> stream) { return serve(std::move(stream)); }, few);

@@ -8,6 +8,7 @@
 
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/peer_id.hpp>
+#include <kith/net/resources.hpp>
 #include <kith/port/stream.hpp>
 
 namespace kith::net {
@@ -19,9 +20,11 @@ enum class ConnectionId : std::uint64_t {};
 
 class Stream final : public port::Stream {
  public:
+  /// `grant`, if given, is its place in the limits, which it keeps while it lives.
   Stream(std::unique_ptr<port::Stream> inner, multiformats::PeerId peer, ProtocolId protocol,
-         ConnectionId connection) noexcept
-      : inner_(std::move(inner)),
+         ConnectionId connection, std::unique_ptr<StreamGrant> grant = nullptr) noexcept
+      : grant_(std::move(grant)),
+        inner_(std::move(inner)),
         peer_(peer),
         protocol_(std::move(protocol)),
         connection_(connection) {}
@@ -48,6 +51,7 @@ class Stream final : public port::Stream {
   void reset() noexcept override { inner_->reset(); }
 
  private:
+  std::unique_ptr<StreamGrant> grant_;
   std::unique_ptr<port::Stream> inner_;
   multiformats::PeerId peer_;
   ProtocolId protocol_;

@@ -12,7 +12,8 @@ using multiformats::PeerId;
 
 /// How long a second connection to a peer has no streams before it is closed.
 constexpr Duration duplicate_idle = 5s;
-constexpr Duration trim_interval = 10s;
+/// How often is looked for such, at least.
+constexpr Duration housekeeping_interval = 10s;
 
 class Domain final : public ErrorDomain {
  public:
@@ -31,8 +32,8 @@ class Domain final : public ErrorDomain {
         return "none of the peer's addresses is of a kind this node can dial";
       case SwarmError::protocol_refused:
         return "the peer doesn't speak the protocol";
-      case SwarmError::too_many_connections:
-        return "too many connections";
+      case SwarmError::limit_reached:
+        return "a limit of this node itself (`swarm resources` shows them)";
       case SwarmError::address_in_use:
         return "the address is in use: is another node running?";
     }
@@ -54,13 +55,12 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       identity_(std::move(identity)),
       local_peer_(PeerId::from_public_key(identity_.public_key())),
       peers_(peers),
-      limits_(limits),
+      limits_(std::move(limits)),
       gater_(gater),
-      memory_(limits.memory_bytes_max),
-      dial_slots_(env.clock, limits.dials_max),
-      trim_wanted_(env.clock),
+      resources_(limits_.resources),
+      dial_slots_(env.clock, limits_.dials_max),
       accepting_(env.executor, env.clock),
-      handshakes_(env.executor, env.clock, limits.handshakes_inbound_max),
+      handshakes_(env.executor, env.clock),
       dialing_(env.executor, env.clock),
       running_(env.executor, env.clock),
       housekeeping_(env.executor, env.clock) {
@@ -73,17 +73,11 @@ Swarm::~Swarm() {
 
 // Connections.
 
-Result<ConnectionId> Swarm::add_link(std::unique_ptr<Connection> connection) {
-  const PeerId peer = connection->remote_peer();
-  auto existing = links_by_peer_.find(peer);
-  std::size_t to_peer = existing == links_by_peer_.end() ? 0 : existing->second.size();
+Result<ConnectionId> Swarm::add_link(Admitted admitted) {
   if (closing_) return std::unexpected(Errc::closed);
-  if (links_.size() >= limits_.connections_max || to_peer >= limits_.connections_per_peer_max) {
-    return std::unexpected(SwarmError::too_many_connections);
-  }
+  const PeerId peer = admitted.connection->remote_peer();
   ConnectionId id{next_connection_++};
-  auto link = std::make_unique<Link>(id, std::move(connection), env_,
-                                     limits_.streams_inbound_per_connection_max);
+  auto link = std::make_unique<Link>(id, std::move(admitted), env_);
   link->opened_at = link->idle_since = env_.clock.now();
   links_by_peer_[peer].push_back(id);
   Link& added = *link;
@@ -96,7 +90,6 @@ Result<ConnectionId> Swarm::add_link(std::unique_ptr<Connection> connection) {
   backoff_.clear(peer);
   KITH_LOG_DEBUG(log_, "connected to {} at {}", peer.to_string(),
                  added.connection->remote_address().to_string());
-  if (links_.size() > limits_.high_water) trim_wanted_.notify_all();
   return id;
 }
 
@@ -137,39 +130,45 @@ Task<void> Swarm::run_link(ConnectionId id) {
 Task<void> Swarm::serve_link(Link& link) {
   for (;;) {
     KITH_CO_TRY(std::unique_ptr<MuxedStream> stream, co_await link.connection->accept_stream());
-    // Dropped when the group is full, which resets the stream.
-    link.tasks.spawn(serve_stream(link, std::move(stream)));
+    // What isn't granted is dropped here, which resets the stream.
+    auto grant = link.grant->open_stream(Direction::inbound);
+    if (grant) link.tasks.spawn(serve_stream(link, std::move(stream), *std::move(grant)));
   }
 }
 
-Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream) {
+Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
+                               std::unique_ptr<StreamGrant> grant) {
   std::function<bool(std::string_view)> supports = [this](std::string_view protocol) {
     return handlers_.find(ProtocolId(protocol)) != handlers_.end();
   };
+  MuxedStream& muxed = *stream;
   Instant deadline = env_.clock.now() + stream_negotiation_timeout;
   KITH_CO_TRY(
       std::unique_ptr<NegotiatedStream> negotiated,
       co_await negotiate_inbound(env_.clock, std::move(stream), std::move(supports), deadline));
   const ProtocolId protocol = negotiated->protocol();
-  auto found = handlers_.find(protocol);
-  if (found == handlers_.end()) co_return std::unexpected(SwarmError::protocol_refused);
-  const std::shared_ptr<Handler> handler = found->second;
-  std::size_t& of_link = link.inbound_streams[protocol];
-  if (handler->streams >= handler->options.streams_max ||
-      of_link >= handler->options.streams_per_connection_max) {
+  auto handler = handlers_.find(protocol);
+  if (handler == handlers_.end()) co_return std::unexpected(SwarmError::protocol_refused);
+  auto memory = grant->set_protocol(protocol);
+  if (!memory || !muxed.charge_to(**memory)) {
     negotiated->reset();
     co_return std::unexpected(Errc::limit_exceeded);
   }
-  const Counted in_all(handler->streams), on_link(of_link);
+  StreamHandler serve = handler->second;
   auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
                                          protocol, link.id);
-  auto outcome = co_await handler->serve(std::move(served));
+  auto outcome = co_await serve(std::move(served));
   if (!outcome && !outcome.error().is(Errc::cancelled)) {
     KITH_LOG_TRACE(log_, "{} with {}: {}", protocol, link.connection->remote_peer().to_string(),
                    outcome.error().message());
   }
   link.idle_since = env_.clock.now();
   co_return Result<void>{};
+}
+
+/// For what this node itself wanted to do: a person reads it.
+Error Swarm::limit_reached() const {
+  return Error(SwarmError::limit_reached, resources_.last_refusal().to_string());
 }
 
 Swarm::Link* Swarm::best_link(const PeerId& peer) const {
@@ -218,6 +217,8 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
     if (spoken != protocols.end()) protocols = {*spoken};
   }
   Link& link = *found->second;
+  auto grant = link.grant->open_stream(Direction::outbound);
+  if (!grant) co_return std::unexpected(limit_reached());
   ++link.outbound_opening;
   auto opened = co_await link.connection->open_stream(deadline);
   found = links_.find(id);
@@ -225,19 +226,31 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
   --found->second->outbound_opening;
   if (!opened) co_return std::unexpected(opened.error());
   found->second->idle_since = env_.clock.now();
+  MuxedStream& muxed = **opened;
   Instant negotiated_by = std::min(deadline, env_.clock.now() + stream_negotiation_timeout);
   KITH_CO_TRY(std::unique_ptr<NegotiatedStream> negotiated,
               co_await negotiate_outbound(env_.clock, *std::move(opened), std::move(protocols),
                                           negotiated_by, SwarmError::protocol_refused));
   ProtocolId protocol = negotiated->protocol();
-  co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id);
+  auto memory = (*grant)->set_protocol(protocol);
+  if (!memory && memory.error().is(Errc::limit_exceeded))
+    co_return std::unexpected(limit_reached());
+  if (!memory) co_return std::unexpected(memory.error());
+  if (!muxed.charge_to(**memory)) co_return std::unexpected(Errc::limit_exceeded);
+  co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id,
+                                     *std::move(grant));
 }
 
 // Protocols.
 
 void Swarm::handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options) {
   ASSERT(protocol.size() <= protocol_id_bytes_max);
-  handlers_[std::move(protocol)] = std::make_shared<Handler>(std::move(handler), options);
+  ScopeOverrides all;
+  ScopeOverrides each_peer;
+  all[Resource::streams_inbound] = options.streams_max;
+  each_peer[Resource::streams_inbound] = options.streams_per_peer_max;
+  resources_.define_protocol(protocol, all, each_peer);
+  handlers_[std::move(protocol)] = std::move(handler);
   for (SwarmObserver* observer : std::vector(observers_))
     observer->on_protocols_changed();
 }
@@ -366,12 +379,24 @@ void Swarm::untag_peer(const PeerId& peer, std::string_view tag) {
 }
 
 Task<void> Swarm::trim_loop() {
+  const Duration interval = std::clamp(limits_.silence_period, Duration(1s), housekeeping_interval);
+  Instant next_trim = env_.clock.now() + limits_.silence_period;
   for (;;) {
-    auto woken = co_await trim_wanted_.wait(env_.clock.now() + trim_interval);
-    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, interval));
     close_duplicates();
+    tell_refusals();
+    if (env_.clock.now() < next_trim) continue;
     trim();
+    next_trim = env_.clock.now() + limits_.silence_period;
   }
+}
+
+void Swarm::tell_refusals() {
+  const std::uint64_t refusals = resources_.refusals();
+  if (refusals == refusals_told_) return;
+  KITH_LOG_WARN(log_, "kept within limits {} times, at last: {}", refusals - refusals_told_,
+                resources_.last_refusal().to_string());
+  refusals_told_ = refusals;
 }
 
 void Swarm::close_duplicates() {
@@ -392,6 +417,7 @@ void Swarm::close_duplicates() {
 }
 
 void Swarm::trim() {
+  if (limits_.low_water == 0 || limits_.high_water == 0) return;
   // Those that are on their way out need no trimming, and the others must not pay for them.
   const auto open = static_cast<std::size_t>(std::ranges::count_if(
       links_, [](const auto& entry) { return !entry.second->connection->closing(); }));

@@ -28,8 +28,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include <kith/base/budget.hpp>
 #include <kith/crypto/keys.hpp>
+#include <kith/net/announce.hpp>
 #include <kith/net/connection.hpp>
 #include <kith/net/dial_backoff.hpp>
 #include <kith/net/dial_queue.hpp>
@@ -38,6 +38,7 @@
 #include <kith/net/limits.hpp>
 #include <kith/net/peer_store.hpp>
 #include <kith/net/peer_tags.hpp>
+#include <kith/net/resources.hpp>
 #include <kith/net/stream.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
@@ -54,10 +55,32 @@ enum class SwarmError {
   dial_self,
   no_transport,      ///< no address is of a kind that we can dial
   protocol_refused,  ///< the peer speaks none of the protocols asked for
-  too_many_connections,
-  address_in_use,  ///< of listen(): somebody listens there already
+  limit_reached,     ///< one of this node's own; the error's text says which
+  address_in_use,    ///< of listen(): somebody listens there already
 };
 const ErrorDomain& error_domain(SwarmError) noexcept;
+
+/// Set by the operator (configuration Swarm.ConnMgr and Swarm.ResourceMgr); the defaults follow
+/// Kubo where it has one.
+struct SwarmLimits {
+  /// Above high_water connections, idle and unprotected ones older than the grace period are closed
+  /// until low_water are left. None ever are if one of the marks is 0.
+  std::size_t low_water = 32;
+  std::size_t high_water = 96;
+  Duration grace_period = 20s;
+  /// How often that happens.
+  Duration silence_period = 10s;
+  std::size_t handshakes_per_address_max = net::handshakes_per_address_max;
+  std::size_t dials_max = net::dials_max;
+  std::size_t dials_per_peer_max = net::dials_per_peer_max;
+  ResourceLimits resources =
+      default_limits(memory_bytes_max_default, descriptors_max_default, high_water);
+};
+
+/// What connections may be made of.
+struct Transports {
+  bool tcp = true;
+};
 
 /// What one connection is, at the moment of asking.
 struct ConnectionInfo {
@@ -87,9 +110,10 @@ class SwarmObserver {
 /// Serves one inbound stream; returning ends it. It is cancelled when the connection ends.
 using StreamHandler = std::function<Task<void>(std::unique_ptr<Stream>)>;
 
+/// Inbound streams that are served at once; what isn't said is what the limits say of any protocol.
 struct HandlerOptions {
-  std::size_t streams_max = 8192;
-  std::size_t streams_per_connection_max = 512;
+  std::optional<std::uint64_t> streams_max{};
+  std::optional<std::uint64_t> streams_per_peer_max{};
 };
 
 class Swarm {
@@ -104,6 +128,12 @@ class Swarm {
   const crypto::PrivateKey& identity() const noexcept { return identity_; }
   PeerStore& peer_store() noexcept { return peers_; }
   const SwarmLimits& limits() const noexcept { return limits_; }
+  /// What the limits on connections, streams and memory are, and what is used of them.
+  ResourceReport resources() const { return resources_.report(); }
+
+  /// Before anything is listened on or dialed.
+  void set_transports(Transports transports) noexcept { transports_ = transports; }
+  void set_announce_rules(AnnounceRules rules);
 
   /// Starts accepting on an address such as /ip4/0.0.0.0/tcp/4001. Errc::unsupported for a
   /// transport we don't have, SwarmError::address_in_use.
@@ -111,9 +141,10 @@ class Swarm {
 
   /// Where we accept, with the ports in use; unspecified addresses as they were given.
   std::vector<multiformats::Multiaddr> listen_addresses() const;
-  /// The same with unspecified addresses replaced by those of the machine's interfaces: what peers
-  /// can be told.
+  /// The same with unspecified addresses replaced by those of the machine's interfaces.
   std::vector<multiformats::Multiaddr> reachable_addresses() const;
+  /// What peers are told: these, as the announce rules change them.
+  std::vector<multiformats::Multiaddr> announced_addresses() const;
 
   /// Returns once there is a connection. `addresses` are tried beside those of the peer store.
   Task<ConnectionId> connect(multiformats::PeerId peer,
@@ -128,7 +159,7 @@ class Swarm {
   Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
                                                std::vector<ProtocolId> protocols, Instant deadline);
 
-  /// Takes the place of a handler that is there: streams it serves go on, and count no more.
+  /// Takes the place of a handler that is there: streams it serves go on.
   void handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options = {});
   void stop_handling(const ProtocolId& protocol);
   std::vector<ProtocolId> protocols() const;
@@ -176,15 +207,17 @@ class Swarm {
   struct Dial;
   class DialWaiter;
   class DialAttempt;
-  struct Handler {
-    StreamHandler serve;
-    HandlerOptions options;
-    std::size_t streams = 0;
+  /// A connection with its place in the limits.
+  struct Admitted {
+    std::unique_ptr<ConnectionGrant> grant;
+    std::unique_ptr<Connection> connection;
   };
 
   Task<void> accept_loop(Listener& listener);
-  Task<void> handshake_inbound(std::unique_ptr<port::TcpStream> stream);
-  Task<void> upgrade_inbound(std::unique_ptr<port::TcpStream> stream);
+  Task<void> handshake_inbound(std::unique_ptr<port::TcpStream> stream,
+                               std::unique_ptr<ConnectionGrant> grant);
+  Task<void> upgrade_inbound(std::unique_ptr<port::TcpStream> stream,
+                             std::unique_ptr<ConnectionGrant> grant);
   Result<std::shared_ptr<Dial>> dial_of(const multiformats::PeerId& peer,
                                         std::vector<multiformats::Multiaddr> given);
   Task<void> run_dial(std::shared_ptr<Dial> dial);
@@ -194,24 +227,30 @@ class Swarm {
   static void note_failure(Dial& dial, const multiformats::Multiaddr& address, const Error& why);
   Task<void> look_up(Dial& dial, DialQueue::Name name);
   Task<void> attempt(Dial& dial, multiformats::Multiaddr address, DialAttempt self);
-  Task<std::unique_ptr<Connection>> dial_address(multiformats::PeerId peer,
-                                                 multiformats::Multiaddr address,
-                                                 Instant dial_deadline);
+  Result<std::unique_ptr<ConnectionGrant>> grant_dial(const multiformats::PeerId& peer,
+                                                      const multiformats::Multiaddr& address);
+  Task<Admitted> dial_address(multiformats::PeerId peer, multiformats::Multiaddr address,
+                              Instant dial_deadline);
   Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
                                                   std::optional<port::Endpoint> local,
-                                                  Instant deadline, Instant dial_deadline);
-  UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream);
+                                                  Budget& memory, Instant deadline,
+                                                  Instant dial_deadline);
+  UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream,
+                                 Budget& memory);
   std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
 
-  Result<ConnectionId> add_link(std::unique_ptr<Connection> connection);
+  Result<ConnectionId> add_link(Admitted admitted);
   Task<void> run_link(ConnectionId id);
   Task<void> serve_link(Link& link);
-  Task<void> serve_stream(Link& link, std::unique_ptr<MuxedStream> stream);
+  Task<void> serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
+                          std::unique_ptr<StreamGrant> grant);
+  Error limit_reached() const;
   Link* best_link(const multiformats::PeerId& peer) const;
   bool dialed_by_smaller(const Link& link) const;
   ConnectionInfo info_of(const Link& link) const;
   Task<void> trim_loop();
   void trim();
+  void tell_refusals();
   void close_duplicates();
 
   port::Env& env_;
@@ -221,10 +260,12 @@ class Swarm {
   PeerStore& peers_;
   SwarmLimits limits_;
   ConnectionGater* gater_;
-  Budget memory_;
+  Transports transports_;
+  AnnounceRules announce_rules_;
+  Resources resources_;
+  std::uint64_t refusals_told_ = 0;
 
-  /// Shared with the streams that are being served, which may outlast the registration.
-  std::map<ProtocolId, std::shared_ptr<Handler>> handlers_;
+  std::map<ProtocolId, StreamHandler> handlers_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
@@ -240,7 +281,6 @@ class Swarm {
   std::uint64_t ended_bytes_sent_ = 0;
   bool closing_ = false;
 
-  port::Event trim_wanted_;
   port::TaskGroup accepting_;
   port::TaskGroup handshakes_;
   port::TaskGroup dialing_;

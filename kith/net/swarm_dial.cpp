@@ -39,6 +39,10 @@ Result<void> Swarm::listen(const Multiaddr& address) {
         Errc::unsupported, address.to_string() + " (this node listens on /ip4/.../tcp/... and "
                                                  "/ip6/.../tcp/...)"));
   }
+  if (!transports_.tcp) {
+    return std::unexpected(
+        Error(Errc::unsupported, address.to_string() + " (Swarm.Transports.Network.TCP is off)"));
+  }
   port::TcpListenOptions options;
   options.reuse_port = true;
   auto socket = env_.net.listen_tcp(*endpoint, options);
@@ -83,6 +87,16 @@ std::vector<Multiaddr> Swarm::reachable_addresses() const {
   return addresses;
 }
 
+std::vector<Multiaddr> Swarm::announced_addresses() const {
+  return announced(announce_rules_, reachable_addresses());
+}
+
+void Swarm::set_announce_rules(AnnounceRules rules) {
+  announce_rules_ = std::move(rules);
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_listen_addresses_changed();
+}
+
 Task<void> Swarm::accept_loop(Listener& listener) {
   for (;;) {
     auto accepted = co_await listener.socket->accept();
@@ -97,26 +111,28 @@ Task<void> Swarm::accept_loop(Listener& listener) {
     }
     std::unique_ptr<port::TcpStream> stream = *std::move(accepted);
     port::IpAddress from = stream->remote_endpoint().address;
-    std::size_t& of_address = handshakes_by_address_[from];
-    bool allowed =
-        of_address < limits_.handshakes_per_address_max &&
-        links_.size() < limits_.connections_max &&
-        (gater_ == nullptr || gater_->allow_accept(tcp_address(stream->remote_endpoint())));
-    if (!allowed) {
-      if (of_address == 0) handshakes_by_address_.erase(from);
+    const Multiaddr remote = tcp_address(stream->remote_endpoint());
+    auto waiting = handshakes_by_address_.find(from);
+    bool allowed = (waiting == handshakes_by_address_.end() ||
+                    waiting->second < limits_.handshakes_per_address_max) &&
+                   (gater_ == nullptr || gater_->allow_accept(remote));
+    Result<std::unique_ptr<ConnectionGrant>> grant = std::unexpected(Errc::refused);
+    if (allowed) grant = resources_.open_connection(Direction::inbound, remote);
+    if (!grant) {
       stream->reset();
       continue;
     }
-    ++of_address;
-    if (!handshakes_.spawn(handshake_inbound(std::move(stream)))) {
+    ++handshakes_by_address_[from];
+    if (!handshakes_.spawn(handshake_inbound(std::move(stream), *std::move(grant)))) {
       if (--handshakes_by_address_[from] == 0) handshakes_by_address_.erase(from);
     }
   }
 }
 
-Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream) {
+Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream,
+                                    std::unique_ptr<ConnectionGrant> grant) {
   port::IpAddress from = stream->remote_endpoint().address;
-  auto outcome = co_await upgrade_inbound(std::move(stream));
+  auto outcome = co_await upgrade_inbound(std::move(stream), std::move(grant));
   if (!outcome) {
     KITH_LOG_DEBUG(log_, "inbound from {}: {}", from.to_string(), outcome.error().message());
   }
@@ -124,18 +140,23 @@ Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream) {
   co_return Result<void>{};
 }
 
-UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream& stream) {
+UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream& stream,
+                                      Budget& memory) {
+  const ResourceLimits& limits = limits_.resources;
   UpgradeOptions options{.direction = direction, .identity = identity_};
   options.local_address = tcp_address(stream.local_endpoint());
   options.remote_address = tcp_address(stream.remote_endpoint());
-  options.limits.streams_inbound_max = limits_.streams_inbound_per_connection_max;
-  options.memory = &memory_;
+  options.limits.streams_inbound_max = limits.connection[Resource::streams_inbound];
+  options.limits.memory_bytes_max = limits.connection[Resource::memory];
+  options.limits.stream_memory_bytes_max = limits.stream[Resource::memory];
+  options.memory = &memory;
   options.deadline = env_.clock.now() + handshake_timeout;
   return options;
 }
 
-Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream) {
-  UpgradeOptions options = upgrade_options(Direction::inbound, *stream);
+Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream,
+                                  std::unique_ptr<ConnectionGrant> grant) {
+  UpgradeOptions options = upgrade_options(Direction::inbound, *stream, grant->memory());
   KITH_CO_TRY(std::unique_ptr<Connection> connection,
               co_await upgrade(env_, std::move(stream), std::move(options)));
   if (connection->remote_peer() == local_peer_) co_return std::unexpected(SwarmError::dial_self);
@@ -143,7 +164,9 @@ Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream) {
                                                connection->remote_address())) {
     co_return std::unexpected(Errc::refused);
   }
-  KITH_CO_CHECK(add_link(std::move(connection)));
+  KITH_CO_CHECK(grant->set_peer(connection->remote_peer()));
+  Admitted admitted{std::move(grant), std::move(connection)};
+  KITH_CO_CHECK(add_link(std::move(admitted)));
   co_return Result<void>{};
 }
 
@@ -158,6 +181,7 @@ Swarm::Dial::Dial(Swarm& swarm, PeerId to)
       deadline(swarm.env_.clock.now() + dial_peer_timeout),
       queue(to, swarm.limits_.dials_per_peer_max,
             [&swarm, to, own = swarm.reachable_addresses()](const Multiaddr& address) {
+              if (!swarm.transports_.tcp) return DialChoice::no_transport;
               if (std::ranges::find(own, address) != own.end()) return DialChoice::ourselves;
               const bool allowed = swarm.backoff_.allows(to, address, swarm.env_.clock.now());
               return allowed ? DialChoice::go : DialChoice::leave_alone;
@@ -239,15 +263,14 @@ Task<void> Swarm::race(Dial& dial) {
 Result<ConnectionId> Swarm::outcome_of(Dial& dial, Result<void> raced) {
   if (!raced) return std::unexpected(raced.error());
   if (!dial.winner) return best_link(dial.peer)->id;
-  if (gater_ != nullptr &&
-      !gater_->allow_peer(dial.peer, Direction::outbound, dial.winner->remote_address())) {
+  const Multiaddr& remote = dial.winner->connection->remote_address();
+  if (gater_ != nullptr && !gater_->allow_peer(dial.peer, Direction::outbound, remote)) {
     return std::unexpected(Errc::refused);
   }
   // Names that led there are worth as much: what they stand for may change.
   peers_.add_addresses(dial.peer, dial.given, AddressSource::given, env_.wall.now());
-  peers_.add_addresses(dial.peer, {dial.winner->remote_address()}, AddressSource::connected,
-                       env_.wall.now());
-  return add_link(std::move(dial.winner));
+  peers_.add_addresses(dial.peer, {remote}, AddressSource::connected, env_.wall.now());
+  return add_link(*std::move(dial.winner));
 }
 
 Error Swarm::failure_of(const Dial& dial) {
@@ -283,43 +306,58 @@ Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
   auto dialed = co_await dial_address(dial.peer, address, dial.deadline);
   if (!dialed) {
     // Ours not to dial, or not to wait any more: the address is none the worse for it.
-    const bool ours = dialed.error().is(Errc::cancelled) || dialed.error().is(Errc::refused);
+    const Error& why = dialed.error();
+    const bool ours =
+        why.is(Errc::cancelled) || why.is(Errc::refused) || why.is(SwarmError::limit_reached);
     if (!ours) backoff_.failed(dial.peer, address, env_.clock.now());
-    note_failure(dial, address, dialed.error());
+    note_failure(dial, address, why);
   } else if (!dial.winner) {
     dial.winner = *std::move(dialed);
   }
   co_return Result<void>{};
 }
 
-Task<std::unique_ptr<Connection>> Swarm::dial_address(PeerId peer, Multiaddr address,
-                                                      Instant dial_deadline) {
+Result<std::unique_ptr<ConnectionGrant>> Swarm::grant_dial(const PeerId& peer,
+                                                           const Multiaddr& address) {
+  auto grant = resources_.open_connection(Direction::outbound, address);
+  if (!grant) return std::unexpected(limit_reached());
+  if (!(*grant)->set_peer(peer)) return std::unexpected(limit_reached());
+  return grant;
+}
+
+Task<Swarm::Admitted> Swarm::dial_address(PeerId peer, Multiaddr address, Instant dial_deadline) {
   if (gater_ != nullptr && !gater_->allow_dial_address(peer, address)) {
     co_return std::unexpected(Errc::refused);
   }
   std::optional<port::Endpoint> remote = tcp_endpoint(address);
   if (!remote) co_return std::unexpected(SwarmError::no_transport);
+  KITH_CO_TRY(std::unique_ptr<ConnectionGrant> grant, grant_dial(peer, address));
+  Budget& memory = grant->memory();
   bool local = remote->address.is_loopback() || remote->address.is_private();
   Instant deadline =
       std::min(dial_deadline, env_.clock.now() + (local ? dial_timeout_local : dial_timeout));
   std::optional<port::Endpoint> local_end = dial_from(*remote);
-  auto dialed = co_await dial_endpoint(peer, *remote, local_end, deadline, dial_deadline);
-  if (dialed || !local_end || !dialed_at_once(dialed.error())) co_return dialed;
-  // Both sides dialed each other from their listening ports at the same moment. Another port and a
-  // moment's patience of random length end that.
-  Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
-  KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
-  co_return co_await dial_endpoint(peer, *remote, std::nullopt, deadline, dial_deadline);
+  auto dialed = co_await dial_endpoint(peer, *remote, local_end, memory, deadline, dial_deadline);
+  if (!dialed && local_end && dialed_at_once(dialed.error())) {
+    // Both sides dialed each other from their listening ports at the same moment. Another port and
+    // a moment's patience of random length end that.
+    Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
+    dialed = co_await dial_endpoint(peer, *remote, std::nullopt, memory, deadline, dial_deadline);
+  }
+  if (!dialed) co_return std::unexpected(dialed.error());
+  co_return Admitted{std::move(grant), *std::move(dialed)};
 }
 
 Task<std::unique_ptr<Connection>> Swarm::dial_endpoint(PeerId peer, port::Endpoint remote,
                                                        std::optional<port::Endpoint> local,
-                                                       Instant deadline, Instant dial_deadline) {
+                                                       Budget& memory, Instant deadline,
+                                                       Instant dial_deadline) {
   port::TcpDialOptions options;
   options.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
               co_await env_.net.dial_tcp(remote, options, deadline));
-  UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream);
+  UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream, memory);
   upgrading.expected_peer = peer;
   upgrading.deadline = std::min(upgrading.deadline, dial_deadline);
   co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));

@@ -32,6 +32,30 @@ TEST(Swarm, ConnectsIdentifiesAndPings) {
   sim::run_seeds(1, 10, two_peers_connect);
 }
 
+Task<void> new_identities(sim::World& world, const crypto::KeyType& type) {
+  auto made = [&type](sim::Node& at) {
+    auto fill = [&at](MutableBytes out) { at.env().random.fill(out); };
+    return crypto::PrivateKey::generate(type, fill).value();
+  };
+  sim::Node& here = world.add_node();
+  sim::Node& there = world.add_node();
+  Peer one(here, made(here));
+  Peer two(there, made(there));
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  KITH_CO_CHECK(co_await port::sleep_for(one.env().clock, 5s));
+  KITH_CO_CHECK(co_await one.close());
+  KITH_CO_CHECK(co_await two.close());
+  co_return Result<void>{};
+}
+TEST(Swarm, RepeatsItselfWithAnyIdentityThatIsMadeOfTheSeed) {
+  // Not with RSA, whose keys OpenSSL makes of its own randomness.
+  using enum crypto::KeyType;
+  for (crypto::KeyType type : {ed25519, secp256k1, ecdsa}) {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed)
+      sim::expect_repeatable(seed, new_identities, type);
+  }
+}
+
 Task<void> both_dial(sim::World& world) {
   Peer one(world.add_node(), 1);
   Peer two(world.add_node(), 2);
@@ -177,7 +201,7 @@ Task<void> handler_limits(sim::World& world) {
   Peer two(world.add_node(), 2);
   std::size_t serving = 0;
   HandlerOptions options;
-  options.streams_per_connection_max = 3;
+  options.streams_per_peer_max = 3;
   two.swarm.handle(
       "/hold",
       [&serving](std::unique_ptr<Stream> stream) -> Task<void> {
@@ -290,14 +314,14 @@ Task<void> handler_replaced(sim::World& world) {
   old_stream.reset();
   KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
   EXPECT_EQ(before, 0u);
-  // The new one counts its own streams: two, and no third.
+  // Of the streams that the new one serves: two, and no third.
   KITH_CO_TRY(auto first, co_await open_and_tell(one, two, "/hold"));
   KITH_CO_TRY(auto second, co_await open_and_tell(one, two, "/hold"));
   KITH_CO_TRY(auto third, co_await open_and_tell(one, two, "/hold"));
   EXPECT_EQ(after, 2u);
   co_return co_await close_all(one, two);
 }
-TEST(Swarm, CountsTheStreamsOfEachHandlerOfAProtocolForItself) {
+TEST(Swarm, AHandlerIsReplacedWhileItServes) {
   sim::run_test(1, handler_replaced);
 }
 
@@ -321,7 +345,7 @@ TEST(Swarm, SaysThatAProtocolWasRefused) {
 
 Task<void> too_many(sim::World& world) {
   SwarmLimits limits;
-  limits.connections_max = 3;
+  limits.resources.system[Resource::connections] = 3;
   Peer hub(world.add_node(), 1, limits);
   std::vector<std::unique_ptr<Peer>> others;
   for (std::uint8_t i = 0; i < 5; ++i) {
@@ -333,7 +357,8 @@ Task<void> too_many(sim::World& world) {
   for (std::size_t i = 0; i < 5; ++i)
     EXPECT_EQ(others[i]->swarm.connected(hub.id()), i < 3) << i;
   auto out = co_await hub.swarm.connect(others[4]->id(), others[4]->addresses(), hub.soon());
-  EXPECT_TRUE(!out && out.error().is(SwarmError::too_many_connections));
+  EXPECT_TRUE(!out && out.error().is(SwarmError::all_dials_failed));
+  if (!out) EXPECT_NE(out.error().message().find("System.Conns is 3"), std::string::npos);
   KITH_CO_CHECK(co_await hub.close());
   for (auto& other : others)
     KITH_CO_CHECK(co_await other->close());
@@ -481,11 +506,13 @@ TEST(Swarm, DialsAPeerAgainThatHasSaidGoodbyeAndStays) {
 
 /// A swarm that may have four connections for long, and what is connected to it.
 struct Hub {
-  explicit Hub(sim::World& in) : world(in), peer(world.add_node(), 1, limits()) {}
-  static SwarmLimits limits() {
+  explicit Hub(sim::World& in, Duration silence = 10s)
+      : world(in), peer(world.add_node(), 1, limits(silence)) {}
+  static SwarmLimits limits(Duration silence) {
     SwarmLimits limits;
     limits.low_water = 2;
     limits.high_water = 4;
+    limits.silence_period = silence;
     return limits;
   }
 
@@ -520,32 +547,29 @@ struct Hub {
 // A connection takes up to a second to close, and meanwhile it must not be counted against those
 // that stay.
 Task<void> arrivals(sim::World& world) {
-  Hub hub(world);
-  sim::LinkOptions slow;
-  slow.latency = 150ms;
-  world.net().set_links(slow);
+  Hub hub(world, 1s);
   KITH_CO_CHECK(co_await hub.add(4));
   KITH_CO_CHECK(co_await hub.wait(60s));
   EXPECT_EQ(hub.peer.swarm.connection_count(), 4u);
-  // The fifth starts the trimming, the others come in the middle of it.
-  std::vector<std::unique_ptr<Peer>> late;
-  port::TaskGroup dials(world.executor(), world.clock());
-  std::deque<std::optional<Result<ConnectionId>>> outcomes;
-  for (std::uint8_t i = 0; i < 2; ++i) {
-    late.push_back(std::make_unique<Peer>(world.add_node(), static_cast<std::uint8_t>(30 + i)));
-    dials.spawn(connect_into(late[i]->swarm, hub.peer.id(), hub.peer.addresses(), late[i]->soon(),
-                             outcomes.emplace_back()));
-    KITH_CO_CHECK(co_await hub.wait(100ms));
-  }
+  sim::LinkOptions slow;
+  slow.latency = 10s;
+  for (auto& other : hub.others)
+    world.net().set_link(hub.peer.node.id(), other->node.id(), slow);
+  // The fifth makes it one too many; the sixth comes while three are closing.
+  KITH_CO_CHECK(co_await hub.add(1));
+  auto open = [&hub] {
+    return std::ranges::count_if(hub.others, [&hub](const auto& other) {
+      return hub.peer.swarm.connection_to(other->id()).has_value();
+    });
+  };
+  for (int i = 0; i < 200 && open() == 5; ++i)
+    KITH_CO_CHECK(co_await hub.wait(10ms));
+  EXPECT_EQ(open(), 2);
+  KITH_CO_CHECK(co_await hub.add(1));
+  EXPECT_EQ(hub.peer.swarm.connection_count(), 6u);
   KITH_CO_CHECK(co_await hub.wait(10s));
-  std::size_t old_ones = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    old_ones += hub.has(i) ? 1 : 0;
-  EXPECT_EQ(old_ones, 1u);
   EXPECT_EQ(hub.peer.swarm.connection_count(), 3u);
-  KITH_CO_CHECK(co_await dials.join_shielded());
-  for (auto& other : late)
-    KITH_CO_CHECK(co_await other->close());
+  EXPECT_EQ(open(), 3);
   co_return co_await hub.close();
 }
 TEST(Swarm, TrimsNoMoreBecauseOfWhatIsClosingAlready) {
@@ -579,7 +603,7 @@ Task<void> worth(sim::World& world) {
     KITH_CO_CHECK(co_await hub.connect(i));
   KITH_CO_CHECK(co_await hub.wait(25s));
   KITH_CO_CHECK(co_await hub.connect(5));
-  KITH_CO_CHECK(co_await hub.wait(5s));
+  KITH_CO_CHECK(co_await hub.wait(15s));
   EXPECT_EQ(hub.peer.swarm.connection_count(), 2u);
   EXPECT_TRUE(hub.has(2));
   EXPECT_TRUE(hub.has(5));

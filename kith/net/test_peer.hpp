@@ -83,6 +83,7 @@ class TestNet final : public port::Net {
     }
     return all;
   }
+  std::uint64_t descriptors_max() const noexcept override { return net_.descriptors_max(); }
   Task<std::unique_ptr<port::TcpStream>> dial_tcp(port::Endpoint remote,
                                                   port::TcpDialOptions options,
                                                   Instant deadline) override {
@@ -126,10 +127,13 @@ class TestNet final : public port::Net {
 struct TestPeer {
   TestPeer(sim::Node& its_node, std::uint8_t number, SwarmLimits limits = {},
            ConnectionGater* gater = nullptr, std::uint16_t port = 4001)
+      : TestPeer(its_node, key_of(number), std::move(limits), gater, port) {}
+  TestPeer(sim::Node& its_node, crypto::PrivateKey key, SwarmLimits limits = {},
+           ConnectionGater* gater = nullptr, std::uint16_t port = 4001)
       : node(its_node),
         net(node.env()),
         own_env(env_with(net)),
-        swarm(own_env, key_of(number), store, limits, gater),
+        swarm(own_env, std::move(key), store, std::move(limits), gater),
         identify(own_env, swarm, "test/1", "ipfs/0.1.0"),
         ping(own_env, swarm) {
     auto listening = swarm.listen(address("/ip4/0.0.0.0/tcp/" + std::to_string(port)));

@@ -7,12 +7,18 @@
 
 #include <kith/base/duration.hpp>
 #include <kith/node/config.hpp>
+#include <kith/node/resource_overrides.hpp>
 
 namespace kith::node {
 namespace {
 
 namespace json = boost::json;
 using multiformats::Multiaddr;
+
+/// Less lets no connection in: before their handshake they have a quarter of the sockets, and as
+/// many may come as there are mebibytes in a quarter of the memory.
+constexpr std::uint64_t memory_bytes_least = std::uint64_t{4} << 20;
+constexpr std::uint64_t descriptors_least = 4;
 
 json::array texts(const std::vector<std::string_view>& items) {
   json::array list;
@@ -25,6 +31,38 @@ json::object& object_at(json::value& parent, std::string_view key) {
   json::value& child = parent.as_object()[key];
   if (!child.is_object()) child = json::object();
   return child.as_object();
+}
+
+/// Nobody is reached there from afar: IANA's registries of special-purpose addresses (RFC 6890).
+constexpr std::string_view unreachable_networks[] = {
+    "/ip4/10.0.0.0/ipcidr/8",       // private (RFC 1918)
+    "/ip4/100.64.0.0/ipcidr/10",    // a provider's NAT (RFC 6598)
+    "/ip4/127.0.0.0/ipcidr/8",      // loopback
+    "/ip4/169.254.0.0/ipcidr/16",   // link-local
+    "/ip4/172.16.0.0/ipcidr/12",    // private
+    "/ip4/192.0.0.0/ipcidr/24",     // protocol assignments (RFC 6890)
+    "/ip4/192.0.2.0/ipcidr/24",     // documentation (RFC 5737)
+    "/ip4/192.168.0.0/ipcidr/16",   // private
+    "/ip4/198.18.0.0/ipcidr/15",    // benchmarks (RFC 2544)
+    "/ip4/198.51.100.0/ipcidr/24",  // documentation
+    "/ip4/203.0.113.0/ipcidr/24",   // documentation
+    "/ip4/240.0.0.0/ipcidr/4",      // reserved, broadcast
+    "/ip6/::/ipcidr/3",           // unspecified, loopback, NAT64 and other special ones (RFC 4291)
+    "/ip6/2001:2::/ipcidr/48",    // benchmarks (RFC 5180)
+    "/ip6/2001:db8::/ipcidr/32",  // documentation (RFC 3849)
+    "/ip6/fc00::/ipcidr/7",       // unique local (RFC 4193)
+    "/ip6/fe80::/ipcidr/10",      // link-local
+};
+
+/// Puts texts into a list, or takes them out of it; what else is there stays.
+void set_members(json::value& list, std::span<const std::string_view> members, bool present) {
+  if (!list.is_array()) list = json::array();
+  json::array& items = list.as_array();
+  for (std::string_view member : members) {
+    auto* found = std::ranges::find(items, json::value(member));
+    if (present && found == items.end()) items.emplace_back(member);
+    if (!present && found != items.end()) items.erase(found);
+  }
 }
 
 void set_default_addresses(json::value& config) {
@@ -79,7 +117,25 @@ class Reader {
     if (failure || read < low || read > high) {
       return fail(wrong(key, fmt::format("a whole number from {} to {}", low, high)));
     }
-    out = static_cast<Number>(read);
+    out = read;
+  }
+
+  /// "4GB", "512 MiB" or a number of bytes.
+  void bytes(std::string_view key, std::uint64_t& out, std::uint64_t low) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    std::optional<std::uint64_t> read;
+    if (value->is_string()) {
+      read = parse_size(value->as_string());
+    } else {
+      boost::system::error_code failure;
+      double number = value->to_number<double>(failure);
+      if (!failure && number >= 0 && number < 9e18) read = static_cast<std::uint64_t>(number);
+    }
+    if (!read || *read < low) {
+      return fail(wrong(key, fmt::format("a size such as \"4GB\", of at least {} bytes", low)));
+    }
+    out = *read;
   }
 
   void text(std::string_view key, std::string& out, const std::vector<std::string_view>& choices) {
@@ -113,6 +169,42 @@ class Reader {
       for (std::string_view one : automatic)
         add_address(key, one, out);
     }
+  }
+
+  void networks(std::string_view key, std::vector<net::IpNetwork>& out) {
+    for (const std::string& text : strings(key)) {
+      auto network = net::IpNetwork::parse(text);
+      if (!network) return fail(network.error().with_context(fmt::format("config key {}", key)));
+      out.push_back(*network);
+    }
+  }
+
+  /// Networks, and single addresses.
+  void announced_never(std::string_view key, net::AnnounceRules& out) {
+    for (const std::string& text : strings(key)) {
+      if (auto network = net::IpNetwork::parse(text)) {
+        out.never_of.push_back(*network);
+      } else {
+        add_address(key, text, out.never);
+      }
+    }
+  }
+
+  void allowlist(std::string_view key, std::vector<net::Allowed>& out) {
+    std::vector<Multiaddr> entries;
+    addresses(key, entries);
+    for (const Multiaddr& entry : entries) {
+      auto network = net::IpNetwork::of(entry);
+      if (!network) return fail(wrong(key, "addresses that begin with /ip4 or /ip6"));
+      out.push_back({*network, entry.peer_id()});
+    }
+  }
+
+  /// A key that means something in other versions of Kubo, and would be misunderstood.
+  void nothing_in(std::string_view key, std::string_view instead) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr || (value->is_object() && value->as_object().empty())) return;
+    fail(Error(Errc::invalid_argument, fmt::format("config key {}: {}", key, instead)));
   }
 
   std::vector<std::string> strings(std::string_view key) {
@@ -207,6 +299,7 @@ json::value default_config() {
   root["Identity"] = json::object({{"PeerID", ""}});
   set_default_addresses(config);
   object_at(config, "Addresses")["Announce"] = json::array();
+  object_at(config, "Addresses")["AppendAnnounce"] = json::array();
   object_at(config, "Addresses")["NoAnnounce"] = json::array();
   root["Bootstrap"] = texts(default_bootstrap());
   root["Discovery"] = json::object({{"MDNS", json::object({{"Enabled", true}})}});
@@ -214,7 +307,11 @@ json::value default_config() {
   root["Gateway"] = json::object({{"NoFetch", false}, {"HTTPHeaders", json::object()}});
   root["API"] = json::object({{"HTTPHeaders", json::object()}});
   root["Routing"] = json::object({{"Type", "none"}});
-  root["Swarm"] = json::object({{"ConnMgr", json::object()}, {"ResourceMgr", json::object()}});
+  root["Swarm"] = json::object({{"AddrFilters", json::array()},
+                                {"DisableBandwidthMetrics", false},
+                                {"Transports", json::object({{"Network", json::object()}})},
+                                {"ConnMgr", json::object()},
+                                {"ResourceMgr", json::object()}});
   root["Import"] = json::object();
   root["Experimental"] = json::object({{"FilestoreEnabled", false}, {"PerfServer", false}});
   return config;
@@ -222,7 +319,8 @@ json::value default_config() {
 
 const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = {
-      {"server", "No local discovery and no port mapping: for machines with public addresses."},
+      {"server",
+       "No local discovery, no port mapping, no private addresses: for machines in the open."},
       {"local-discovery", "Finds peers in the local network by multicast DNS (undoes server)."},
       {"test",
        "Stays on this machine: loopback addresses with free ports, no bootstrap, no discovery."},
@@ -236,8 +334,11 @@ const std::vector<Profile>& profiles() {
 
 Result<void> apply_profile(json::value& config, std::string_view name) {
   if (name == "server" || name == "local-discovery") {
-    object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", name != "server"}});
-    object_at(config, "Swarm")["DisableNatPortMap"] = name == "server";
+    bool server = name == "server";
+    object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", !server}});
+    object_at(config, "Swarm")["DisableNatPortMap"] = server;
+    set_members(object_at(config, "Swarm")["AddrFilters"], unreachable_networks, server);
+    set_members(object_at(config, "Addresses")["NoAnnounce"], unreachable_networks, server);
   } else if (name == "test") {
     json::object& addresses = object_at(config, "Addresses");
     addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0"});
@@ -331,6 +432,36 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(count);
 }
 
+namespace {
+
+void read_swarm(Reader& reader, NodeSettings& settings) {
+  reader.addresses("Addresses.Announce", settings.announce.instead);
+  reader.addresses("Addresses.AppendAnnounce", settings.announce.also);
+  reader.announced_never("Addresses.NoAnnounce", settings.announce);
+  reader.networks("Swarm.AddrFilters", settings.address_filters);
+  reader.flag("Swarm.Transports.Network.TCP", settings.transports.tcp);
+  bool unmeasured = false;
+  reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
+  settings.measure_bandwidth = !unmeasured;
+  std::string type = "basic";
+  reader.text("Swarm.ConnMgr.Type", type, {"basic", "none"});
+  settings.trim_connections = type == "basic";
+  reader.number("Swarm.ConnMgr.LowWater", settings.low_water, 0, 1'000'000);
+  reader.number("Swarm.ConnMgr.HighWater", settings.high_water, 0, 1'000'000);
+  reader.duration("Swarm.ConnMgr.GracePeriod", settings.grace_period);
+  reader.duration("Swarm.ConnMgr.SilencePeriod", settings.silence_period);
+  reader.flag("Swarm.ResourceMgr.Enabled", settings.limit_resources);
+  reader.bytes("Swarm.ResourceMgr.MaxMemory", settings.memory_bytes_max, memory_bytes_least);
+  reader.number("Swarm.ResourceMgr.MaxFileDescriptors", settings.descriptors_max, descriptors_least,
+                1 << 30);
+  reader.allowlist("Swarm.ResourceMgr.Allowlist", settings.allowlist);
+  reader.nothing_in(
+      "Swarm.ResourceMgr.Limits",
+      fmt::format("isn't read any more, the file {} in the home is", resource_overrides_name));
+}
+
+}  // namespace
+
 Result<NodeSettings> read_settings(const json::value& config) {
   NodeSettings settings;
   Reader reader(config);
@@ -342,12 +473,7 @@ Result<NodeSettings> read_settings(const json::value& config) {
   reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);
   reader.flag("Datastore.HashOnRead", settings.verify_reads);
   reader.flag("Experimental.PerfServer", settings.serve_perf);
-  reader.number("Swarm.ConnMgr.LowWater", settings.low_water, 1, 1'000'000);
-  reader.number("Swarm.ConnMgr.HighWater", settings.high_water, 1, 1'000'000);
-  reader.duration("Swarm.ConnMgr.GracePeriod", settings.grace_period);
-  reader.number("Swarm.ResourceMgr.MaxConnections", settings.connections_max, 1, 1'000'000);
-  reader.number("Swarm.ResourceMgr.MaxMemoryBytes", settings.memory_bytes_max, 1 << 20,
-                std::uint64_t{1} << 50);
+  read_swarm(reader, settings);
   reader.text("Import.Profile", settings.import_profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
   settings.api_origins = reader.strings("API.HTTPHeaders.Access-Control-Allow-Origin");
   // Kubo's names where it has the setting (MaxOutstandingBytesPerPeer, WantHaveReplaceSize).
@@ -363,10 +489,55 @@ Result<NodeSettings> read_settings(const json::value& config) {
   reader.number("Internal.Bitswap.MaxProcessingBytes", memory.processing, 1 << 20, bound_max);
   reader.number("Internal.Bitswap.MaxAheadBytes", memory.fetched_ahead, 0, bound_max);
   KITH_CHECK(reader.outcome());
-  if (settings.low_water > settings.high_water) {
+  if (settings.trim_connections && settings.low_water > settings.high_water) {
     return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));
   }
   return settings;
+}
+
+namespace {
+
+/// Connections above the high water mark are there to be closed; a limit that lets none above it
+/// come makes strangers keep out friends. Kubo refuses to start then, too.
+Result<void> check_room(const net::ResourceLimits& limits, std::size_t high_water) {
+  if (high_water == 0) return {};
+  for (net::Resource resource : {net::Resource::connections, net::Resource::connections_inbound,
+                                 net::Resource::streams, net::Resource::streams_inbound}) {
+    std::uint64_t limit = limits.system[resource];
+    if (limit > high_water) continue;
+    return std::unexpected(Error(
+        Errc::invalid_argument,
+        fmt::format("{}: System.{} is {}, and must be more than Swarm.ConnMgr.HighWater, which is "
+                    "{} (or set Swarm.ConnMgr.Type to \"none\")",
+                    resource_overrides_name, net::to_string(resource), limit, high_water)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<net::SwarmLimits> swarm_limits(const NodeSettings& settings, std::uint64_t descriptors,
+                                      std::optional<std::string_view> overrides) {
+  net::SwarmLimits limits;
+  limits.low_water = settings.trim_connections ? settings.low_water : 0;
+  limits.high_water = settings.trim_connections ? settings.high_water : 0;
+  limits.grace_period = settings.grace_period;
+  limits.silence_period = settings.silence_period;
+  net::ResourceLimits computed =
+      net::default_limits(settings.memory_bytes_max,
+                          settings.descriptors_max.value_or(descriptors / 2), limits.high_water);
+  if (!settings.limit_resources) {
+    // The muxer's own limits stay: without them a peer could open streams without end.
+    limits.resources = net::ResourceLimits();
+    limits.resources.connection = computed.connection;
+    return limits;
+  }
+  limits.resources = std::move(computed);
+  limits.resources.allowlist = settings.allowlist;
+  if (overrides) KITH_CHECK(apply_resource_overrides(limits.resources, *overrides));
+  // With a list of who may come in when all is full, all may be full on purpose.
+  if (settings.allowlist.empty()) KITH_CHECK(check_room(limits.resources, limits.high_water));
+  return limits;
 }
 
 }  // namespace kith::node

@@ -17,6 +17,11 @@
 #include <kith/base/result.hpp>
 #include <kith/base/time.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/net/announce.hpp>
+#include <kith/net/ip_network.hpp>
+#include <kith/net/limits.hpp>
+#include <kith/net/resources.hpp>
+#include <kith/net/swarm.hpp>
 
 namespace kith::node {
 
@@ -64,13 +69,21 @@ struct NodeSettings {
   std::vector<multiformats::Multiaddr> api_addresses;
   std::vector<multiformats::Multiaddr> gateway_addresses;
   std::vector<multiformats::Multiaddr> bootstrap;
+  net::AnnounceRules announce;
   bool mdns = true;
   bool gateway_no_fetch = false;
+  bool trim_connections = true;  ///< Swarm.ConnMgr.Type isn't "none"
   std::size_t low_water = 32;
   std::size_t high_water = 96;
   Duration grace_period = 20s;
-  std::uint64_t memory_bytes_max = std::uint64_t{512} << 20;
-  std::size_t connections_max = 1024;
+  Duration silence_period = 10s;
+  bool limit_resources = true;
+  std::uint64_t memory_bytes_max = net::memory_bytes_max_default;
+  std::optional<std::uint64_t> descriptors_max;  ///< half of what the process may have
+  std::vector<net::Allowed> allowlist;
+  std::vector<net::IpNetwork> address_filters;
+  net::Transports transports;
+  bool measure_bandwidth = true;
   bool verify_reads = false;
   MemoryBounds memory;
   bool serve_perf = false;
@@ -80,6 +93,12 @@ struct NodeSettings {
 
 /// Errc::invalid_argument names the key that makes no sense, and what it may be.
 Result<NodeSettings> read_settings(const boost::json::value& config);
+
+/// The swarm's limits: what Kubo computes of these settings, with `overrides` (the text of
+/// resource_overrides.hpp's file, if there is one) over it. `descriptors` is how many the process
+/// may have. Errc::invalid_argument names what makes no sense, also of both together.
+Result<net::SwarmLimits> swarm_limits(const NodeSettings& settings, std::uint64_t descriptors,
+                                      std::optional<std::string_view> overrides);
 
 /// "10GB", "500 MiB", "1024": decimal and binary units. Nothing if it isn't one.
 std::optional<std::uint64_t> parse_size(std::string_view text);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 
 #include <errno.h>
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <kith/exchange/swarm_network.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
+#include <kith/node/resource_overrides.hpp>
 
 namespace kith::node {
 namespace {
@@ -36,14 +38,13 @@ class StoreSource final : public ipld::BlockSource {
   store::BlockStore& store_;
 };
 
-net::SwarmLimits swarm_limits(const NodeSettings& settings) {
-  net::SwarmLimits limits;
-  limits.low_water = settings.low_water;
-  limits.high_water = settings.high_water;
-  limits.grace_period = settings.grace_period;
-  limits.connections_max = settings.connections_max;
-  limits.memory_bytes_max = settings.memory_bytes_max;
-  return limits;
+/// What the operator wants otherwise, if there is such a file.
+Result<std::optional<std::string>> read_overrides(port::FileSystem& files,
+                                                  const std::string& path) {
+  auto content = port::read_file(files, path, resource_overrides_bytes_max);
+  if (content) return std::string(as_text(*content));
+  if (content.error().is_errno(ENOENT)) return std::nullopt;
+  return std::unexpected(content.error());
 }
 
 exchange::BitswapOptions bitswap_options(const MemoryBounds& memory) {
@@ -77,9 +78,10 @@ struct LanDiscovery {
 
 /// What only an online node has, in the order in which it is built.
 struct Node::Network {
-  Network(port::Env& env, const Home& home, const NodeSettings& settings, std::string agent,
-          net::PeerStore& peers, store::BlockStore& store)
-      : swarm(env, home.identity(), peers, swarm_limits(settings)),
+  Network(port::Env& env, const Home& home, const NodeSettings& settings, net::SwarmLimits limits,
+          std::string agent, net::PeerStore& peers, store::BlockStore& store)
+      : filter(settings.address_filters),
+        swarm(env, home.identity(), peers, std::move(limits), &filter),
         identify(env, swarm, std::move(agent), std::string(identify_protocol_version)),
         ping(env, swarm),
         swarm_network(swarm),
@@ -87,6 +89,7 @@ struct Node::Network {
         bitswap(env, swarm_network, stored_blocks, bitswap_options(settings.memory)),
         tasks(env.executor, env.clock) {}
 
+  net::AddressFilter filter;
   net::Swarm swarm;
   net::Identify identify;
   net::Ping ping;
@@ -135,7 +138,14 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
 
 Task<void> Node::start_network() {
   load_peers();
-  network_ = std::make_unique<Network>(env_, home_, settings_, agent_, peers_, *store_);
+  KITH_CO_TRY(std::optional<std::string> overrides,
+              read_overrides(env_.files, home_.file(resource_overrides_name)));
+  KITH_CO_TRY(net::SwarmLimits limits,
+              swarm_limits(settings_, env_.net.descriptors_max(), overrides));
+  network_ =
+      std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
+  network_->swarm.set_transports(settings_.transports);
+  network_->swarm.set_announce_rules(settings_.announce);
   network_->bitswap.start();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;
@@ -157,7 +167,7 @@ Task<void> Node::start_network() {
   }
   network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
-  network_->tasks.spawn(measure_bandwidth());
+  if (settings_.measure_bandwidth) network_->tasks.spawn(measure_bandwidth());
   co_return Result<void>{};
 }
 
@@ -281,6 +291,11 @@ void Node::announce_blocks(std::span<const ipld::Block> blocks) {
 net::Swarm& Node::swarm() noexcept {
   ASSERT(network_ != nullptr);
   return network_->swarm;
+}
+
+net::AddressFilter& Node::address_filter() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->filter;
 }
 
 net::Identify& Node::identify() noexcept {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <kith/exchange/bitswap.hpp>
+#include <kith/net/address_filter.hpp>
 #include <kith/net/identify.hpp>
 #include <kith/net/peer_store.hpp>
 #include <kith/net/perf.hpp>
@@ -87,6 +88,7 @@ class Node {
 
   /// Only of an online node (asserted).
   net::Swarm& swarm() noexcept;
+  net::AddressFilter& address_filter() noexcept;
   net::Identify& identify() noexcept;
   net::Ping& ping() noexcept;
   exchange::Bitswap& bitswap() noexcept;

@@ -99,6 +99,9 @@ class Net {
   virtual Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) = 0;
 
   virtual Result<std::vector<InterfaceAddress>> interfaces() = 0;
+
+  /// How many files and sockets the process may have open.
+  virtual std::uint64_t descriptors_max() const noexcept = 0;
 };
 
 }  // namespace kith::port

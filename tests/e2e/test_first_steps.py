@@ -195,6 +195,54 @@ class Configuration(Case):
         self.assertIn("Identity", node.fails("config", "Identity.PeerID", "me"))
         self.assertEqual((node.home / "config").read_bytes(), before)
 
+    def test_words_in_brackets_are_what_they_are(self):
+        node = self.made()
+        for value in ([], ["/ip4/127.0.0.1/tcp/0"], ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"]):
+            node.ok("config", "--json", "Addresses.Swarm", json.dumps(value))
+            self.assertEqual(json.loads((node.home / "config").read_text())["Addresses"]["Swarm"], value)
+        self.assertEqual(node.ok("cat", node.add(self.write("[a,b]", b"in brackets"))), b"in brackets")
+        self.assertEqual(len(node.text("add", "-q", "[a,b]", "[a,b]", cwd=self.folder).split()), 2)
+
+    def test_limits_are_named_as_kubo_names_them_and_shown(self):
+        node = self.made()
+        for key, value in (("Swarm.ResourceMgr.MaxMemory", '"lots"'), ("Swarm.ResourceMgr.MaxFileDescriptors", "0"),
+                           ("Swarm.ResourceMgr.Enabled", '"yes"'), ("Swarm.ResourceMgr.Allowlist", '["/dns4/a"]'),
+                           ("Swarm.ResourceMgr.Limits", '{"System": {"Conns": 1}}'), ("Swarm.ConnMgr.Type", '"strict"'),
+                           ("Swarm.ConnMgr.LowWater", "1000"), ("Swarm.AddrFilters", '["10.0.0.0/8"]'),
+                           ("Addresses.NoAnnounce", '["nowhere"]'), ("Swarm.Transports.Network.TCP", "1")):
+            with self.subTest(key):
+                self.assertIn(key, node.fails("config", "--json", key, value))
+        node.ok("config", "Swarm.ResourceMgr.MaxMemory", "1GiB")
+        node.ok("config", "--bool", "Swarm.DisableBandwidthMetrics", "true")
+        overrides = node.home / "libp2p-resource-limit-overrides.json"
+        overrides.write_text('{"System": {"Conns": "some"}}')
+        error = node.fails("daemon")
+        self.assertIn("System.Conns", error)
+        self.assertIn(overrides.name, error)
+        overrides.write_text('{"System": {"Conns": 500}, "ProtocolDefault": {"Streams": "blockAll"}}')
+        node.start()
+        shown = node.json("swarm", "resources")
+        self.assertEqual(shown["System"]["Conns"], 500)
+        self.assertEqual(shown["System"]["Memory"], str(2**30))
+        self.assertEqual(shown["System"]["ConnsOutbound"], "unlimited")
+        self.assertRegex(node.text("swarm", "resources"), r"(?m)^system +Conns +500 +0 +0%$")
+        self.assertIn("disabled in config", node.fails("stats", "bw"))
+
+    def test_address_filters_are_listed_added_and_removed(self):
+        first, second = self.started("first"), self.made("second")
+        second.ok("config", "--json", "Swarm.AddrFilters", '["/ip4/10.0.0.0/ipcidr/8"]')
+        second.start()
+        self.assertEqual(second.text("swarm", "filters"), "/ip4/10.0.0.0/ipcidr/8")
+        self.assertEqual(second.text("swarm", "filters", "add", "/ip4/127.0.0.0/ipcidr/8"), "/ip4/127.0.0.0/ipcidr/8")
+        self.assertIn("refused", second.fails("swarm", "connect", first.address))
+        first.fails("swarm", "connect", second.address)
+        self.assertEqual(json.loads(second.ok("config", "Swarm.AddrFilters")), ["/ip4/127.0.0.0/ipcidr/8", "/ip4/10.0.0.0/ipcidr/8"])
+        self.assertIn("address filter", second.fails("swarm", "filters", "add", "127.0.0.1"))
+        self.assertEqual(second.text("swarm", "filters", "rm", "/ip4/127.0.0.0/ipcidr/8"), "/ip4/127.0.0.0/ipcidr/8")
+        second.connect(first)
+        self.assertEqual(second.text("swarm", "filters", "rm", "all"), "/ip4/10.0.0.0/ipcidr/8")
+        self.assertEqual(second.text("swarm", "filters"), "")
+
     def test_the_profile_decides_how_files_are_cut(self):
         node = self.made()
         path = self.write("x", b"hello world\n")

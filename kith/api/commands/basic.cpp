@@ -128,7 +128,7 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
   std::vector<std::string> protocols;
   if (node.online()) {
     std::vector<std::string> texts;
-    for (const Multiaddr& address : node.swarm().reachable_addresses()) {
+    for (const Multiaddr& address : node.swarm().announced_addresses()) {
       texts.push_back(address.to_string() + "/p2p/" + id);
     }
     std::ranges::sort(texts);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
@@ -17,19 +18,6 @@ using multiformats::PeerId;
 
 constexpr Duration connect_deadline = 60s;
 constexpr Duration disconnect_patience = 2s;
-
-json::object strings_value(std::vector<std::string> texts) {
-  json::object value;
-  value["Strings"] = json::array(texts.begin(), texts.end());
-  return value;
-}
-
-Result<void> show_strings(const json::value& value, const RenderContext& context) {
-  std::string out;
-  for (const json::value& text : list_of(value, "Strings"))
-    out += text_of(text) + "\n";
-  return context.terminal.out(out);
-}
 
 Task<void> run_connect(Context& context, const Request& request, Output& output) {
   net::Swarm& swarm = context.node->swarm();
@@ -186,7 +174,7 @@ Task<void> list_own(Context& context, const Request& request, Output& output,
 }
 
 Task<void> run_addrs_local(Context& context, const Request& request, Output& output) {
-  return list_own(context, request, output, context.node->swarm().reachable_addresses());
+  return list_own(context, request, output, context.node->swarm().announced_addresses());
 }
 
 Task<void> run_addrs_listen(Context& context, const Request& request, Output& output) {
@@ -235,6 +223,9 @@ Task<void> run_bandwidth_of(Context& context, const Request& request, PeerId pee
 }
 
 Task<void> run_bandwidth(Context& context, const Request& request, Output& output) {
+  if (!context.node->settings().measure_bandwidth) {
+    co_return std::unexpected(say("bandwidth reporter disabled in config"));
+  }
   Duration interval = 1s;
   if (request.given("interval")) {
     KITH_CO_TRY(interval, parse_duration(request.text("interval")));

@@ -261,4 +261,17 @@ std::string si_bytes(double bytes) {
   return fmt::format("{:.{}f} {}", rounded, rounded < 10 ? 1 : 0, units[unit]);
 }
 
+json::object strings_value(const std::vector<std::string>& texts) {
+  json::object value;
+  value["Strings"] = json::array(texts.begin(), texts.end());
+  return value;
+}
+
+Result<void> show_strings(const json::value& value, const RenderContext& context) {
+  std::string out;
+  for (const json::value& text : list_of(value, "Strings"))
+    out += text_of(text) + "\n";
+  return context.terminal.out(out);
+}
+
 }  // namespace kith::api

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <kith/api/command.hpp>
 #include <kith/ipld/block.hpp>
@@ -73,6 +74,10 @@ std::string json_text(const json::value& value);
 std::string human_bytes(double bytes);
 /// "1.3 MB", as Kubo writes sizes for people.
 std::string si_bytes(double bytes);
+
+/// {"Strings": [...]}, as Kubo answers with a list; and its renderer, a line each.
+json::object strings_value(const std::vector<std::string>& texts);
+Result<void> show_strings(const json::value& value, const RenderContext& context);
 
 /// Renders one member of each value on a line.
 template <const char* key>

@@ -4,6 +4,7 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <sys/resource.h>
 
 #include <kith/io/detail/net.hpp>
 #include <kith/io/detail/socket_address.hpp>
@@ -66,6 +67,12 @@ Task<std::vector<IpAddress>> LoopNet::resolve(std::string name, std::optional<Ip
 
 Task<std::vector<std::string>> LoopNet::resolve_txt(std::string name, Instant deadline) {
   return resolver_.texts(std::move(name), deadline);
+}
+
+std::uint64_t LoopNet::descriptors_max() const noexcept {
+  rlimit limit = {};
+  constexpr rlim_t usual = 1024;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : usual;
 }
 
 Result<std::vector<InterfaceAddress>> LoopNet::interfaces() {

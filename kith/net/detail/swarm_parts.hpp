@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <kith/base/budget.hpp>
 #include <kith/net/dial_queue.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/event.hpp>
@@ -14,24 +13,12 @@
 
 namespace kith::net {
 
-/// One more in a counter, for as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::size_t& counter) noexcept : counter_(counter) { ++counter_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --counter_; }
-
- private:
-  std::size_t& counter_;
-};
-
 struct Swarm::Link {
-  Link(ConnectionId its_id, std::unique_ptr<Connection> its_connection, port::Env& env,
-       std::size_t streams_max)
+  Link(ConnectionId its_id, Admitted admitted, port::Env& env)
       : id(its_id),
-        connection(std::move(its_connection)),
-        tasks(env.executor, env.clock, streams_max + 1) {}
+        grant(std::move(admitted.grant)),
+        connection(std::move(admitted.connection)),
+        tasks(env.executor, env.clock) {}
 
   /// Open in both directions, and about to be.
   std::size_t streams() const noexcept {
@@ -40,9 +27,9 @@ struct Swarm::Link {
   }
 
   ConnectionId id;
+  std::unique_ptr<ConnectionGrant> grant;
   std::unique_ptr<Connection> connection;
-  port::TaskGroup tasks;  ///< accepting streams, and a handler for each
-  std::map<ProtocolId, std::size_t> inbound_streams;
+  port::TaskGroup tasks;  ///< accepting streams, and a handler for each that was granted
   std::size_t outbound_opening = 0;
   Instant opened_at{};
   Instant idle_since{};
@@ -66,7 +53,7 @@ struct Swarm::Dial {
   std::vector<multiformats::Multiaddr> given;
   DialQueue queue;
   std::size_t waiting = 0;
-  std::unique_ptr<Connection> winner;
+  std::optional<Admitted> winner;
   std::vector<std::string> failures;
   port::Event progress;  ///< something of the above has changed
   port::OneShot<ConnectionId> done;

@@ -52,8 +52,9 @@ struct YamuxLimits {
   std::size_t streams_inbound_max = 1024;
   /// How far a stream's receive window may grow.
   std::uint32_t window_bytes_max = 16 * 1024 * 1024;
-  /// What all streams of a connection may hold and promise together.
+  /// What all streams of a connection may hold and promise together, and each by itself.
   std::uint64_t memory_bytes_max = std::uint64_t{64} << 20;
+  std::uint64_t stream_memory_bytes_max = UINT64_MAX;
 };
 
 static_assert(yamux_frame_payload_bytes_max + yamux_header_bytes <= yamux_batch_bytes);

@@ -91,7 +91,7 @@ Yamux::Yamux(Role role, YamuxLimits limits, Budget* memory, Instant now)
 
 Yamux::~Yamux() {
   for (auto& [id, stream] : streams_)
-    memory_.release(stream->charged);
+    discharge(*stream, stream->charged);
 }
 
 Yamux::Stream* Yamux::find(YamuxStreamId id) const noexcept {
@@ -438,12 +438,33 @@ bool Yamux::recharge(Stream& stream) noexcept {
     wanted = stream_overhead_bytes + (stream.window - yamux_window_bytes_initial) +
              std::min<std::uint64_t>(held, yamux_window_bytes_initial);
   }
-  if (wanted > stream.charged) {
-    if (!memory_.try_reserve(wanted - stream.charged)) return false;
-  } else {
-    memory_.release(stream.charged - wanted);
+  if (wanted > stream.charged) return charge(stream, wanted - stream.charged);
+  discharge(stream, stream.charged - wanted);
+  return true;
+}
+
+bool Yamux::charge(Stream& stream, std::uint64_t amount) noexcept {
+  if (stream.charged + amount > limits_.stream_memory_bytes_max) return false;
+  if (!memory_.try_reserve(amount)) return false;
+  if (stream.also_charged != nullptr && !stream.also_charged->try_reserve(amount)) {
+    memory_.release(amount);
+    return false;
   }
-  stream.charged = wanted;
+  stream.charged += amount;
+  return true;
+}
+
+void Yamux::discharge(Stream& stream, std::uint64_t amount) noexcept {
+  memory_.release(amount);
+  if (stream.also_charged != nullptr) stream.also_charged->release(amount);
+  stream.charged -= amount;
+}
+
+bool Yamux::charge_to(YamuxStreamId id, Budget& budget) noexcept {
+  Stream& stream = owned(id);
+  ASSERT(stream.also_charged == nullptr);
+  if (!budget.try_reserve(stream.charged)) return false;
+  stream.also_charged = &budget;
   return true;
 }
 
@@ -650,7 +671,7 @@ void Yamux::erase(Stream& stream) noexcept {
   ready_.remove(stream);
   touched_.remove(stream);
   lingering_.remove(stream);
-  memory_.release(stream.charged);
+  discharge(stream, stream.charged);
   if (stream.inbound) --inbound_;
   streams_.erase(stream.id);
 }

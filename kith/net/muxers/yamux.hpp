@@ -150,6 +150,10 @@ class Yamux {
   std::optional<Error> write_error(YamuxStreamId id) const noexcept;
   void close_write(YamuxStreamId id) noexcept;
 
+  /// Counts what the stream holds and has promised in `budget` too, until its entry is gone. Once a
+  /// stream; `budget` outlives this. False if there is no room.
+  bool charge_to(YamuxStreamId id, Budget& budget) noexcept;
+
   /// Ends both directions and tells the peer.
   void reset(YamuxStreamId id) noexcept;
   /// The owner leaves.
@@ -203,6 +207,7 @@ class Yamux {
     std::uint32_t credit_unsent = 0;                    ///< of that, what it doesn't know yet
     Instant epoch{};                                    ///< when credit was last given
     std::uint64_t charged = 0;
+    Budget* also_charged = nullptr;
 
     std::uint32_t send_window = yamux_window_bytes_initial;
     std::span<const ByteView> writing;
@@ -266,6 +271,8 @@ class Yamux {
   void want_control(Stream& stream) noexcept;
   void want_data(Stream& stream) noexcept;
   bool recharge(Stream& stream) noexcept;
+  bool charge(Stream& stream, std::uint64_t amount) noexcept;
+  void discharge(Stream& stream, std::uint64_t amount) noexcept;
   void after_read(Stream& stream, Instant now);
   void end(Stream& stream, Error why) noexcept;
   void reset_stream(Stream& stream, Error why) noexcept;

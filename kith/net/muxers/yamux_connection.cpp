@@ -349,4 +349,8 @@ std::size_t YamuxStream::buffered_bytes() const noexcept {
   return connection_ == nullptr ? received_.size() : connection_->core_.buffered_bytes(id_);
 }
 
+bool YamuxStream::charge_to(Budget& budget) noexcept {
+  return connection_ == nullptr || connection_->core_.charge_to(id_, budget);
+}
+
 }  // namespace kith::net

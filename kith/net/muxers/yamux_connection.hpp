@@ -119,6 +119,7 @@ class YamuxStream final : public MuxedStream {
   void reset() noexcept override;
   Direction direction() const noexcept override { return direction_; }
   std::size_t buffered_bytes() const noexcept override;
+  bool charge_to(Budget& budget) noexcept override;
 
  private:
   friend class YamuxConnection;

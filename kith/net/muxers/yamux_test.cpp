@@ -301,6 +301,51 @@ TEST(Yamux, GrowsWindowsOnlyAsFarAsMemoryAllows) {
   EXPECT_EQ(memory.used(), 0u);
 }
 
+TEST(Yamux, CountsAStreamInASecondBudgetUntilItIsGone) {
+  Budget all(1 << 20);
+  Budget of_protocol(10'000);
+  {
+    Side server(Yamux::Role::server, {}, &all);
+    ASSERT_TRUE(server.gets(data(syn, 1, Bytes(1000))));
+    ASSERT_TRUE(server.gets(data(syn, 3, Bytes(1000))));
+    const auto id = server.accept();
+    const auto other = server.accept();
+    EXPECT_TRUE(server.core.charge_to(id, of_protocol));
+    EXPECT_GE(of_protocol.used(), 1000u);
+    EXPECT_LT(of_protocol.used(), 2000u);
+    EXPECT_LT(of_protocol.used(), all.used());
+    ASSERT_TRUE(server.gets(data(0, 1, Bytes(8000))));
+    EXPECT_GE(of_protocol.used(), 9000u);
+    // What finds no room in either resets the stream, and gives back what it had.
+    ASSERT_TRUE(server.gets(data(0, 1, Bytes(5000))));
+    auto end = server.core.read_end(id);
+    ASSERT_TRUE(end.has_value());
+    EXPECT_TRUE(!*end && end->error().is(Errc::limit_exceeded));
+    server.core.release(id, start);
+    EXPECT_EQ(of_protocol.used(), 0u);
+    // The other one, of no budget but the connection's, goes on.
+    ASSERT_TRUE(server.gets(data(0, 3, Bytes(50'000))));
+    EXPECT_EQ(server.core.buffered_bytes(other), 51'000u);
+    EXPECT_FALSE(server.core.charge_to(other, of_protocol));
+    EXPECT_EQ(of_protocol.used(), 0u);
+  }
+  EXPECT_EQ(all.used(), 0u);
+}
+
+TEST(Yamux, GivesNoStreamMoreMemoryThanItsLimit) {
+  YamuxLimits limits;
+  limits.stream_memory_bytes_max = 5000;
+  Side server(Yamux::Role::server, limits);
+  ASSERT_TRUE(server.gets(data(syn, 1, Bytes(4000))));
+  ASSERT_TRUE(server.gets(data(syn, 3, Bytes(4000))));
+  const auto id = server.accept();
+  const auto other = server.accept();
+  ASSERT_TRUE(server.gets(data(0, 1, Bytes(1000))));
+  EXPECT_TRUE(server.core.read_end(id).has_value());
+  EXPECT_FALSE(server.core.read_end(other).has_value());
+  EXPECT_EQ(server.core.buffered_bytes(other), 4000u);
+}
+
 TEST(Yamux, ResetsAStreamWhoseDataFindsNoMemory) {
   Budget memory(100'000);
   Side server(Yamux::Role::server, {}, &memory);

@@ -16,6 +16,9 @@ class SimTcpListener;
 class SimUdpSocket;
 class TcpHalf;
 
+/// As many as a Linux service may have.
+inline constexpr std::uint64_t simulated_descriptors_max = 524'288;
+
 struct HostOptions {
   NodeId node = 0;
   std::vector<port::IpAddress> addresses;
@@ -54,6 +57,7 @@ class Host final : public port::Net {
                                              Instant deadline) override;
   Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) override;
   Result<std::vector<port::InterfaceAddress>> interfaces() override;
+  std::uint64_t descriptors_max() const noexcept override { return simulated_descriptors_max; }
 
   NodeId node() const noexcept { return options_.node; }
   const std::vector<port::IpAddress>& addresses() const noexcept { return options_.addresses; }

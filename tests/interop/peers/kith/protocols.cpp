@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <kith/crypto/hash.hpp>
+#include <kith/net/limits.hpp>
 #include <kith/net/perf.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -274,7 +275,7 @@ Task<Reply> stall_on(Target& target, Stream& stream, std::uint64_t bytes, std::u
 
 void serve_protocols(Host& host) {
   kith::net::HandlerOptions many;
-  many.streams_per_connection_max = many.streams_max;
+  many.streams_per_peer_max = kith::net::streams_inbound_per_protocol_max;
   host.handle(echo_protocol, serve_echo, many);
   host.handle(sink_protocol, serve_sink);
   host.handle(stall_protocol,
