@@ -1,5 +1,6 @@
 #include <cerrno>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -10,15 +11,24 @@
 namespace kith::api {
 namespace {
 
+/// A terminal throws away what was typed when Ctrl-C comes, so a read of what poll() has seen may
+/// wait for more. The terminal is opened a second time, where reads don't wait; the descriptor that
+/// we were given is shared with others, and stays as it is.
+Descriptor unblocked_terminal() {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1;
+  return Descriptor(
+      terminal ? ::open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1);
+}
+
 /// Waits for input or for the waker, and reads what is there.
-Result<Buffer> read_unless_woken(int wake, std::size_t size_max) {
+Result<Buffer> read_unless_woken(int from, int wake, std::size_t size_max) {
   for (;;) {
-    pollfd watched[] = {{STDIN_FILENO, POLLIN, 0}, {wake, POLLIN, 0}};
+    pollfd watched[] = {{from, POLLIN, 0}, {wake, POLLIN, 0}};
     int ready = ::poll(watched, 2, -1);
     if (ready > 0 && watched[1].revents != 0) return std::unexpected(Errc::cancelled);
     if (ready > 0) {
       Buffer buffer = Buffer::allocate(size_max);
-      ssize_t got = ::read(STDIN_FILENO, buffer.mutable_bytes().data(), buffer.size());
+      ssize_t got = ::read(from, buffer.mutable_bytes().data(), buffer.size());
       if (got >= 0) {
         buffer.truncate(static_cast<std::size_t>(got));
         return buffer;
@@ -36,11 +46,12 @@ Result<Buffer> read_unless_woken(int wake, std::size_t size_max) {
 Result<StandardInput> StandardInput::open(port::Env& env) {
   int number = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (number < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
-  return StandardInput(env, Descriptor(number));
+  return StandardInput(env, unblocked_terminal(), Descriptor(number));
 }
 
 Task<void> StandardInput::read_on_worker(std::size_t size_max, Result<Buffer>& into) {
-  auto work = [this, size_max] { return read_unless_woken(wake_.number(), size_max); };
+  const int from = terminal_.number() >= 0 ? terminal_.number() : STDIN_FILENO;
+  auto work = [this, from, size_max] { return read_unless_woken(from, wake_.number(), size_max); };
   into = co_await port::run_on(env_->pool, work);
   co_return Result<void>{};
 }

@@ -19,10 +19,12 @@ class StandardInput {
   Task<Bytes> read_all(std::size_t size_max);
 
  private:
-  StandardInput(port::Env& env, Descriptor wake) : env_(&env), wake_(std::move(wake)) {}
+  StandardInput(port::Env& env, Descriptor terminal, Descriptor wake)
+      : env_(&env), terminal_(std::move(terminal)), wake_(std::move(wake)) {}
   Task<void> read_on_worker(std::size_t size_max, Result<Buffer>& into);
 
   port::Env* env_;
+  Descriptor terminal_;  ///< none if the input isn't one
   Descriptor wake_;
 };
 
