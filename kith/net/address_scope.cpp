@@ -11,12 +11,6 @@ using multiformats::Multiaddr;
 
 constexpr std::string_view local_names[] = {"local", "internal", "home.arpa"};
 
-std::optional<port::IpAddress> ip_of(const Multiaddr& address) {
-  std::optional<ByteView> bytes = address.ip();
-  if (!bytes) return std::nullopt;
-  return port::IpAddress::from_bytes(*bytes);
-}
-
 /// An IPv4 address written as an IPv6 one (::ffff:a.b.c.d) leads to where the IPv4 address does.
 port::IpAddress unmapped(const port::IpAddress& address) {
   constexpr std::array<std::uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -43,10 +37,17 @@ AddressScope scope_of_name(std::string name) {
 
 bool is_somewhere(const Multiaddr& address) {
   std::optional<port::IpAddress> ip = ip_of(address);
-  return !ip || !(unmapped(*ip).is_unspecified() || unmapped(*ip).is_multicast());
+  return !ip || !(ip->is_unspecified() || ip->is_multicast());
 }
 
 }  // namespace
+
+std::optional<port::IpAddress> ip_of(const Multiaddr& address) {
+  std::optional<ByteView> bytes = address.ip();
+  if (!bytes) return std::nullopt;
+  std::optional<port::IpAddress> ip = port::IpAddress::from_bytes(*bytes);
+  return ip ? std::optional(unmapped(*ip)) : std::nullopt;
+}
 
 AddressScope scope_of(const port::IpAddress& address) {
   port::IpAddress ip = unmapped(address);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <kith/multiformats/multiaddr.hpp>
@@ -25,6 +26,10 @@ enum class AddressScope : std::uint8_t {
   global,    ///< all others, and names
 };
 inline constexpr std::size_t address_scopes = 3;
+
+/// Where an address leads that begins with an IP address. An IPv4 address written as an IPv6 one
+/// (::ffff:a.b.c.d) leads to where the IPv4 address does.
+std::optional<port::IpAddress> ip_of(const multiformats::Multiaddr& address);
 
 AddressScope scope_of(const port::IpAddress& address);
 

@@ -25,8 +25,6 @@ inline constexpr std::uint64_t memory_bytes_per_peer_max = std::uint64_t{128} <<
 /// What a connection is counted with before any stream is open; an idle one holds 21 KB (measured).
 inline constexpr std::uint64_t connection_base_bytes = 32 * 1024;
 
-/// Inbound connections from one address whose handshake is under way: strangers, so few.
-inline constexpr std::size_t handshakes_per_address_max = 32;
 /// Connection attempts under way, in all and to one peer.
 inline constexpr std::size_t dials_max = 100;
 inline constexpr std::size_t dials_per_peer_max = 8;

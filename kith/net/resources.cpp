@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <kith/base/assert.hpp>
+#include <kith/net/address_scope.hpp>
 #include <kith/net/limits.hpp>
 #include <kith/net/resources.hpp>
 
@@ -56,7 +57,8 @@ std::string_view to_string(Resource resource) noexcept {
 std::string Shortage::to_string() const {
   constexpr std::string_view names[] = {
       "System", "Transient", "AllowlistedSystem", "AllowlistedTransient",
-      "Peer",   "Protocol",  "ProtocolPeer",      "Conn"};
+      "Subnet", "Peer",      "Protocol",          "ProtocolPeer",
+      "Conn"};
   return fmt::format("limit {}.{} is {}", names[static_cast<std::size_t>(scope)],
                      net::to_string(resource), limit);
 }
@@ -81,6 +83,7 @@ ResourceLimits default_limits(std::uint64_t memory_bytes, std::uint64_t descript
     limits.system[Resource::connections_inbound] =
         std::max<std::uint64_t>({mebibytes, 2 * high_water, connections_inbound_least});
   }
+  limits.subnets = default_subnet_limits();
   limits.peer[Resource::memory] = memory_bytes_per_peer_max;
   limits.peer[Resource::connections_inbound] = connections_inbound_per_peer_max;
   limits.peer[Resource::streams_inbound] = streams_inbound_per_peer_max;
@@ -169,6 +172,7 @@ struct Resources::Territory {
 
 Resources::Resources(ResourceLimits limits)
     : limits_(std::move(limits)),
+      subnets_(limits_.subnets),
       ordinary_(std::make_unique<Territory>(ScopeKind::system, limits_.system, ScopeKind::transient,
                                             limits_.transient)),
       allowlisted_(std::make_unique<Territory>(
@@ -258,7 +262,30 @@ Budget& ConnectionGrant::memory() noexcept {
   return own_->memory;
 }
 
+std::optional<Shortage> ConnectionGrant::enter_subnets() noexcept {
+  const std::optional<port::IpAddress> ip = ip_of(remote_);
+  if (!ip) return std::nullopt;
+  if (auto reached = resources_.subnets_.add(*ip))
+    return Shortage{ScopeKind::subnet, Resource::connections, reached->connections};
+  counted_at_ = ip;
+  return std::nullopt;
+}
+
+void ConnectionGrant::leave_subnets() noexcept {
+  if (counted_at_) resources_.subnets_.remove(*counted_at_);
+  counted_at_.reset();
+}
+
 std::optional<Shortage> ConnectionGrant::enter(Resources::Territory& territory) noexcept {
+  if (&territory == resources_.ordinary_.get()) {
+    if (auto shortage = enter_subnets()) return shortage;
+  }
+  auto shortage = enter_scopes(territory);
+  if (shortage) leave_subnets();
+  return shortage;
+}
+
+std::optional<Shortage> ConnectionGrant::enter_scopes(Resources::Territory& territory) noexcept {
   Resources::Scope* const scopes[] = {own_.get(), &territory.transient, &territory.system};
   for (std::size_t i = 0; i < std::size(scopes); ++i) {
     auto shortage = scopes[i]->take_connection(direction_);
@@ -287,6 +314,7 @@ std::optional<Shortage> ConnectionGrant::enter(Resources::Territory& territory) 
 
 void ConnectionGrant::leave() noexcept {
   if (territory_ == nullptr) return;
+  leave_subnets();
   own_->memory.release(connection_base_bytes);
   own_->give_connection(direction_);
   territory_->system.give_connection(direction_);

@@ -2,8 +2,8 @@
 // go-libp2p's, scope by scope and name by name (its p2p/host/resource-manager), so that a limit
 // written for Kubo means the same here.
 //
-//   connection   system + transient        until the peer has proven who it is, then
-//                system + its peer
+//   connection   system + subnets + transient    until the peer has proven who it is, then
+//                system + subnets + its peer
 //   stream       system + its peer + transient         until a protocol is agreed on, then
 //                system + its peer + protocol + protocol of that peer
 //
@@ -43,6 +43,7 @@
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/connection.hpp>
 #include <kith/net/ip_network.hpp>
+#include <kith/net/subnet_counts.hpp>
 
 namespace kith::net {
 
@@ -108,7 +109,8 @@ struct ResourceLimits {
   ScopeLimits transient;
   ScopeLimits allowlisted_system;
   ScopeLimits allowlisted_transient;
-  ScopeLimits peer;  ///< of each that isn't named
+  SubnetLimits subnets;  ///< of connections, but for those in the scopes of the allow-list
+  ScopeLimits peer;      ///< of each that isn't named
   std::map<multiformats::PeerId, ScopeLimits> peers;
   ScopeLimits protocol;  ///< of each about which neither `protocols` nor its handler says anything
   std::map<std::string, ScopeOverrides> protocols;
@@ -142,6 +144,7 @@ enum class ScopeKind : std::uint8_t {
   transient,
   allowlisted_system,
   allowlisted_transient,
+  subnet,
   peer,
   protocol,
   protocol_peer,
@@ -200,6 +203,7 @@ class Resources {
   std::map<std::string, ScopeOverrides> defined_;
   std::map<std::string, ScopeOverrides> defined_for_each_peer_;
   std::map<std::string, std::unique_ptr<Scope>> protocols_;
+  SubnetCounts subnets_;
   std::unique_ptr<Territory> ordinary_;
   std::unique_ptr<Territory> allowlisted_;
   std::uint64_t refusals_ = 0;
@@ -252,6 +256,9 @@ class ConnectionGrant {
   friend class StreamGrant;
   ConnectionGrant(Resources& resources, Direction direction, multiformats::Multiaddr remote);
   std::optional<Shortage> enter(Resources::Territory& territory) noexcept;
+  std::optional<Shortage> enter_scopes(Resources::Territory& territory) noexcept;
+  std::optional<Shortage> enter_subnets() noexcept;
+  void leave_subnets() noexcept;
   void leave() noexcept;
   std::optional<Shortage> enter_peer(const multiformats::PeerId& peer);
   void forget_peer_if_unused(const multiformats::PeerId& peer) noexcept;
@@ -259,6 +266,7 @@ class ConnectionGrant {
   Resources& resources_;
   Direction direction_;
   multiformats::Multiaddr remote_;
+  std::optional<port::IpAddress> counted_at_;  ///< among the subnets
   std::unique_ptr<Resources::Scope> own_;
   Resources::Territory* territory_ = nullptr;  ///< null while it is granted nothing
   Resources::PeerScope* peer_scope_ = nullptr;

@@ -270,5 +270,57 @@ TEST(Resources, CountWhatThereIs) {
   }
 }
 
+ResourceLimits two_of_an_address() {
+  ResourceLimits limits;
+  limits.subnets.ip4 = {{.bits = 32, .connections = 2}};
+  return limits;
+}
+
+TEST(Resources, LetOneAddressHaveSoManyConnectionsInBothDirections) {
+  Place place(two_of_an_address());
+  auto stranger = place.stranger(1);
+  auto dialed = place.connection(1, outbound);
+  EXPECT_TRUE(stranger && dialed);
+  EXPECT_EQ(place.connection(1), nullptr);
+  EXPECT_EQ(place.refusal(), "limit Subnet.Conns is 2");
+  EXPECT_EQ(place.system(Resource::connections), 2u);
+  EXPECT_NE(place.connection(2), nullptr);
+  dialed.reset();
+  EXPECT_NE(place.connection(1), nullptr);
+  stranger.reset();
+  place.expect_empty();
+}
+
+TEST(Resources, WhatOtherLimitsRefuseIsNoConnectionOfItsAddress) {
+  ResourceLimits limits = two_of_an_address();
+  limits.peer[Resource::connections] = 1;
+  Place place(limits);
+  auto one = place.connection(1);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(place.connection(1), nullptr);
+  EXPECT_EQ(place.refusal(), "limit Peer.Conns is 1");
+  EXPECT_NE(place.stranger(1), nullptr);
+  one.reset();
+  place.expect_empty();
+}
+
+TEST(Resources, TheAllowListLetsAnAddressHaveMore) {
+  ResourceLimits limits = two_of_an_address();
+  limits.allowlist = {{*IpNetwork::parse("/ip4/10.0.0.1/ipcidr/32"), peer(1)}};
+  Place place(limits);
+  auto one = place.connection(1);
+  auto two = place.connection(1);
+  auto three = place.connection(1);
+  EXPECT_TRUE(one && two && three);
+  // The list is for peer one; another at its address isn't let in by it.
+  auto stranger = place.stranger(1);
+  ASSERT_NE(stranger, nullptr);
+  EXPECT_FALSE(stranger->set_peer(peer(2)));
+  EXPECT_EQ(place.refusal(), "limit Subnet.Conns is 2");
+  one.reset();
+  auto late = place.stranger(1);
+  EXPECT_TRUE(late->set_peer(peer(2)));
+}
+
 }  // namespace
 }  // namespace kith::net

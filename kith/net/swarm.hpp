@@ -6,7 +6,7 @@
 //         that completes wins. Whoever wants the same peer meanwhile waits for the same dial and
 //         adds addresses to it; it ends when nobody waits any more. An address that failed is left
 //         alone for a while.
-//   accept: gater -> handshake within a deadline, counted in all and by address -> gater -> limits.
+//   accept: gater -> limits (resources.hpp) -> handshake within a deadline -> gater -> limits.
 //
 // One connection a peer is the rule. Two that cross (both dialed at once) live until one has no
 // streams; then the one that the peer with the smaller id dialed stays, so that both sides keep the
@@ -70,7 +70,6 @@ struct SwarmLimits {
   Duration grace_period = 20s;
   /// How often that happens.
   Duration silence_period = 10s;
-  std::size_t handshakes_per_address_max = net::handshakes_per_address_max;
   std::size_t dials_max = net::dials_max;
   std::size_t dials_per_peer_max = net::dials_per_peer_max;
   ResourceLimits resources =
@@ -271,7 +270,6 @@ class Swarm {
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
   std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;
   DialSlots dial_slots_;
-  std::map<port::IpAddress, std::size_t> handshakes_by_address_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
   PeerTags tags_;
   DialBackoff backoff_;

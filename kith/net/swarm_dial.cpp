@@ -110,33 +110,25 @@ Task<void> Swarm::accept_loop(Listener& listener) {
       continue;
     }
     std::unique_ptr<port::TcpStream> stream = *std::move(accepted);
-    port::IpAddress from = stream->remote_endpoint().address;
     const Multiaddr remote = tcp_address(stream->remote_endpoint());
-    auto waiting = handshakes_by_address_.find(from);
-    bool allowed = (waiting == handshakes_by_address_.end() ||
-                    waiting->second < limits_.handshakes_per_address_max) &&
-                   (gater_ == nullptr || gater_->allow_accept(remote));
     Result<std::unique_ptr<ConnectionGrant>> grant = std::unexpected(Errc::refused);
-    if (allowed) grant = resources_.open_connection(Direction::inbound, remote);
-    if (!grant) {
+    if (gater_ == nullptr || gater_->allow_accept(remote))
+      grant = resources_.open_connection(Direction::inbound, remote);
+    if (grant) {
+      handshakes_.spawn(handshake_inbound(std::move(stream), *std::move(grant)));
+    } else {
       stream->reset();
-      continue;
-    }
-    ++handshakes_by_address_[from];
-    if (!handshakes_.spawn(handshake_inbound(std::move(stream), *std::move(grant)))) {
-      if (--handshakes_by_address_[from] == 0) handshakes_by_address_.erase(from);
     }
   }
 }
 
 Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream,
                                     std::unique_ptr<ConnectionGrant> grant) {
-  port::IpAddress from = stream->remote_endpoint().address;
+  const port::Endpoint from = stream->remote_endpoint();
   auto outcome = co_await upgrade_inbound(std::move(stream), std::move(grant));
   if (!outcome) {
     KITH_LOG_DEBUG(log_, "inbound from {}: {}", from.to_string(), outcome.error().message());
   }
-  if (--handshakes_by_address_[from] == 0) handshakes_by_address_.erase(from);
   co_return Result<void>{};
 }
 

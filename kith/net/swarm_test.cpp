@@ -370,7 +370,7 @@ TEST(Swarm, HasNoMoreConnectionsThanItsLimit) {
 
 Task<void> silent_strangers(sim::World& world) {
   SwarmLimits limits;
-  limits.handshakes_per_address_max = 4;
+  limits.resources.subnets.ip4 = {{.bits = 32, .connections = 4}};
   Peer hub(world.add_node(), 1, limits);
   Peer friendly(world.add_node(), 2);
   sim::Node& stranger = world.add_node();
@@ -398,7 +398,7 @@ Task<void> silent_strangers(sim::World& world) {
   late.reset();
   co_return co_await close_all(hub, friendly);
 }
-TEST(Swarm, LetsOneAddressHaveFewHandshakesAtATime) {
+TEST(Swarm, LetsOneAddressHaveFewConnections) {
   sim::run_test(1, silent_strangers);
 }
 
