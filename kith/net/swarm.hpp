@@ -63,8 +63,8 @@ const ErrorDomain& error_domain(SwarmError) noexcept;
 /// Set by the operator (configuration Swarm.ConnMgr and Swarm.ResourceMgr); the defaults follow
 /// Kubo where it has one.
 struct SwarmLimits {
-  /// Above high_water connections, idle and unprotected ones older than the grace period are closed
-  /// until low_water are left. None ever are if one of the marks is 0.
+  /// Above high_water connections, unprotected ones older than the grace period are closed until
+  /// low_water are left, in the order that tag_peer() tells. None ever are if one of the marks is 0.
   std::size_t low_water = 32;
   std::size_t high_water = 96;
   Duration grace_period = 20s;

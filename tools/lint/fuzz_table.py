@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every *_fuzz.cpp is in the table of fuzz/table.hpp with a seed corpus, and the table names nothing else."""
+"""Every *_fuzz.cpp is in the table of fuzz/table.inc with a seed corpus, and the table names nothing else."""
 import re
 import sys
 from pathlib import Path
