@@ -86,6 +86,7 @@ inline constexpr Duration mdns_found_again = 1min;
 inline constexpr std::size_t mdns_interfaces_max = 32;
 inline constexpr std::size_t mdns_announced_addresses_max = 24;
 inline constexpr Duration mdns_interface_poll_interval = 10s;
+inline constexpr Duration mdns_interface_settle_delay = 1s;
 
 // Connecting to who was found.
 inline constexpr std::size_t lan_dials_queued_max = 256;

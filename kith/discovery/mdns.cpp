@@ -59,6 +59,7 @@ Mdns::~Mdns() = default;
 
 void Mdns::start() {
   tasks_.spawn(run());
+  tasks_.spawn(watch_loop());
 }
 
 Task<void> Mdns::close_shielded() {
@@ -77,17 +78,29 @@ Task<void> Mdns::close_shielded() {
   co_return Result<void>{};
 }
 
-Task<void> Mdns::run() {
-  Instant next_look = env_.clock.now();
+Task<void> Mdns::watch_loop() {
+  auto watch = env_.net.watch_interfaces();
+  if (!watch) co_return std::unexpected(watch.error());
   for (;;) {
-    if (env_.clock.now() >= next_look) {
+    KITH_CO_CHECK(co_await (*watch)->changed());
+    // What comes up does so in several steps.
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, mdns_interface_settle_delay));
+    next_look_ = env_.clock.now();
+    wake_.notify_all();
+  }
+}
+
+Task<void> Mdns::run() {
+  next_look_ = env_.clock.now();
+  for (;;) {
+    if (env_.clock.now() >= next_look_) {
       look_at_interfaces();
-      next_look = env_.clock.now() + mdns_interface_poll_interval;
+      next_look_ = env_.clock.now() + mdns_interface_poll_interval;
     }
     KITH_CO_CHECK(co_await send_all());
     while (std::optional<FoundPeer> peer = service_.poll_found(env_.clock.now()))
       found_(*std::move(peer));
-    Instant deadline = std::min(next_look, service_.next_deadline());
+    Instant deadline = std::min(next_look_, service_.next_deadline());
     auto woken = co_await wake_.wait(deadline);
     if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
   }

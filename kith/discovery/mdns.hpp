@@ -3,9 +3,10 @@
 // group, so that unicast to port 5353 stays with the system's own responder.
 //
 // Interfaces are those that are up and can multicast; loopback if there is no other, or if asked
-// for. They are looked at every mdns_interface_poll_interval: what comes is used, what goes is
-// left. Nothing is opened or sent before start(), and nothing after close_shielded(), which says
-// goodbye. Sockets that fail are opened again at the next look; errors only show in the log.
+// for. They are looked at when the system says that they changed, and every
+// mdns_interface_poll_interval: what comes is used, what goes is left. Nothing is opened or sent
+// before start(), and nothing after close_shielded(), which says goodbye. Sockets that fail are
+// opened again at the next look; errors only show in the log.
 //
 // Ownership: owns its tasks and sockets; close_shielded() must have returned before it dies. The
 // callbacks are called on the loop, inside its own step: they must not block nor close it.
@@ -52,6 +53,7 @@ class Mdns {
     std::unique_ptr<port::UdpSocket> udp;
   };
   Task<void> run();
+  Task<void> watch_loop();
   Task<void> receive_loop(MdnsLinkId id, std::shared_ptr<Socket> socket);
   Task<void> send_all();
   void look_at_interfaces();
@@ -68,6 +70,7 @@ class Mdns {
   std::map<MdnsLinkId, std::shared_ptr<Socket>> sockets_;
   /// Links that couldn't be opened, so that each is logged once.
   std::set<MdnsLinkId> failed_;
+  Instant next_look_{};
   port::Event wake_;
   port::TaskGroup tasks_;
 };

@@ -50,6 +50,7 @@ Identify::Identify(port::Env& env, Swarm& swarm, std::string agent, std::string 
       [this](std::unique_ptr<Stream> stream) { return take_push(std::move(stream)); }, few);
   swarm_.observe(*this);
   tasks_.spawn(push_loop());
+  tasks_.spawn(watch_loop());
 }
 
 Identify::~Identify() {
@@ -181,6 +182,15 @@ Task<void> Identify::write_message(Stream& stream, Instant deadline) {
 
 Task<void> Identify::serve(std::unique_ptr<Stream> stream) {
   co_return co_await write_message(*stream, env_.clock.now() + identify_timeout);
+}
+
+Task<void> Identify::watch_loop() {
+  auto watch = env_.net.watch_interfaces();
+  if (!watch) co_return std::unexpected(watch.error());
+  for (;;) {
+    KITH_CO_CHECK(co_await (*watch)->changed());
+    on_changed();
+  }
 }
 
 Task<void> Identify::push_loop() {

@@ -11,9 +11,10 @@
 // (address_scope.hpp), so there is one signed record for each scope; it is made when somebody asks
 // and kept until an address changes, and all made between two changes have the same number.
 //
-// Our addresses and protocols are looked at again when the swarm says that they changed, and every
-// identify_look_interval since nobody tells of the machine's interfaces. What changed is pushed
-// once to each peer that speaks push and hasn't heard of it; several changes in a row are one push.
+// Our addresses and protocols are looked at again when the swarm or the machine says that they
+// changed, and every identify_look_interval, since not every machine says so. What changed is
+// pushed once to each peer that speaks push and hasn't heard of it; several changes in a row are
+// one push.
 // Limits: limits.hpp. Loop thread only.
 #pragma once
 
@@ -88,6 +89,7 @@ class Identify final : public SwarmObserver {
   Task<void> serve(std::unique_ptr<Stream> stream);
   Task<void> take_push(std::unique_ptr<Stream> stream);
   Task<void> push_loop();
+  Task<void> watch_loop();
   Task<void> push_to_some(std::vector<multiformats::PeerId>& peers);
   Task<void> push_to(multiformats::PeerId peer);
   Task<void> push_on(ConnectionId connection, Instant deadline);

@@ -198,6 +198,23 @@ TEST(Identify, PushesWhenTheMachineHasOtherAddresses) {
   sim::run_seeds(1, 3, moves);
 }
 
+Task<void> says_at_once(sim::World& world) {
+  Peer one(world.add_node(at("198.51.100.3")), 1);
+  Peer two(world.add_node(at("198.51.100.4")), 2);
+  KITH_CO_CHECK(co_await two.swarm.connect(one.id(), one.addresses(), two.soon()));
+  KITH_CO_CHECK(co_await port::sleep_for(one.env().clock, 5s));
+  one.node.set_addresses({*port::IpAddress::parse("203.0.113.9")});
+  KITH_CO_CHECK(co_await port::sleep_for(one.env().clock, 3s));
+  const Multiaddr fresh = address("/ip4/203.0.113.9/tcp/4001");
+  EXPECT_EQ(std::ranges::count(two.store.addresses(one.id(), two.env().wall.now()), fresh), 1);
+  KITH_CO_CHECK(co_await one.close());
+  KITH_CO_CHECK(co_await two.close());
+  co_return Result<void>{};
+}
+TEST(Identify, PushesAtOnceWhenTheMachineSaysThatItMoved) {
+  sim::run_seeds(1, 3, says_at_once);
+}
+
 Task<void> pushes_what_is_news(sim::World& world) {
   Peer one(world.add_node(at("198.51.100.3")), 1);
   Peer stranger(world.add_node(at("198.51.100.4")), 2);

@@ -67,7 +67,7 @@ inline constexpr std::size_t identify_protocols_max = 1024;
 inline constexpr std::size_t identify_addresses_max = 500;
 inline constexpr std::size_t agent_bytes_max = 256;
 inline constexpr Duration identify_timeout = 10s;
-/// How often our own addresses are looked at: nobody tells when the machine's interfaces change.
+/// How often our own addresses are looked at, should nobody tell when the interfaces change.
 inline constexpr Duration identify_look_interval = 30s;
 /// Peers to which a change is pushed at a time; one that doesn't take it holds up the others for
 /// identify_timeout.

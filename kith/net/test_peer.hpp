@@ -83,6 +83,9 @@ class TestNet final : public port::Net {
     }
     return all;
   }
+  Result<std::unique_ptr<port::InterfaceWatch>> watch_interfaces() override {
+    return net_.watch_interfaces();
+  }
   std::uint64_t descriptors_max() const noexcept override { return net_.descriptors_max(); }
   Task<std::unique_ptr<port::TcpStream>> dial_tcp(port::Endpoint remote,
                                                   port::TcpDialOptions options,

@@ -212,6 +212,16 @@ void Network::detach(Host& host, bool lost_power) {
   host.die();
 }
 
+void Network::move(Host& host, std::vector<port::IpAddress> addresses) {
+  for (const port::IpAddress& address : host.addresses())
+    addresses_.erase(address);
+  for (const port::IpAddress& address : addresses) {
+    const bool free = addresses_.emplace(address, host.node()).second;
+    ASSERT(free);
+  }
+  host.set_addresses(std::move(addresses));
+}
+
 std::shared_ptr<TcpConnection> Network::make_connection(Host& from, port::Endpoint from_endpoint,
                                                         Host& to, port::Endpoint to_endpoint) {
   std::uint64_t id = next_connection_++;
@@ -236,7 +246,7 @@ std::pair<std::unique_ptr<port::TcpStream>, std::unique_ptr<port::TcpStream>> Ne
 }
 
 void Network::send_datagram(Link& link, Host& to, port::Endpoint from, port::Endpoint target,
-                            ByteView bytes) {
+                            ByteView bytes, port::Ecn ecn) {
   ASSERT(link.to == to.node());
   int copies = link.prng.chance(link.options.duplicate) ? 2 : 1;
   Buffer payload = Buffer::copy_of(bytes);
@@ -250,6 +260,7 @@ void Network::send_datagram(Link& link, Host& to, port::Endpoint from, port::End
     datagram->from = from;
     datagram->to = target;
     datagram->bytes = payload;
+    datagram->ecn = ecn;
     datagrams_.insert(datagram);
     clock_.arm(*datagram, at);
   }

@@ -127,6 +127,8 @@ class Network {
   /// The host answers no more. With `lost_power` its peers hear nothing of it, else its connections
   /// are reset.
   void detach(Host& host, bool lost_power);
+  /// The host's addresses from now on. Connections that are open go on, as over a second line.
+  void move(Host& host, std::vector<port::IpAddress> addresses);
   /// Everything under way is forgotten, at the end of a world.
   void drop_everything();
 
@@ -159,7 +161,7 @@ class Network {
   Instant arrival(Link& link, std::size_t size);
   void wake_held();
   void send_datagram(Link& link, Host& to, port::Endpoint from, port::Endpoint target,
-                     ByteView bytes);
+                     ByteView bytes, port::Ecn ecn);
   std::shared_ptr<TcpConnection> make_connection(Host& from, port::Endpoint from_endpoint, Host& to,
                                                  port::Endpoint to_endpoint);
 

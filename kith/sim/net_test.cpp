@@ -429,6 +429,96 @@ TEST(Udp, ReachesThoseOfTheSegmentThatJoinedTheGroup) {
   world.finish();
 }
 
+Task<void> batches(World& world, const bool& coalesce) {
+  world.net().set_links(plain_link);
+  Node& near = world.add_node();
+  Node& far = world.add_node();
+  port::UdpOptions options;
+  options.coalesce = coalesce;
+  KITH_CO_TRY(auto from, near.env().net.bind_udp(near.endpoint(1), {}));
+  KITH_CO_TRY(auto to, far.env().net.bind_udp(far.endpoint(2), options));
+  const port::OutgoingDatagrams batch[] = {
+      {.to = far.endpoint(2), .bytes = as_bytes("abcabcab"), .segment_bytes = 3},
+      {.to = far.endpoint(2), .bytes = as_bytes("xyz"), .ecn = port::Ecn::capable_1}};
+  KITH_CO_CHECK(co_await from->send_batch(batch));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+
+  std::vector<Bytes> memory(10, Bytes(100));
+  std::vector<port::IncomingDatagrams> came;
+  for (Bytes& into : memory)
+    came.push_back({.into = into});
+  KITH_CO_TRY(std::size_t filled, co_await to->receive_batch(came));
+  std::vector<std::string> texts;
+  for (const port::IncomingDatagrams& one : std::span(came).first(filled))
+    texts.emplace_back(as_text(ByteView(one.into).first(one.size)));
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(texts, coalesce ? Texts({"abcabcab", "xyz"}) : Texts({"abc", "abc", "ab", "xyz"}));
+  EXPECT_EQ(came[0].segment_bytes, coalesce ? 3u : 0u);
+  EXPECT_EQ(came[0].ecn, port::Ecn::not_capable);
+  EXPECT_EQ(came[filled - 1].ecn, port::Ecn::capable_1);
+  EXPECT_EQ(came[0].from, from->local_endpoint());
+  auto none = co_await to->receive_batch(came, world.now() + 1s);
+  EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+  co_return Result<void>{};
+}
+
+TEST(Udp, SendsAndTakesBatches) {
+  run_test_with(1, plain(), batches, false);
+}
+
+TEST(Udp, TakesDatagramsThatComeTogether) {
+  run_test_with(1, plain(), batches, true);
+}
+
+Task<void> last_hop(World& world) {
+  NodeOptions elsewhere;
+  elsewhere.segment = 1;
+  Node& near = world.add_node();
+  Node& neighbour = world.add_node();
+  Node& far = world.add_node(elsewhere);
+  KITH_CO_TRY(auto from, near.env().net.bind_udp(near.endpoint(1), {}));
+  for (Node* node : {&neighbour, &far}) {
+    KITH_CO_TRY(auto to, node->env().net.bind_udp(node->endpoint(2), {}));
+    for (int hops : {1, 2}) {
+      const port::OutgoingDatagrams one[] = {
+          {.to = node->endpoint(2), .bytes = as_bytes("x"), .hops = hops}};
+      KITH_CO_CHECK(co_await from->send_batch(one));
+      Bytes into(10);
+      auto came = co_await to->receive(into, world.now() + 5s);
+      EXPECT_EQ(came.has_value(), node == &neighbour || hops == 2);
+    }
+  }
+  co_return Result<void>{};
+}
+
+TEST(Udp, GoesNoFurtherThanItsHops) {
+  run_test(1, last_hop);
+}
+
+Task<void> moving(World& world) {
+  Node& one = world.add_node();
+  Node& two = world.add_node();
+  KITH_CO_TRY(auto watch, one.env().net.watch_interfaces());
+  auto nothing = co_await watch->changed(world.now() + 10s);
+  EXPECT_TRUE(!nothing && nothing.error().is(Errc::timed_out));
+  const IpAddress before = one.address();
+  const IpAddress after = *IpAddress::parse("192.0.2.9");
+  one.set_addresses({after});
+  KITH_CO_CHECK(co_await watch->changed());
+  KITH_CO_TRY(auto interfaces, one.env().net.interfaces());
+  EXPECT_EQ(interfaces.back().address, after);
+  KITH_CO_TRY(auto listener, one.env().net.listen_tcp({after, 80}, {}));
+  KITH_CO_TRY(auto found, co_await dial(two, {after, 80}));
+  auto gone = co_await dial(two, {before, 80}, world.now() + 5s);
+  EXPECT_TRUE(!gone && gone.error().is(Errc::timed_out));
+  EXPECT_FALSE((co_await watch->changed(world.now() + 1s)).has_value());
+  co_return Result<void>{};
+}
+
+TEST(Interfaces, AreWatched) {
+  run_test(1, moving);
+}
+
 TEST(Udp, CutsWhatIsLongerAndRefusesWhatIsTooLong) {
   run_test(1, [](World& world) -> Task<void> {
     world.net().set_links(plain_link);

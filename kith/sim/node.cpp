@@ -119,6 +119,11 @@ port::IpAddress Node::address(port::IpFamily family) const {
   return {};
 }
 
+void Node::set_addresses(std::vector<port::IpAddress> addresses) {
+  options_.addresses = addresses;
+  world_.net().move(host(), std::move(addresses));
+}
+
 void Node::spawn(Task<void> task) {
   ASSERT(up());
   bool spawned = lives_.back()->tasks.spawn(std::move(task));

@@ -56,6 +56,9 @@ class Node {
   port::IpAddress address(port::IpFamily family = port::IpFamily::v4) const;
   port::Endpoint endpoint(std::uint16_t port) const { return {address(), port}; }
 
+  /// Gives it other addresses, none of which another node has. It must be up.
+  void set_addresses(std::vector<port::IpAddress> addresses);
+
   /// Starts a task of the present life; it is cancelled when the life or the world ends.
   void spawn(Task<void> task);
 

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <sys/resource.h>
 
+#include <kith/io/detail/interface_watch.hpp>
 #include <kith/io/detail/net.hpp>
 #include <kith/io/detail/socket_address.hpp>
 #include <kith/io/detail/tcp.hpp>
@@ -67,6 +68,10 @@ Task<std::vector<IpAddress>> LoopNet::resolve(std::string name, std::optional<Ip
 
 Task<std::vector<std::string>> LoopNet::resolve_txt(std::string name, Instant deadline) {
   return resolver_.texts(std::move(name), deadline);
+}
+
+Result<std::unique_ptr<port::InterfaceWatch>> LoopNet::watch_interfaces() {
+  return detail::watch_interfaces(executor_, clock_);
 }
 
 std::uint64_t LoopNet::descriptors_max() const noexcept {

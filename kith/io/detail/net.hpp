@@ -28,6 +28,7 @@ class LoopNet final : public port::Net {
                                              Instant deadline) override;
   Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) override;
   Result<std::vector<port::InterfaceAddress>> interfaces() override;
+  Result<std::unique_ptr<port::InterfaceWatch>> watch_interfaces() override;
   std::uint64_t descriptors_max() const noexcept override;
 
  private:

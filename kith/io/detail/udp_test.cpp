@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <cstring>
 #include <linux/if_tun.h>
 #include <sched.h>
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
@@ -46,6 +49,107 @@ TEST(Udp, ExchangesDatagrams) {
 
 TEST(Udp, ExchangesDatagramsOverIpv6) {
   run_on_loop([](Env& env) { return exchange(env, loopback6); });
+}
+
+/// Datagrams as they were before they came together.
+std::vector<std::string> apart(std::span<const port::IncomingDatagrams> batch) {
+  std::vector<std::string> single;
+  for (const port::IncomingDatagrams& one : batch) {
+    const std::size_t each = one.segment_bytes == 0 ? one.size : one.segment_bytes;
+    std::string_view rest = as_text(ByteView(one.into).first(one.size));
+    do {
+      single.emplace_back(rest.substr(0, each));
+      rest.remove_prefix(single.back().size());
+    } while (!rest.empty());
+  }
+  return single;
+}
+
+Task<std::vector<std::string>> receive_all(UdpSocket& socket, std::size_t count, Instant deadline,
+                                           port::Ecn ecn) {
+  std::vector<Bytes> memory(8, Bytes(port::udp_coalesced_bytes_max));
+  std::vector<std::string> all;
+  while (all.size() < count) {
+    std::vector<port::IncomingDatagrams> batch;
+    for (Bytes& into : memory)
+      batch.push_back({.into = into});
+    KITH_CO_TRY(std::size_t filled, co_await socket.receive_batch(batch, deadline));
+    EXPECT_TRUE(filled > 0 && filled <= batch.size());
+    const auto came = std::span(batch).first(filled);
+    for (const port::IncomingDatagrams& one : came)
+      EXPECT_EQ(one.ecn, ecn);
+    std::ranges::move(apart(came), std::back_inserter(all));
+  }
+  co_return all;
+}
+
+struct BatchCase {
+  Endpoint local;
+  bool coalesce;
+};
+
+Task<void> batches(Env& env, const BatchCase& in) {
+  port::UdpOptions options;
+  options.coalesce = in.coalesce;
+  KITH_CO_TRY(SocketPointer from, env.net.bind_udp(in.local, {}));
+  KITH_CO_TRY(SocketPointer to, env.net.bind_udp(in.local, options));
+  const Instant deadline = env.clock.now() + 10s;
+  // More than one call's worth, some cut, one of them without a rest.
+  std::vector<std::string> wanted;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 100; ++i)
+    texts.push_back(std::to_string(i) + std::string(static_cast<std::size_t>(i), 'x'));
+  texts.push_back(std::string(1000, 'a') + std::string(1000, 'b') + std::string(500, 'c'));
+  texts.push_back(std::string(1000, 'd') + std::string(1000, 'e'));
+  std::vector<port::OutgoingDatagrams> batch;
+  for (const std::string& text : texts) {
+    port::OutgoingDatagrams one{.to = to->local_endpoint(), .bytes = as_bytes(text)};
+    one.ecn = port::Ecn::capable_0;
+    one.hops = 3;
+    if (text.size() >= 2000) one.segment_bytes = 1000;
+    batch.push_back(one);
+    const std::size_t each = one.segment_bytes == 0 ? text.size() : one.segment_bytes;
+    for (std::size_t at = 0; at < text.size(); at += each)
+      wanted.push_back(text.substr(at, each));
+  }
+  KITH_CO_CHECK(co_await from->send_batch(batch));
+  KITH_CO_TRY(auto came, co_await receive_all(*to, wanted.size(), deadline, port::Ecn::capable_0));
+  EXPECT_EQ(came, wanted);
+  co_return Result<void>{};
+}
+
+TEST(Udp, SendsAndTakesBatches) {
+  run_on_loop([](Env& env) { return batches(env, {loopback4, false}); });
+  run_on_loop([](Env& env) { return batches(env, {loopback6, false}); });
+}
+
+TEST(Udp, TakesDatagramsThatComeTogether) {
+  run_on_loop([](Env& env) { return batches(env, {loopback4, true}); });
+  run_on_loop([](Env& env) { return batches(env, {loopback6, true}); });
+}
+
+TEST(Udp, ABatchEndsAtWhatCannotBeSent) {
+  run_on_loop([](Env& env) -> Task<void> {
+    KITH_CO_TRY(SocketPointer from, env.net.bind_udp(loopback4, {}));
+    KITH_CO_TRY(SocketPointer to, env.net.bind_udp(loopback4, {}));
+    const Bytes too_long(70'000);
+    const Endpoint there = to->local_endpoint();
+    const port::OutgoingDatagrams batch[] = {{.to = there, .bytes = as_bytes("one")},
+                                             {.to = there, .bytes = too_long},
+                                             {.to = there, .bytes = as_bytes("three")}};
+    auto sent = co_await from->send_batch(batch);
+    EXPECT_TRUE(!sent && sent.error().is_errno(EMSGSIZE));
+    const Instant deadline = env.clock.now() + 10s;
+    KITH_CO_TRY(auto came, co_await receive_all(*to, 1, deadline, port::Ecn::not_capable));
+    EXPECT_EQ(came, std::vector<std::string>{"one"});
+    auto more = co_await receive_all(*to, 1, env.clock.now() + 1ms, port::Ecn::not_capable);
+    EXPECT_TRUE(!more && more.error().is(Errc::timed_out));
+    to->close();
+    port::IncomingDatagrams none[1];
+    auto closed = co_await to->receive_batch(none);
+    EXPECT_TRUE(!closed && closed.error().is(Errc::closed));
+    co_return Result<void>{};
+  });
 }
 
 TEST(Udp, ReceiveGivesUpAtItsDeadline) {
@@ -196,21 +300,70 @@ Task<void> multicast_on_fresh_interface(Env& env, const char* name) {
 
 constexpr int exit_code_refused = 77;
 
-[[noreturn]] void multicast_in_a_namespace() {
-  if (!enter_namespace_with_interface("kith0")) ::_exit(exit_code_refused);
-  run_on_loop([](Env& env) { return multicast_on_fresh_interface(env, "kith0"); });
-  ::_exit(testing::Test::HasFailure() ? 1 : 0);
-}
-
-TEST(Udp, MulticastReachesAllMembersOverIpv6) {
+/// Runs the test in a network of its own, which has an interface by this name.
+void run_in_a_namespace(const char* name, void (*test)()) {
   pid_t child = ::fork();
   ASSERT_GE(child, 0);
-  if (child == 0) multicast_in_a_namespace();
+  if (child == 0) {
+    if (!enter_namespace_with_interface(name)) ::_exit(exit_code_refused);
+    test();
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  }
   int status = 0;
   ::waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   if (WEXITSTATUS(status) == exit_code_refused) GTEST_SKIP() << "no network namespaces here";
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Udp, MulticastReachesAllMembersOverIpv6) {
+  run_in_a_namespace("kith0", [] {
+    run_on_loop([](Env& env) { return multicast_on_fresh_interface(env, "kith0"); });
+  });
+}
+
+bool give_address(const char* name, const char* ip) {
+  int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request = {};
+  std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  auto* address = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
+  address->sin_family = AF_INET;
+  bool done = ::inet_pton(AF_INET, ip, &address->sin_addr) == 1 &&
+              ::ioctl(control, SIOCSIFADDR, &request) == 0;
+  ::close(control);
+  return done;
+}
+
+Task<void> watch(Env& env) {
+  KITH_CO_TRY(auto watch, env.net.watch_interfaces());
+  EXPECT_TRUE(give_address("kith1", "192.0.2.7"));
+  const Instant deadline = env.clock.now() + 10s;
+  // The interface's own coming may be told first.
+  for (bool found = false; !found;) {
+    KITH_CO_CHECK(co_await watch->changed(deadline));
+    KITH_CO_TRY(auto interfaces, env.net.interfaces());
+    for (const port::InterfaceAddress& entry : interfaces)
+      found |= entry.address == *IpAddress::parse("192.0.2.7");
+  }
+  std::optional<Error> cancelled;
+  TaskGroup group(env.executor, env.clock);
+  group.spawn([](port::InterfaceWatch& of, std::optional<Error>& failure) -> Task<void> {
+    for (;;) {
+      auto changed = co_await of.changed();
+      if (changed) continue;
+      failure = changed.error();
+      co_return Result<void>{};
+    }
+  }(*watch, cancelled));
+  KITH_CO_CHECK(co_await settle());
+  group.cancel();
+  KITH_CO_CHECK(co_await group.join());
+  EXPECT_TRUE(cancelled && cancelled->is(Errc::cancelled));
+  co_return Result<void>{};
+}
+
+TEST(Net, TellsWhenAnAddressHasCome) {
+  run_in_a_namespace("kith1", [] { run_on_loop(watch); });
 }
 
 }  // namespace

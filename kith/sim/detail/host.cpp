@@ -23,11 +23,29 @@ Error net_down() {
   return Error::from_errno(ENETDOWN);
 }
 
+class SimInterfaceWatch final : public port::InterfaceWatch {
+ public:
+  explicit SimInterfaceWatch(const InterfaceChanges& changes) noexcept
+      : changes_(changes), seen_(changes.count) {}
+
+  Task<void> changed(Instant deadline) override {
+    while (seen_ == changes_.count)
+      KITH_CO_CHECK(co_await changes_.event.wait(deadline));
+    seen_ = changes_.count;
+    co_return Result<void>{};
+  }
+
+ private:
+  const InterfaceChanges& changes_;
+  std::uint64_t seen_;
+};
+
 }  // namespace
 
 Host::Host(Network& network, HostOptions options, Prng prng)
     : network_(network),
       options_(std::move(options)),
+      changes_(network.clock()),
       prng_(prng),
       next_port_(static_cast<std::uint16_t>(prng_.below(free_ports))) {}
 
@@ -229,14 +247,14 @@ Result<std::unique_ptr<port::UdpSocket>> Host::bind_udp(port::Endpoint local,
   if (taken && !options.reuse) {
     return std::unexpected(Error::from_errno(EADDRINUSE, "bind " + bound.to_string()));
   }
-  return std::make_unique<SimUdpSocket>(*this, bound);
+  return std::make_unique<SimUdpSocket>(*this, bound, options.coalesce);
 }
 
-void Host::deliver_datagram(port::Endpoint from, port::Endpoint to, ByteView bytes) {
+void Host::deliver_datagram(port::Endpoint from, port::Endpoint to, ByteView bytes, port::Ecn ecn) {
   bool group = to.address.is_multicast();
   for (auto& [local, socket] : sockets_) {
     if (!socket->wants(to)) continue;
-    socket->arrive(from, bytes);
+    socket->arrive(from, bytes, ecn);
     if (!group) return;
   }
 }
@@ -300,6 +318,17 @@ Result<std::vector<port::InterfaceAddress>> Host::interfaces() {
     all.push_back({"eth0", network_interface, address, true, false, true, bits});
   }
   return all;
+}
+
+Result<std::unique_ptr<port::InterfaceWatch>> Host::watch_interfaces() {
+  KITH_CHECK(check_alive());
+  return std::make_unique<SimInterfaceWatch>(changes_);
+}
+
+void Host::set_addresses(std::vector<port::IpAddress> addresses) {
+  options_.addresses = std::move(addresses);
+  ++changes_.count;
+  changes_.event.notify_all();
 }
 
 }  // namespace kith::sim

@@ -41,6 +41,13 @@ struct DialAttempt {
   std::unique_ptr<TcpHalf> completed;
 };
 
+/// How often the interfaces have changed.
+struct InterfaceChanges {
+  explicit InterfaceChanges(VirtualClock& clock) : event(clock) {}
+  std::uint64_t count = 0;
+  mutable port::Event event;
+};
+
 class Host final : public port::Net {
  public:
   Host(Network& network, HostOptions options, Prng prng);
@@ -57,6 +64,7 @@ class Host final : public port::Net {
                                              Instant deadline) override;
   Task<std::vector<std::string>> resolve_txt(std::string name, Instant deadline) override;
   Result<std::vector<port::InterfaceAddress>> interfaces() override;
+  Result<std::unique_ptr<port::InterfaceWatch>> watch_interfaces() override;
   std::uint64_t descriptors_max() const noexcept override { return simulated_descriptors_max; }
 
   NodeId node() const noexcept { return options_.node; }
@@ -68,7 +76,8 @@ class Host final : public port::Net {
 
   bool owns(const port::IpAddress& address) const noexcept;
   SimTcpListener* listener_at(const port::Endpoint& local) const noexcept;
-  void deliver_datagram(port::Endpoint from, port::Endpoint to, ByteView bytes);
+  void deliver_datagram(port::Endpoint from, port::Endpoint to, ByteView bytes, port::Ecn ecn);
+  void set_addresses(std::vector<port::IpAddress> addresses);
 
  private:
   friend class Network;
@@ -92,6 +101,7 @@ class Host final : public port::Net {
 
   Network& network_;
   HostOptions options_;
+  InterfaceChanges changes_;
   Prng prng_;
   bool alive_ = true;
   std::uint16_t next_port_;

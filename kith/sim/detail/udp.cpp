@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include <kith/base/assert.hpp>
 #include <kith/sim/detail/udp.hpp>
 
 namespace kith::sim {
@@ -19,14 +20,14 @@ void Datagram::on_fire() {
     network.trace_.add(bytes.view());
     ++network.packets_delivered_;
     network.bytes_delivered_ += bytes.size();
-    network.host(link.to)->deliver_datagram(from, to, bytes);
+    network.host(link.to)->deliver_datagram(from, to, bytes, ecn);
   }
   network.datagrams_.erase(this);
   delete this;
 }
 
-SimUdpSocket::SimUdpSocket(Host& host, port::Endpoint local)
-    : host_(host), local_(local), readable_(host.network().clock()) {
+SimUdpSocket::SimUdpSocket(Host& host, port::Endpoint local, bool coalesce)
+    : host_(host), local_(local), coalesce_(coalesce), readable_(host.network().clock()) {
   host_.sockets_.emplace(local_, this);
 }
 
@@ -47,42 +48,108 @@ void SimUdpSocket::die() noexcept {
   readable_.notify_all();
 }
 
-Task<port::UdpSocket::Received> SimUdpSocket::receive(MutableBytes into, Instant deadline) {
+Task<void> SimUdpSocket::wait_readable(Instant deadline) {
   for (;;) {
     if (failure_) co_return std::unexpected(*failure_);
     if (closed_) co_return std::unexpected(Errc::closed);
-    if (!arrived_.empty()) {
-      Arrived first = arrived_.pop();
-      std::size_t size = std::min(into.size(), first.bytes.size());
-      if (size > 0) std::memcpy(into.data(), first.bytes.data(), size);
-      co_return Received{first.from, size};
-    }
+    if (!arrived_.empty()) co_return Result<void>{};
     KITH_CO_CHECK(co_await readable_.wait(deadline));
   }
 }
 
-Task<void> SimUdpSocket::send(port::Endpoint to, ByteView datagram) {
-  if (failure_) co_return std::unexpected(*failure_);
-  if (closed_) co_return std::unexpected(Errc::closed);
-  if (datagram.size() > datagram_bytes_max) {
-    co_return std::unexpected(Error::from_errno(EMSGSIZE));
+Task<port::UdpSocket::Received> SimUdpSocket::receive(MutableBytes into, Instant deadline) {
+  ASSERT(!coalesce_);
+  KITH_CO_CHECK(co_await wait_readable(deadline));
+  port::IncomingDatagrams one{.into = into};
+  take(one);
+  co_return Received{one.from, one.size};
+}
+
+Task<std::size_t> SimUdpSocket::receive_batch(std::span<port::IncomingDatagrams> batch,
+                                              Instant deadline) {
+  if (batch.empty()) co_return std::size_t{0};
+  KITH_CO_CHECK(co_await wait_readable(deadline));
+  std::size_t filled = 0;
+  for (; filled < std::min(batch.size(), port::udp_batch_max) && !arrived_.empty(); ++filled)
+    take(batch[filled]);
+  co_return filled;
+}
+
+/// The next datagram, and if they may come together those behind it that continue it.
+void SimUdpSocket::take(port::IncomingDatagrams& into) {
+  Arrived first = arrived_.pop();
+  into.from = first.from;
+  into.ecn = first.ecn;
+  into.segment_bytes = 0;
+  into.size = std::min(into.into.size(), first.bytes.size());
+  std::ranges::copy(first.bytes.view().first(into.size), into.into.begin());
+  const std::size_t each = first.bytes.size();
+  std::size_t pieces = 1;
+  while (coalesce_ && each > 0 && pieces < port::udp_segments_max && !arrived_.empty()) {
+    const Arrived& next = arrived_.front();
+    const bool fits = next.bytes.size() <= std::min(each, into.into.size() - into.size);
+    const bool alike = next.from == into.from && next.ecn == into.ecn && !next.bytes.empty();
+    if (!fits || !alike) return;
+    std::ranges::copy(next.bytes.view(), into.into.subspan(into.size).begin());
+    into.size += next.bytes.size();
+    into.segment_bytes = each;
+    ++pieces;
+    const bool last = next.bytes.size() < each;
+    arrived_.pop();
+    if (last) return;
   }
+}
+
+Task<void> SimUdpSocket::send(port::Endpoint to, ByteView datagram) {
+  co_return send_now(to, datagram, port::Ecn::not_capable, std::nullopt);
+}
+
+Task<void> SimUdpSocket::send_batch(std::span<const port::OutgoingDatagrams> batch) {
+  for (const port::OutgoingDatagrams& one : batch) {
+    if (one.segment_bytes == 0) {
+      KITH_CO_CHECK(send_one(one, one.bytes));
+      continue;
+    }
+    if (one.bytes.size() > one.segment_bytes * port::udp_segments_max ||
+        one.bytes.size() > port::udp_coalesced_bytes_max) {
+      co_return std::unexpected(Error::from_errno(EMSGSIZE));
+    }
+    for (ByteView rest = one.bytes; !rest.empty();) {
+      const ByteView datagram = rest.first(std::min(rest.size(), one.segment_bytes));
+      KITH_CO_CHECK(send_one(one, datagram));
+      rest = rest.subspan(datagram.size());
+    }
+  }
+  co_return Result<void>{};
+}
+
+Result<void> SimUdpSocket::send_one(const port::OutgoingDatagrams& one, ByteView datagram) {
+  return send_now(one.to, datagram, one.ecn, one.hops);
+}
+
+Result<void> SimUdpSocket::send_now(port::Endpoint to, ByteView datagram, port::Ecn ecn,
+                                    std::optional<int> hops) {
+  if (failure_) return std::unexpected(*failure_);
+  if (closed_) return std::unexpected(Errc::closed);
+  if (datagram.size() > datagram_bytes_max) return std::unexpected(Error::from_errno(EMSGSIZE));
   if (to.address.is_multicast()) {
     send_to_group(to, datagram);
-    co_return Result<void>{};
+    return {};
   }
   std::optional<port::Endpoint> asked;
   // A socket bound to a group receives by it and sends from the machine's address.
   bool from_address = !local_.address.is_unspecified() && !local_.address.is_multicast();
   if (from_address) asked = local_;
-  KITH_CO_TRY(port::Endpoint from, host_.local_for(to, asked));
+  KITH_TRY(port::Endpoint from, host_.local_for(to, asked));
   from.port = local_.port;
   Network& network = host_.network();
   Host* target = host_.owns(to.address) ? &host_ : network.host_of(to.address);
-  if (target != nullptr) {
-    network.send_datagram(network.link(host_.node(), target->node()), *target, from, to, datagram);
-  }
-  co_return Result<void>{};
+  if (target == nullptr) return {};
+  // Between segments stands a router, which passes nothing on whose last hop it is.
+  if (hops && *hops <= 1 && target->segment() != host_.segment()) return {};
+  network.send_datagram(network.link(host_.node(), target->node()), *target, from, to, datagram,
+                        ecn);
+  return {};
 }
 
 void SimUdpSocket::send_to_group(const port::Endpoint& group, ByteView datagram) {
@@ -101,7 +168,7 @@ void SimUdpSocket::send_to_group(const port::Endpoint& group, ByteView datagram)
       continue;
     }
     network.send_datagram(network.link(host_.node(), target->node()), *target, from, group,
-                          datagram);
+                          datagram, port::Ecn::not_capable);
   }
 }
 
@@ -126,9 +193,9 @@ bool SimUdpSocket::wants(const port::Endpoint& to) const noexcept {
   return local_.address.is_unspecified() || local_.address == to.address;
 }
 
-void SimUdpSocket::arrive(port::Endpoint from, ByteView bytes) {
+void SimUdpSocket::arrive(port::Endpoint from, ByteView bytes, port::Ecn ecn) {
   if (arrived_.size() >= host_.network().options().datagrams_max) return;
-  arrived_.push({from, Buffer::copy_of(bytes)});
+  arrived_.push({from, Buffer::copy_of(bytes), ecn});
   readable_.notify_one();
 }
 
