@@ -123,18 +123,21 @@ std::string swarm_lines(node::Node& node) {
 
 Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
+  const Authorizations authorizations(node.settings().api_authorizations);
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
-          {node.settings().api_origins});
+          {node.settings().api_origins, authorizations});
   GatewayOptions gateway_options;
   gateway_options.no_fetch = node.settings().gateway_no_fetch;
   Gateway gateway(node, gateway_options);
   // Of one origin with the RPC, what anybody published must not act as the page that is.
   gateway_options.sandboxed = true;
   Gateway sandboxed_gateway(node, gateway_options);
-  http::Handler api_handler = [&rpc, &sandboxed_gateway, page = context.page](
+  http::Handler api_handler = [&rpc, &authorizations, &sandboxed_gateway, page = context.page](
                                   http::Request& request, http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
     if (request.path.starts_with("/ipfs/")) {
+      // Who guards the API doesn't expect it to fetch for strangers.
+      if (!authorizations.allow(request)) return deny(response);
       return sandboxed_gateway.serve(request, response);
     }
     return serve_page(page, request, response);

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import os
 import threading
@@ -269,6 +270,64 @@ class Network(Case):
         node.ok(api, "repo", "stat")
         self.assertEqual(seen, ["Bearer token"] * 2 + ["Basic bWU6d29yZA=="] * 2 + [None])
         self.assertIn("--api-auth", node.fails(api, "--api-auth=magic:x", "repo", "stat"))
+
+
+class Authorizations(Case):
+    DENIED = "Kubo RPC Access Denied"
+
+    def guarded(self, **users):
+        node = self.made()
+        users["admin"] = {"AuthSecret": "bearer:all", "AllowedPaths": ["/api/v0"]}
+        node.ok("config", "--json", "API.Authorizations", json.dumps(users))
+        return node.start()
+
+    def status(self, node, path, **headers):
+        address = self.api(node)
+        connection = http.client.HTTPConnection(*address)
+        self.addCleanup(connection.close)
+        connection.request("POST" if path.startswith("/api") else "GET", path, headers=headers)
+        return connection.getresponse().status
+
+    def api(self, node):
+        _, _, host, _, port = (node.home / "api").read_text().strip().split("/")
+        return host, int(port)
+
+    def test_a_secret_opens_its_own_paths(self):
+        node = self.guarded(alice={"AuthSecret": "basic:alice:word", "AllowedPaths": ["/api/v0/id"]})
+        self.assertIn(self.DENIED, node.fails("id"))
+        self.assertIn("--api-auth", node.fails("id"))
+        self.assertIn(self.DENIED, node.fails("--api-auth=bearer:wrong", "id"))
+        for secret in ("basic:alice:word", "basic:YWxpY2U6d29yZA==", "bearer:all", "all"):
+            node.ok(f"--api-auth={secret}", "id")
+        self.assertIn(self.DENIED, node.fails("--api-auth=basic:alice:word", "repo", "stat"))
+        node.ok("--api-auth=all", "repo", "stat")
+        self.assertEqual(self.status(node, "/api/v0/version"), 403)
+        self.assertEqual(self.status(node, "/api/v0/version", Authorization="Basic YWxpY2U6d29yZA=="), 200)
+
+    def test_nothing_is_fetched_for_strangers_beside_the_rpc(self):
+        node = self.guarded()
+        cid = node.text("add", "--api-auth=all", "-Q", stdin=b"content")
+        self.assertEqual(self.status(node, f"/ipfs/{cid}"), 403)
+        open_node = self.started("open")
+        cid = open_node.text("add", "-Q", stdin=b"content")
+        self.assertEqual(self.status(open_node, f"/ipfs/{cid}"), 200)
+        self.assertEqual(self.status(open_node, "/api/v0/id"), 200)
+
+    def test_secrets_are_not_shown_and_stay(self):
+        node = self.guarded()
+        shown = node.ok("--api-auth=all", "config", "show")
+        self.assertEqual(json.loads(shown)["API"]["Authorizations"], {})
+        self.assertNotIn(b"bearer:", node.ok("--api-auth=all", "config", "profile", "apply", "test", "--enc=json"))
+        changed = {**json.loads(shown), "Some": "thing"}
+        node.ok("--api-auth=all", "config", "replace", self.write("changed", json.dumps(changed).encode()))
+        self.assertEqual(node.text("--api-auth=all", "config", "Some"), "thing")
+        node.stop()
+        node.start()
+        self.assertIn(self.DENIED, node.fails("id"))
+        node.ok("--api-auth=all", "config", "--json", "API.Authorizations", "{}")
+        node.stop()
+        node.start()
+        node.ok("id")
 
 
 class Everywhere(Case):
