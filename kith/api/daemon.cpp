@@ -51,8 +51,9 @@ Result<node::Home> open_or_make_home(ClientContext& context, const Request& requ
     options.profiles = profiles;
     options.passphrase = context.passphrase;
     if (std::string path = request.text("init-config"); !path.empty()) {
-      KITH_TRY(Bytes text, port::read_file(context.env.files, path, node::config_bytes_max));
-      KITH_CHECK(take_config(as_text(text), options));
+      KITH_TRY(Bytes read, port::read_file(context.env.files, path, node::config_bytes_max));
+      const crypto::Secret text(std::move(read));
+      KITH_CHECK(take_config(as_text(text.view()), options));
     }
     KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
     KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
@@ -212,6 +213,7 @@ Task<void> run_daemon(ClientContext& context, const Request& request) {
   KITH_CO_CHECK(check_routing(request));
   if (request.flag("manage-fdlimit")) raise_descriptor_limit();
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
+  context.passphrase.reset();
   KITH_CO_CHECK(context.terminal.out(
       fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
   node::NodeOptions options;
