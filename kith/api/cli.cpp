@@ -2,6 +2,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -112,7 +113,7 @@ class CommandLine {
   Task<void> run_here(const Command& command, Request& request, Renderer& renderer);
   Result<std::string> find_home(const Invocation& invocation) const;
   Result<void> check_config_file(const Invocation& invocation) const;
-  Result<std::optional<std::string>> find_passphrase(const Invocation& invocation) const;
+  Result<std::optional<crypto::Secret>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
   Result<DiskInputOptions> input_options(const Request& request) const;
   std::optional<std::string> find_api(const Invocation& invocation) const;
@@ -125,7 +126,7 @@ class CommandLine {
   std::span<const WebAsset> page_;
   std::string program_ = "kith";
   std::string home_;
-  std::optional<std::string> passphrase_;
+  std::optional<crypto::Secret> passphrase_;
 };
 
 /// Takes the word by which the program was called out of `words`. Called as `ipfs` it is Kubo's
@@ -201,17 +202,23 @@ Result<void> CommandLine::check_config_file(const Invocation& invocation) const 
   return {};
 }
 
-Result<std::optional<std::string>> CommandLine::find_passphrase(
+Result<std::optional<crypto::Secret>> CommandLine::find_passphrase(
     const Invocation& invocation) const {
   if (std::string path = option_of(invocation, "passphrase-file"); !path.empty()) {
-    KITH_TRY(Bytes content, port::read_file(env_.files, path, passphrase_bytes_max));
-    std::string text(as_text(content));
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-      text.pop_back();
-    return std::optional(text);
+    KITH_TRY(Bytes read, port::read_file(env_.files, path, passphrase_bytes_max));
+    const crypto::Secret content(std::move(read));
+    std::string_view text = as_text(content.view());
+    while (text.ends_with('\n') || text.ends_with('\r'))
+      text.remove_suffix(1);
+    return crypto::Secret(as_bytes(text));
   }
-  std::string given = environment("KITH_PASSPHRASE");
-  return given.empty() ? std::nullopt : std::optional(given);
+  char* given = std::getenv("KITH_PASSPHRASE");
+  if (given == nullptr || *given == '\0') return std::nullopt;
+  const std::span<char> text(given, std::strlen(given));
+  crypto::Secret secret(as_bytes(std::string_view(given)));
+  // The environment lives as long as the process, and its children get it.
+  crypto::wipe(text);
+  return secret;
 }
 
 std::optional<std::string> CommandLine::find_api(const Invocation& invocation) const {
@@ -305,7 +312,8 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   KITH_CO_TRY(Request request,
               Request::make(command, std::move(invocation.arguments), invocation.options));
   if (command.where == Where::client) {
-    ClientContext context{runtime_, env_, terminal_, table_, home_, program_, passphrase_, page_};
+    ClientContext context{
+        runtime_, env_, terminal_, table_, home_, program_, std::move(passphrase_), page_};
     co_return co_await command.run_client(context, request);
   }
   DiskInputOptions input;
@@ -402,6 +410,7 @@ Task<void> CommandLine::run_here(const Command& command, Request& request, Rende
   }
   node::OpenOptions how{passphrase_, program_};
   KITH_CO_TRY(node::Home home, node::Home::open(env_, home_, how));
+  passphrase_.reset();
   node::NodeOptions options;
   options.online = false;
   KITH_CO_TRY(std::unique_ptr<node::Node> node,

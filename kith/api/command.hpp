@@ -24,6 +24,7 @@
 #include <kith/api/input.hpp>
 #include <kith/base/buffer.hpp>
 #include <kith/base/result.hpp>
+#include <kith/crypto/secret.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/task.hpp>
 
@@ -158,7 +159,8 @@ struct ClientContext {
   const CommandTable& table;
   std::string home;
   std::string program;
-  std::optional<std::string> passphrase;
+  /// Of the identity key. Whoever has opened it needs it no more.
+  std::optional<crypto::Secret> passphrase;
   std::span<const WebAsset> page;
 };
 

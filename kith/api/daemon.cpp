@@ -51,8 +51,9 @@ Result<node::Home> open_or_make_home(ClientContext& context, const Request& requ
     options.profiles = profiles;
     options.passphrase = context.passphrase;
     if (std::string path = request.text("init-config"); !path.empty()) {
-      KITH_TRY(Bytes text, port::read_file(context.env.files, path, node::config_bytes_max));
-      KITH_CHECK(take_config(as_text(text), options));
+      KITH_TRY(Bytes read, port::read_file(context.env.files, path, node::config_bytes_max));
+      const crypto::Secret text(std::move(read));
+      KITH_CHECK(take_config(as_text(text.view()), options));
     }
     KITH_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));
     KITH_CHECK(context.terminal.out(fmt::format("made a new node in {}\n", context.home)));
@@ -123,18 +124,21 @@ std::string swarm_lines(node::Node& node) {
 
 Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   port::Env& env = context.env;
+  const Authorizations authorizations(node.settings().api_authorizations);
   Rpc rpc(context.table, Context{env, &node, context.home, context.program},
-          {node.settings().api_origins});
+          {node.settings().api_origins, authorizations});
   GatewayOptions gateway_options;
   gateway_options.no_fetch = node.settings().gateway_no_fetch;
   Gateway gateway(node, gateway_options);
   // Of one origin with the RPC, what anybody published must not act as the page that is.
   gateway_options.sandboxed = true;
   Gateway sandboxed_gateway(node, gateway_options);
-  http::Handler api_handler = [&rpc, &sandboxed_gateway, page = context.page](
+  http::Handler api_handler = [&rpc, &authorizations, &sandboxed_gateway, page = context.page](
                                   http::Request& request, http::ResponseWriter& response) {
     if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
     if (request.path.starts_with("/ipfs/")) {
+      // Who guards the API doesn't expect it to fetch for strangers.
+      if (!authorizations.allow(request)) return deny(response);
       return sandboxed_gateway.serve(request, response);
     }
     return serve_page(page, request, response);
@@ -209,6 +213,7 @@ Task<void> run_daemon(ClientContext& context, const Request& request) {
   KITH_CO_CHECK(check_routing(request));
   if (request.flag("manage-fdlimit")) raise_descriptor_limit();
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
+  context.passphrase.reset();
   KITH_CO_CHECK(context.terminal.out(
       fmt::format("Initializing daemon...\nkith version: {}\n", node::program_version)));
   node::NodeOptions options;

@@ -238,6 +238,7 @@ bool Rpc::may_ask(const http::Request& request) const {
 
 Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
   response.headers.set("Server", std::string(node::agent_version));
+  if (!options_.authorizations.allow(request)) co_return co_await deny(response);
   response.headers.add("Vary", "Origin");
   const bool allowed = may_ask(request);
   constexpr std::string_view own_headers = "X-Stream-Output, X-Chunked-Output, X-Content-Length";

@@ -3,11 +3,12 @@
 // go-ipfs-cmds' http package do, so that kubo-rpc-client, the web UI and ipfs-cluster work against
 // it:
 //
-//   405 for another method than POST, 403 for a browser page of a foreign origin, 404 for a command
-//   that doesn't exist, 400 for arguments and options that the command doesn't take, all with a
-//   line of text; 500 and {"Message","Code":0,"Type":"error"} for a failure before the first
-//   output, the trailer X-Stream-Error for one after it.
-//   X-Chunked-Output marks values, X-Stream-Output bytes, X-Content-Length their number if known.
+//   403 for who may not use it (detail/authorization.hpp), 405 for another method than POST, 403
+//   for a browser page of a foreign origin, 404 for a command that doesn't exist, 400 for arguments
+//   and options that the command doesn't take, all with a line of text; 500 and
+//   {"Message","Code":0,"Type":"error"} for a failure before the first output, the trailer
+//   X-Stream-Error for one after it. X-Chunked-Output marks values, X-Stream-Output bytes,
+//   X-Content-Length their number if known.
 //
 // Arguments of a command that reads them from standard input, too, may come in the body: the lines
 // of its first file, after those of the query (at most rpc_body_arguments_max).
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include <kith/api/command.hpp>
+#include <kith/api/detail/authorization.hpp>
 #include <kith/http/server.hpp>
 
 namespace kith::api {
@@ -39,6 +41,7 @@ inline constexpr std::size_t rpc_body_arguments_bytes_max = 64 * 1024 * 1024;
 struct RpcOptions {
   /// Besides the RPC's own; "*" allows all.
   std::vector<std::string> allowed_origins;
+  Authorizations authorizations{};
 };
 
 class Rpc {

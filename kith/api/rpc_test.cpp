@@ -278,6 +278,65 @@ TEST(Rpc, RefusesPagesOfForeignOrigins) {
   });
 }
 
+TEST(Rpc, ServesOnlyWhoHasASecretForThePathIfThereAreAny) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    RpcOptions options;
+    options.authorizations = Authorizations({{"bearer:one", {"/api/v0/count", "/api/v0/late"}},
+                                             {"basic:me:my:word", {"/api/v0"}},
+                                             {"plain", {}},
+                                             {"magic:x", {"/api/v0"}},
+                                             {"", {"/api/v0"}}});
+    Site site(world, options);
+    const std::string own = site.own_origin();
+    const std::vector<std::tuple<std::string, Headers, int>> cases = {
+        {"count?arg=a", {{"Authorization", "Bearer one"}}, 200},
+        {"nothing", {{"Authorization", "Bearer one"}}, 403},
+        {"version", {{"Authorization", "Bearer one"}}, 404},  // let in, but there is none here
+        {"nothing", {{"Authorization", "Basic bWU6bXk6d29yZA=="}}, 200},
+        {"version", {{"Authorization", "Bearer plain"}}, 404},
+        {"count?arg=a", {{"Authorization", "Bearer plain"}}, 403},
+        {"version", {}, 403},
+        {"nothing", {}, 403},
+        {"nothing", {{"Authorization", ""}}, 403},
+        {"nothing", {{"Authorization", "Bearer "}}, 403},
+        {"nothing", {{"Authorization", "magic:x"}}, 403},
+        {"nothing", {{"Authorization", "Bearer x"}}, 403},
+        {"nothing", {{"Authorization", "basic bWU6bXk6d29yZA=="}}, 403},
+        {"nothing", {{"Authorization", "Basic bWU6bXk6d29yZA"}}, 403},
+        {"no/such/command", {}, 403},
+        // A secret doesn't open the door to foreign pages.
+        {"nothing",
+         {{"Authorization", "Basic bWU6bXk6d29yZA=="}, {"Origin", "https://evil.example"}},
+         403},
+        {"nothing", {{"Authorization", "Basic bWU6bXk6d29yZA=="}, {"Origin", own}}, 200},
+    };
+    for (const auto& [path, headers, status] : cases) {
+      KITH_CO_TRY(Answer answer, co_await site.post(path, headers));
+      EXPECT_EQ(answer.status, status) << path << ' ' << headers.get("Authorization").value_or("-");
+    }
+    for (std::string method : {"POST", "GET", "OPTIONS"}) {
+      KITH_CO_TRY(Answer answer, co_await site.post("nothing", {}, method));
+      EXPECT_EQ(answer.status, 403) << method;
+      EXPECT_EQ(answer.header("Content-Type"), "text/plain; charset=utf-8");
+      EXPECT_EQ(answer.body,
+                "Kubo RPC Access Denied: Please provide a valid authorization token as defined in "
+                "the API.Authorizations configuration.\n");
+    }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, RefusesEverybodyIfNoSecretMakesSense) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    RpcOptions options;
+    options.authorizations = Authorizations({{"magic:x", {"/api/v0"}}});
+    Site site(world, options);
+    KITH_CO_TRY(Answer answer, co_await site.post("nothing"));
+    EXPECT_EQ(answer.status, 403);
+    co_return co_await site.end();
+  });
+}
+
 TEST(Rpc, KnowsAForeignNameThatLeadsHereFromItsOwn) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Site site(world);

@@ -156,6 +156,21 @@ TEST(Secret, IsWipedWhenItDies) {
     EXPECT_EQ(seen[i], 0);
 }
 
+TEST(Secret, TakesBytesOverWithoutACopy) {
+  Bytes bytes = to_bytes(as_bytes("secret"));
+  const std::uint8_t* where = bytes.data();
+  const Secret secret(std::move(bytes));
+  EXPECT_EQ(secret.data(), where);
+  EXPECT_EQ(as_text(secret.view()), "secret");
+}
+
+TEST(Secret, TextIsWipedInItsPlace) {
+  std::string text = "a passphrase that is longer than a short string";
+  const std::size_t size = text.size();
+  wipe(text);
+  EXPECT_EQ(text, std::string(size, '\0'));
+}
+
 TEST(Secret, IsEmptyOnceMovedFrom) {
   Secret secret(as_bytes("secret"));
   const Secret copy = secret.clone();

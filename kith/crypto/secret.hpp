@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include <kith/base/bytes.hpp>
@@ -15,6 +16,7 @@ namespace kith::crypto {
 
 /// Overwrites with zero, in a way that the compiler doesn't leave out.
 void wipe(MutableBytes bytes) noexcept;
+void wipe(std::span<char> text) noexcept;
 
 /// Equality in a time that depends on the lengths alone.
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
@@ -26,6 +28,8 @@ class Secret {
   /// `size` bytes of zero, to be filled.
   explicit Secret(std::size_t size) : bytes_(size) {}
   explicit Secret(ByteView bytes) : bytes_(to_bytes(bytes)) {}
+  /// Takes the bytes over, so that there is no other copy of them.
+  explicit Secret(Bytes&& bytes) noexcept : bytes_(std::move(bytes)) {}
   Secret(Secret&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {

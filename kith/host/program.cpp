@@ -27,14 +27,11 @@ Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work, bool& inte
   std::_Exit(signal_exit_code + number);
 }
 
-Task<void> run(io::Runtime& runtime, ProgramOptions options, const Body& body, bool& interrupted) {
+Task<void> run(io::Runtime& runtime, crypto::PrivateKey identity, HostOptions options,
+               const Body& body, bool& interrupted) {
   port::Env& env = runtime.env();
-  auto identity = options.identity_file.empty()
-                      ? new_identity(env)
-                      : load_or_make_identity(env, options.identity_file, options.passphrase);
-  if (!identity) co_return std::unexpected(identity.error());
   KITH_CO_TRY(std::unique_ptr<Host> host,
-              co_await Host::start(env, *std::move(identity), std::move(options.host)));
+              co_await Host::start(env, std::move(identity), std::move(options)));
   port::TaskGroup work(env.executor, env.clock);
   port::TaskGroup signals(env.executor, env.clock);
   // What it stays if the signal comes before the body has begun.
@@ -75,7 +72,8 @@ Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::stri
   if (content) {
     std::optional<ByteView> secret;
     if (passphrase) secret = as_bytes(*passphrase);
-    auto key = crypto::open_key_file(*content, secret);
+    const crypto::Secret read(*std::move(content));
+    auto key = crypto::open_key_file(read, secret);
     if (!key) return std::unexpected(key.error().with_context(path));
     return key;
   }
@@ -94,8 +92,15 @@ Result<crypto::PrivateKey> load_or_make_identity(port::Env& env, const std::stri
 int run_program(ProgramOptions options, std::function<Task<void>(Host&)> body) {
   auto runtime = io::Runtime::create(options.runtime);
   if (!runtime) return fail(runtime.error());
+  auto identity =
+      options.identity_file.empty()
+          ? new_identity(runtime->env())
+          : load_or_make_identity(runtime->env(), options.identity_file, options.passphrase);
+  if (options.passphrase) crypto::wipe(*options.passphrase);
+  if (!identity) return fail(identity.error());
   bool interrupted = false;
-  auto outcome = runtime->run(run(*runtime, std::move(options), body, interrupted));
+  auto outcome =
+      runtime->run(run(*runtime, *std::move(identity), std::move(options.host), body, interrupted));
   if (outcome || (interrupted && outcome.error().is(Errc::cancelled))) return EXIT_SUCCESS;
   return fail(outcome.error());
 }

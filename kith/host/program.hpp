@@ -19,7 +19,8 @@ struct ProgramOptions {
   io::RuntimeOptions runtime;
   /// Where the identity key is kept; made if it doesn't exist. Empty: a new key for each run.
   std::string identity_file;
-  /// Opens an encrypted identity file; a file that is made is encrypted with it, too.
+  /// Opens an encrypted identity file; a file that is made is encrypted with it, too. This copy of
+  /// it is wiped then.
   std::optional<std::string> passphrase{};
 };
 

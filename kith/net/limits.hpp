@@ -58,6 +58,10 @@ inline constexpr std::size_t dial_backoff_entries_max = 4096;
 
 inline constexpr std::size_t protocol_id_bytes_max = 140;
 
+/// Whose bytes are remembered: protocols, and peers that are gone.
+inline constexpr std::size_t traffic_protocols_max = 1024;
+inline constexpr std::size_t traffic_peers_max = 4096;
+
 // Identify (libp2p/specs identify/README.md): what go and rust send and accept. A message may come
 // in parts.
 inline constexpr std::size_t identify_message_bytes_max = 8 * 1024;

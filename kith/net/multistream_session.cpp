@@ -148,9 +148,12 @@ Task<void> NegotiatedStream::before_read(Instant deadline) {
 Task<std::size_t> NegotiatedStream::read_some(MutableBytes into, Instant deadline) {
   if (pending_ || !preface_.empty()) KITH_CO_CHECK(co_await before_read(deadline));
   if (rest_.empty()) {
-    co_return co_await inner_->read_some(into, deadline);
+    auto read = co_await inner_->read_some(into, deadline);
+    if (read) count_received(*read);
+    co_return read;
   }
   const std::size_t size = std::min(into.size(), rest_.size());
+  count_received(size);
   std::memcpy(into.data(), rest_.data(), size);
   rest_.remove_prefix(size);
   if (rest_.empty()) rest_ = Buffer();
@@ -160,8 +163,11 @@ Task<std::size_t> NegotiatedStream::read_some(MutableBytes into, Instant deadlin
 Task<Buffer> NegotiatedStream::read_buffer(std::size_t size_max, Instant deadline) {
   if (pending_ || !preface_.empty()) KITH_CO_CHECK(co_await before_read(deadline));
   if (rest_.empty()) {
-    co_return co_await inner_->read_buffer(size_max, deadline);
+    auto read = co_await inner_->read_buffer(size_max, deadline);
+    if (read) count_received(read->size());
+    co_return read;
   }
+  count_received(std::min(rest_.size(), size_max));
   if (rest_.size() <= size_max) co_return std::exchange(rest_, Buffer());
   Buffer part = rest_.slice(0, size_max);
   rest_.remove_prefix(size_max);
@@ -178,7 +184,9 @@ Task<void> NegotiatedStream::write_all(std::span<const ByteView> pieces, Instant
   if (sending_) KITH_CO_CHECK(co_await send_preface(deadline));
   if (failure_) co_return std::unexpected(*failure_);
   if (preface_.empty()) {
-    co_return co_await inner_->write_all(pieces, deadline);
+    auto sent = co_await inner_->write_all(pieces, deadline);
+    if (sent) count_sent(pieces);
+    co_return sent;
   }
   Bytes preface = std::exchange(preface_, {});
   std::vector<ByteView> with_preface;
@@ -188,7 +196,14 @@ Task<void> NegotiatedStream::write_all(std::span<const ByteView> pieces, Instant
   const std::span<const ByteView> all = with_preface;
   auto written = co_await inner_->write_all(all, deadline);
   if (!written) fail(written.error());
+  if (written) count_sent(pieces);
   co_return written;
+}
+
+void NegotiatedStream::count_sent(std::span<const ByteView> pieces) noexcept {
+  if (!record_) return;
+  for (ByteView piece : pieces)
+    record_->sent(piece.size());
 }
 
 Task<void> NegotiatedStream::close_write(Instant deadline) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <kith/net/multistream.hpp>
+#include <kith/net/traffic.hpp>
 #include <kith/port/clock.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/stream.hpp>
@@ -52,6 +53,9 @@ class NegotiatedStream final : public port::Stream {
   const std::string& protocol() const noexcept { return protocol_; }
   /// False for a lazy initiator that hasn't seen the answer.
   bool confirmed() const noexcept { return !pending_.has_value(); }
+  /// Counts in it what the protocol sends and receives from now on; it dies with the stream. Its
+  /// protocol is agreed on.
+  void count_in(std::unique_ptr<StreamRecord> record) noexcept { record_ = std::move(record); }
 
   Task<std::size_t> read_some(MutableBytes into, Instant deadline = never) override;
   /// Hands out the inner stream's own memory.
@@ -78,6 +82,10 @@ class NegotiatedStream final : public port::Stream {
   Task<void> before_read(Instant deadline);
   Task<void> read_answer(Instant deadline);
   void fail(const Error& why) noexcept;
+  void count_received(std::size_t bytes) noexcept {
+    if (record_) record_->received(bytes);
+  }
+  void count_sent(std::span<const ByteView> pieces) noexcept;
 
   port::StreamPtr inner_;
   std::string protocol_;
@@ -87,6 +95,7 @@ class NegotiatedStream final : public port::Stream {
   std::optional<Error> failure_;  ///< it couldn't be sent
   std::optional<MultistreamInitiator> pending_;
   Buffer rest_;  ///< read beyond the negotiation
+  std::unique_ptr<StreamRecord> record_;
   port::Event sent_;
 };
 

@@ -113,6 +113,7 @@ Task<void> Swarm::run_link(ConnectionId id) {
   const ConnectionInfo closed = info_of(link);
   ended_bytes_received_ += closed.stats.bytes_received;
   ended_bytes_sent_ += closed.stats.bytes_sent;
+  traffic_.ended(peer, {closed.stats.bytes_received, closed.stats.bytes_sent});
   std::vector<ConnectionId>& others = links_by_peer_[peer];
   std::erase(others, id);
   bool last = others.empty();
@@ -138,6 +139,7 @@ Task<void> Swarm::serve_link(Link& link) {
 
 Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
                                std::unique_ptr<StreamGrant> grant) {
+  auto record = std::make_unique<StreamRecord>(link.open_streams);
   std::function<bool(std::string_view)> supports = [this](std::string_view protocol) {
     return handlers_.find(ProtocolId(protocol)) != handlers_.end();
   };
@@ -154,6 +156,8 @@ Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
     negotiated->reset();
     co_return std::unexpected(Errc::limit_exceeded);
   }
+  record->agreed(traffic_.of(protocol));
+  negotiated->count_in(std::move(record));
   StreamHandler serve = handler->second;
   auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
                                          protocol, link.id);
@@ -227,6 +231,7 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
   if (!opened) co_return std::unexpected(opened.error());
   found->second->idle_since = env_.clock.now();
   MuxedStream& muxed = **opened;
+  auto record = std::make_unique<StreamRecord>(found->second->open_streams);
   Instant negotiated_by = std::min(deadline, env_.clock.now() + stream_negotiation_timeout);
   KITH_CO_TRY(std::unique_ptr<NegotiatedStream> negotiated,
               co_await negotiate_outbound(env_.clock, *std::move(opened), std::move(protocols),
@@ -237,6 +242,8 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
     co_return std::unexpected(limit_reached());
   if (!memory) co_return std::unexpected(memory.error());
   if (!muxed.charge_to(**memory)) co_return std::unexpected(Errc::limit_exceeded);
+  record->agreed(traffic_.of(protocol));
+  negotiated->count_in(std::move(record));
   co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id,
                                      *std::move(grant));
 }
@@ -320,6 +327,12 @@ std::vector<ConnectionInfo> Swarm::connections_of(const PeerId& peer) const {
   return all;
 }
 
+std::vector<ProtocolId> Swarm::stream_protocols(ConnectionId id) const {
+  auto found = links_.find(id);
+  return found == links_.end() ? std::vector<ProtocolId>()
+                               : protocols_of(*found->second->open_streams);
+}
+
 bool Swarm::disconnect(const PeerId& peer) {
   auto ids = links_by_peer_.find(peer);
   if (ids == links_by_peer_.end()) return false;
@@ -346,6 +359,17 @@ std::uint64_t Swarm::bytes_sent() const {
   std::uint64_t sum = ended_bytes_sent_;
   for (const auto& [id, link] : links_)
     sum += link->connection->stats().bytes_sent;
+  return sum;
+}
+
+Traffic Swarm::traffic_with(const PeerId& peer) const {
+  Traffic sum = traffic_.total_ended(peer);
+  auto ids = links_by_peer_.find(peer);
+  if (ids == links_by_peer_.end()) return sum;
+  for (ConnectionId id : ids->second) {
+    const ConnectionStats stats = links_.at(id)->connection->stats();
+    sum += {stats.bytes_received, stats.bytes_sent};
+  }
   return sum;
 }
 

@@ -40,6 +40,7 @@
 #include <kith/net/peer_tags.hpp>
 #include <kith/net/resources.hpp>
 #include <kith/net/stream.hpp>
+#include <kith/net/traffic.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -175,6 +176,9 @@ class Swarm {
   std::vector<ConnectionInfo> connections() const;
   std::vector<ConnectionInfo> connections_of(const multiformats::PeerId& peer) const;
   std::size_t connection_count() const noexcept { return links_.size(); }
+  /// What the streams that are open on a connection speak, sorted; empty where it isn't agreed on
+  /// yet.
+  std::vector<ProtocolId> stream_protocols(ConnectionId connection) const;
 
   /// A protected peer's connections aren't trimmed while any tag is set.
   void protect(const multiformats::PeerId& peer, std::string tag);
@@ -196,6 +200,10 @@ class Swarm {
   /// Bytes of all connections, ended ones included.
   std::uint64_t bytes_received() const;
   std::uint64_t bytes_sent() const;
+  /// Bytes that a protocol's streams have carried, and connections with a peer, ended ones included
+  /// (traffic.hpp says how far back).
+  Traffic traffic_of(const ProtocolId& protocol) const { return traffic_.total(protocol); }
+  Traffic traffic_with(const multiformats::PeerId& peer) const;
 
   /// Stops listening, closes every connection and waits until all has ended.
   Task<void> close_shielded();
@@ -277,6 +285,7 @@ class Swarm {
   std::uint64_t next_connection_ = 1;
   std::uint64_t ended_bytes_received_ = 0;
   std::uint64_t ended_bytes_sent_ = 0;
+  TrafficLedger traffic_;
   bool closing_ = false;
 
   port::TaskGroup accepting_;

@@ -224,6 +224,28 @@ class Reader {
     return list;
   }
 
+  /// By the names of users, which say nothing here, and may have dots in them.
+  void authorizations(std::string_view key, std::vector<RpcAuthorization>& out) {
+    const json::value* users = find(config_, key);
+    if (users == nullptr) return;
+    if (!users->is_object()) return fail(wrong(key, "an object with one for each user"));
+    for (const auto& [name, user] : users->as_object()) {
+      RpcAuthorization& one = out.emplace_back();
+      if (user.is_null()) continue;
+      const json::value* secret = find(user, "AuthSecret");
+      const json::value* paths = find(user, "AllowedPaths");
+      const bool good = user.is_object() && (secret == nullptr || secret->is_string()) &&
+                        (paths == nullptr || paths->is_array());
+      if (!good) return fail(wrong(key, "objects with AuthSecret and AllowedPaths"));
+      if (secret != nullptr) one.secret = secret->as_string();
+      if (paths == nullptr) continue;
+      for (const json::value& path : paths->as_array()) {
+        if (!path.is_string()) return fail(wrong(key, "objects whose AllowedPaths are texts"));
+        one.allowed_paths.emplace_back(path.as_string());
+      }
+    }
+  }
+
   Result<void> outcome() const { return outcome_; }
 
  private:
@@ -476,6 +498,7 @@ Result<NodeSettings> read_settings(const json::value& config) {
   read_swarm(reader, settings);
   reader.text("Import.Profile", settings.import_profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
   settings.api_origins = reader.strings("API.HTTPHeaders.Access-Control-Allow-Origin");
+  reader.authorizations("API.Authorizations", settings.api_authorizations);
   // Kubo's names where it has the setting (MaxOutstandingBytesPerPeer, WantHaveReplaceSize).
   MemoryBounds& memory = settings.memory;
   constexpr std::uint64_t bound_max = std::uint64_t{1} << 40;

@@ -64,6 +64,12 @@ struct MemoryBounds {
   std::uint64_t fetched_ahead = std::uint64_t{32} << 20;
 };
 
+/// Who may use the RPC, if not everybody: API.Authorizations.
+struct RpcAuthorization {
+  std::string secret;  ///< as Kubo writes them: "bearer:...", "basic:...:..."
+  std::vector<std::string> allowed_paths;
+};
+
 struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
@@ -89,6 +95,7 @@ struct NodeSettings {
   bool serve_perf = false;
   std::string import_profile = "unixfs-v1-2025";
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser
+  std::vector<RpcAuthorization> api_authorizations;
 };
 
 /// Errc::invalid_argument names the key that makes no sense, and what it may be.

@@ -72,6 +72,31 @@ TEST(Config, BoundsTheMemoryOfTheStoreAndOfBitswap) {
   EXPECT_NE(wrong.error().message().find("Datastore.MaxQueuedBytes"), std::string::npos);
 }
 
+TEST(Config, ReadsWhoMayUseTheRpc) {
+  const auto read = [](std::string_view users) {
+    boost::json::value config = default_config();
+    EXPECT_TRUE(config_set(config, "API.Authorizations", boost::json::parse(users)));
+    return read_settings(config);
+  };
+  EXPECT_TRUE(read("null")->api_authorizations.empty());
+  EXPECT_TRUE(read("{}")->api_authorizations.empty());
+  auto settings = read(R"({"a.b": {"AuthSecret": "bearer:x", "AllowedPaths": ["/api/v0/id", "/y"]},
+                           "nothing": {}, "none": null})");
+  ASSERT_TRUE(settings) << settings.error().message();
+  ASSERT_EQ(settings->api_authorizations.size(), 3U);
+  EXPECT_EQ(settings->api_authorizations[0].secret, "bearer:x");
+  const std::vector<std::string> paths = {"/api/v0/id", "/y"};
+  EXPECT_EQ(settings->api_authorizations[0].allowed_paths, paths);
+  EXPECT_TRUE(settings->api_authorizations[1].secret.empty());
+  for (std::string_view wrong :
+       {"[]", R"("bearer:x")", R"({"a": "bearer:x"})", R"({"a": {"AuthSecret": 1}})",
+        R"({"a": {"AllowedPaths": "/api/v0"}})", R"({"a": {"AllowedPaths": [1]}})"}) {
+    auto refused = read(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_NE(refused.error().message().find("API.Authorizations"), std::string::npos) << wrong;
+  }
+}
+
 TEST(Config, SurvivesWritingAndReading) {
   boost::json::value config = default_config();
   EXPECT_EQ(*parse_config(format_json(config)), config);

@@ -25,14 +25,14 @@ Result<crypto::PrivateKey> make_key(port::Env& env, const InitOptions& options) 
 }
 
 Result<void> write_key(port::Env& env, const std::string& path, const crypto::PrivateKey& key,
-                       const std::optional<std::string>& passphrase) {
+                       std::optional<ByteView> passphrase) {
   if (!passphrase) {
     crypto::Secret content = crypto::encode_key_file(key);
     return port::replace_file(env.files, path, content.view(), 0600);
   }
-  KITH_TRY(Bytes content,
-           crypto::seal_key_file(key, as_bytes(*passphrase),
-                                 [&env](MutableBytes out) { env.random.fill(out); }));
+  KITH_TRY(Bytes content, crypto::seal_key_file(key, *passphrase, [&env](MutableBytes out) {
+             env.random.fill(out);
+           }));
   return port::replace_file(env.files, path, content, 0600);
 }
 
@@ -185,10 +185,9 @@ Result<Home> Home::open(port::Env& env, const std::string& path, const OpenOptio
   if (!version.named) KITH_CHECK(write_version(env.files, path));
   KITH_TRY(home.config_, read_config(env.files, path));
   std::string key_path = path + "/identity.key";
-  KITH_TRY(Bytes content, port::read_file(env.files, key_path, key_file_bytes_read_max));
-  std::optional<ByteView> secret;
-  if (options.passphrase) secret = as_bytes(*options.passphrase);
-  auto key = crypto::open_key_file(content, secret);
+  KITH_TRY(Bytes read, port::read_file(env.files, key_path, key_file_bytes_read_max));
+  const crypto::Secret content(std::move(read));
+  auto key = crypto::open_key_file(content, options.passphrase);
   if (!key) {
     std::string hint = crypto::key_file_is_sealed(content) && !options.passphrase
                            ? " (set KITH_PASSPHRASE or use --passphrase-file)"

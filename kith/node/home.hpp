@@ -26,6 +26,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <kith/base/bytes.hpp>
 #include <kith/base/result.hpp>
 #include <kith/crypto/keys.hpp>
 #include <kith/port/env.hpp>
@@ -49,7 +50,7 @@ struct InitOptions {
   crypto::KeyType key_type = crypto::KeyType::ed25519;
   std::size_t rsa_bits = 2048;
   /// Encrypts the identity key, if given.
-  std::optional<std::string> passphrase;
+  std::optional<ByteView> passphrase;
   /// Who the node is, if not somebody new.
   std::optional<crypto::PrivateKey> identity;
   /// To begin with, instead of default_config(); its Identity is an object. Profiles come on top.
@@ -58,7 +59,7 @@ struct InitOptions {
 };
 
 struct OpenOptions {
-  std::optional<std::string> passphrase;
+  std::optional<ByteView> passphrase;
   std::string program = "kith";
 };
 

@@ -281,6 +281,36 @@ class Configuration(Case):
         self.assertEqual(node.text("id", "-f", "<id>", KITH_PASSPHRASE="correct horse"), by_file)
 
 
+    def test_a_passphrase_is_forgotten_once_it_has_opened_the_key(self):
+        passphrase = b"correct horse battery staple"
+        node = self.node()
+        node.ok("init", "--profile=test", KITH_PASSPHRASE=passphrase.decode())
+        file = self.write("secret", passphrase + b"\r\n")
+        for how, flags, env in (("file", [f"--passphrase-file={file}"], {}),
+                                ("environment", [], {"KITH_PASSPHRASE": passphrase.decode()})):
+            with self.subTest(how):
+                node.env.update(env)
+                node.start(*flags)
+                memory = list(memory_of(node.daemon.pid))
+                self.assertTrue(any(str(node.home).encode() in part for part in memory))
+                self.assertFalse(any(passphrase in part for part in memory))
+                node.stop()
+
+
+def memory_of(pid):
+    """What a process has in memory that it can write to and shares with nobody."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            place, access = line.split()[:2]
+            if not access.startswith("rw") or not access.endswith("p"):
+                continue
+            begin, end = (int(text, 16) for text in place.split("-"))
+            memory.seek(begin)
+            while begin < end and (part := memory.read(end - begin)):
+                yield part
+                begin += len(part)
+
+
 class AsIpfs(Case):
     def ipfs(self, name="ipfs-home"):
         """kith under Kubo's name."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import os
 import threading
@@ -9,7 +10,7 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness import environment
-from program import Case
+from program import Case, wait_until
 
 MIB = 1 << 20
 
@@ -232,17 +233,50 @@ class Network(Case):
         second.ok("cat", cid)
         self.assertGreater(second.json("stats", "bw", "--peer", first.id, "-i", "100ms")["TotalIn"], 3 * MIB)
         self.assertEqual(second.json("stats", "bw", "--peer", second.id, "-i", "100ms")["TotalIn"], 0)
-        self.assertIn("protocol", second.fails("stats", "bw", "--proto=/ipfs/bitswap"))
+        second.ok("swarm", "disconnect", f"/p2p/{first.id}")
+        self.assertGreater(second.json("stats", "bw", "--peer", first.id, "-i", "100ms")["TotalIn"], 3 * MIB)
+        self.assertIn("peer OR protocol", second.fails("stats", "bw", f"--peer={first.id}", "--proto=/x"))
+
+    def test_bandwidth_of_a_protocol(self):
+        first, second = self.pair()
+        cid = first.add(self.write("big", os.urandom(3 * MIB)))
+        second.ok("cat", cid)
+        bitswap = {node: node.json("stats", "bw", "-t", "/ipfs/bitswap/1.2.0", "-i", "100ms") for node in (first, second)}
+        self.assertGreater(bitswap[second]["TotalIn"], 3 * MIB)
+        self.assertLess(bitswap[second]["TotalOut"], MIB)
+        # The last of what was read may be on its way through the sender's layers yet.
+        self.assertGreater(bitswap[first]["TotalOut"], 2 * MIB)
+        told = second.json("stats", "bw", "--proto=/ipfs/id/1.0.0", "-i", "100ms")
+        self.assertGreater(told["TotalIn"], 0)
+        self.assertLess(told["TotalIn"], MIB)
+        nothing = second.json("stats", "bw", "--proto=/ipfs/bitswap", "-i", "100ms")
+        self.assertEqual(nothing, {"TotalIn": 0, "TotalOut": 0, "RateIn": 0, "RateOut": 0})
 
     def test_peers_as_kubo_prints_them(self):
         first, second = self.pair()
         line = rf"^/ip4/127\.0\.0\.1/tcp/\d+/p2p/{first.id}"
         self.assertRegex(second.text("swarm", "peers"), line + "$")
-        self.assertRegex(second.text("swarm", "peers", "-v"), line + r" (n/a|[0-9.]+.?s) inbound$")
+        self.assertRegex(second.text("swarm", "peers", "-v"), line + r" (n/a|[0-9.]+.?s) inbound(\n  /\S+)*$")
+        self.assertRegex(second.text("swarm", "peers", "--latency"), line + r" (n/a|[0-9.]+.?s)$")
         self.assertRegex(second.text("swarm", "peers", "--direction", "--identify"), line + " inbound$")
         told = second.json("swarm", "peers", "--identify")["Peers"][0]["Identify"]
         self.assertEqual(told["ID"], first.id)
-        self.assertIn("--streams", second.fails("swarm", "peers", "--streams"))
+        self.assertEqual(told["Protocols"], sorted(told["Protocols"]))
+
+    def test_open_streams_as_kubo_prints_them(self):
+        first, second = self.pair()
+        ping = first.background("ping", "-n", "1000", second.id)
+        self.addCleanup(ping.stop)
+
+        def streams():
+            return second.json("swarm", "peers", "--streams")["Peers"][0].get("Streams", [])
+
+        wait_until(lambda: {"Protocol": "/ipfs/ping/1.0.0"} in streams(), what="a stream for pings")
+        self.assertRegex(second.text("swarm", "peers", "--streams"),
+                         rf"^/ip4/127\.0\.0\.1/tcp/\d+/p2p/{first.id}\n(  /\S+\n)*  /ipfs/ping/1\.0\.0(\n  /\S+)*$")
+        self.assertNotIn("Streams", second.json("swarm", "peers")["Peers"][0])
+        ping.stop()
+        wait_until(lambda: {"Protocol": "/ipfs/ping/1.0.0"} not in streams(), what="the stream's end")
 
     def test_a_secret_is_shown_to_the_daemon(self):
         seen = []
@@ -269,6 +303,64 @@ class Network(Case):
         node.ok(api, "repo", "stat")
         self.assertEqual(seen, ["Bearer token"] * 2 + ["Basic bWU6d29yZA=="] * 2 + [None])
         self.assertIn("--api-auth", node.fails(api, "--api-auth=magic:x", "repo", "stat"))
+
+
+class Authorizations(Case):
+    DENIED = "Kubo RPC Access Denied"
+
+    def guarded(self, **users):
+        node = self.made()
+        users["admin"] = {"AuthSecret": "bearer:all", "AllowedPaths": ["/api/v0"]}
+        node.ok("config", "--json", "API.Authorizations", json.dumps(users))
+        return node.start()
+
+    def status(self, node, path, **headers):
+        address = self.api(node)
+        connection = http.client.HTTPConnection(*address)
+        self.addCleanup(connection.close)
+        connection.request("POST" if path.startswith("/api") else "GET", path, headers=headers)
+        return connection.getresponse().status
+
+    def api(self, node):
+        _, _, host, _, port = (node.home / "api").read_text().strip().split("/")
+        return host, int(port)
+
+    def test_a_secret_opens_its_own_paths(self):
+        node = self.guarded(alice={"AuthSecret": "basic:alice:word", "AllowedPaths": ["/api/v0/id"]})
+        self.assertIn(self.DENIED, node.fails("id"))
+        self.assertIn("--api-auth", node.fails("id"))
+        self.assertIn(self.DENIED, node.fails("--api-auth=bearer:wrong", "id"))
+        for secret in ("basic:alice:word", "basic:YWxpY2U6d29yZA==", "bearer:all", "all"):
+            node.ok(f"--api-auth={secret}", "id")
+        self.assertIn(self.DENIED, node.fails("--api-auth=basic:alice:word", "repo", "stat"))
+        node.ok("--api-auth=all", "repo", "stat")
+        self.assertEqual(self.status(node, "/api/v0/version"), 403)
+        self.assertEqual(self.status(node, "/api/v0/version", Authorization="Basic YWxpY2U6d29yZA=="), 200)
+
+    def test_nothing_is_fetched_for_strangers_beside_the_rpc(self):
+        node = self.guarded()
+        cid = node.text("add", "--api-auth=all", "-Q", stdin=b"content")
+        self.assertEqual(self.status(node, f"/ipfs/{cid}"), 403)
+        open_node = self.started("open")
+        cid = open_node.text("add", "-Q", stdin=b"content")
+        self.assertEqual(self.status(open_node, f"/ipfs/{cid}"), 200)
+        self.assertEqual(self.status(open_node, "/api/v0/id"), 200)
+
+    def test_secrets_are_not_shown_and_stay(self):
+        node = self.guarded()
+        shown = node.ok("--api-auth=all", "config", "show")
+        self.assertEqual(json.loads(shown)["API"]["Authorizations"], {})
+        self.assertNotIn(b"bearer:", node.ok("--api-auth=all", "config", "profile", "apply", "test", "--enc=json"))
+        changed = {**json.loads(shown), "Some": "thing"}
+        node.ok("--api-auth=all", "config", "replace", self.write("changed", json.dumps(changed).encode()))
+        self.assertEqual(node.text("--api-auth=all", "config", "Some"), "thing")
+        node.stop()
+        node.start()
+        self.assertIn(self.DENIED, node.fails("id"))
+        node.ok("--api-auth=all", "config", "--json", "API.Authorizations", "{}")
+        node.stop()
+        node.start()
+        node.ok("id")
 
 
 class Everywhere(Case):

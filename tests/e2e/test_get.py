@@ -62,6 +62,38 @@ class Places(Case):
                 self.assertTrue(pipe.is_fifo())
 
 
+class Leftovers(Case):
+    def parts(self, folder):
+        return [path.name for path in folder.iterdir() if path.name.startswith(".kith-part-")]
+
+    def test_what_a_killed_get_left_goes_with_the_next(self):
+        first, second = self.pair()
+        content = os.urandom(160 * MIB)
+        cid = first.add(self.write("big", content))
+        other = second.add(self.write("small", b"small"))
+        out = self.folder / "out"
+        out.mkdir()
+        get = second.background("get", "-o", out / "big", cid)
+        self.addCleanup(get.stop)
+        wait_until(lambda: self.parts(out), what="a beginning")
+        first.stop(9)
+        get.stop(9)
+        [left] = self.parts(out)
+        # It has what has come already, and waits for the rest.
+        waiting = second.background("get", "-o", out / "big", cid)
+        self.addCleanup(waiting.stop)
+        wait_until(lambda: self.parts(out) not in ([left], []), what="another beginning")
+        [held] = self.parts(out)
+        second.ok("get", "-o", out / "small", other)
+        second.ok("get", "-a", "-o", out / "small.tar", other)
+        self.assertEqual(self.parts(out), [held])
+        first.start()
+        second.connect(first)
+        self.assertEqual(waiting.wait(60), 0, waiting.log())
+        self.assertEqual(sorted(path.name for path in out.iterdir()), ["big", "small", "small.tar"])
+        self.assertEqual((out / "big").read_bytes(), content)
+
+
 class Links(Case):
     def test_a_link_to_a_folder_is_no_place_for_one(self):
         node = self.made()

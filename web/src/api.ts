@@ -33,6 +33,30 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
+const secretKey = "kith.authorization";
+
+/** The Authorization header of the secret that the user gave, "" if none was; it's forgotten with the tab. */
+export function authorization(): string {
+  return sessionStorage.getItem(secretKey) ?? "";
+}
+
+/** Takes a secret as the node's API.Authorizations has it: "bearer:…", "basic:user:password". False if it's none. */
+export function setSecret(text: string): boolean {
+  const [, kind, value = ""] = /^(?:(bearer|basic):)?([\x20-\x7e]+)$/.exec(text.trim()) ?? [];
+  if (value === "") return false;
+  const encoded = kind === "basic" && value.includes(":") ? btoa(value) : value;
+  sessionStorage.setItem(secretKey, `${kind === "basic" ? "Basic" : "Bearer"} ${encoded}`);
+  return true;
+}
+
+/** Whether a failure says that a secret is wanted, or another one. */
+export function wantsSecret(error: unknown): boolean {
+  return error instanceof RpcError && error.status === 403 && error.message.includes("API.Authorizations");
+}
+
+/** Who wants to know whether a secret is wanted. */
+export const refusals = new EventTarget();
+
 /** Who wants to know whether the node answers. */
 export const reachability = new EventTarget();
 
@@ -40,7 +64,8 @@ export const reachability = new EventTarget();
 export async function open(command: string, query: Query = {}, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(rpcUrl(command, query), { method: "POST", signal: signal ?? null, cache: "no-store" });
+    const headers = authorization() ? { Authorization: authorization() } : {};
+    response = await fetch(rpcUrl(command, query), { method: "POST", headers, signal: signal ?? null, cache: "no-store" });
   } catch (error) {
     if (isAbort(error)) throw error;
     reachability.dispatchEvent(new CustomEvent("change", { detail: false }));
@@ -50,8 +75,10 @@ export async function open(command: string, query: Query = {}, signal?: AbortSig
   const answered = response.status < 502 || response.status > 504;
   reachability.dispatchEvent(new CustomEvent("change", { detail: answered }));
   if (!answered) throw new UnreachableError();
-  if (!response.ok) throw await errorOf(command, response);
-  return response;
+  if (response.ok) return response;
+  const error = await errorOf(command, response);
+  if (wantsSecret(error)) refusals.dispatchEvent(new Event("refused"));
+  throw error;
 }
 
 async function errorOf(command: string, response: Response): Promise<RpcError> {

@@ -1,5 +1,5 @@
 // Failures for people: what happened, and what to try. The node's own words stay at hand.
-import { RpcError, UnreachableError } from "./api";
+import { RpcError, UnreachableError, wantsSecret } from "./api";
 import { h, icon } from "./dom";
 
 export interface Explanation {
@@ -43,6 +43,9 @@ export function explain(error: unknown, topic: "connect" | "content" | "node"): 
     return { what: "The node doesn't answer.", tryThis: "Is it still running? Start it again with: kith daemon" };
   }
   const said = error instanceof Error ? error.message : String(error);
+  if (wantsSecret(error)) {
+    return { what: "The node does this only for who knows a secret.", tryThis: "Enter it at the top of this page.", said };
+  }
   if (error instanceof RpcError && error.status === 403) {
     return { what: "The node doesn't let this page in.", tryThis: "Open the page under the very address that the node printed when it started.", said };
   }

@@ -1,5 +1,5 @@
 // The page's frame: navigation, which view is shown, and whether the node answers.
-import { call, reachability, type Peer } from "./api";
+import { authorization, call, reachability, refusals, setSecret, type Peer } from "./api";
 import { browseView } from "./browse";
 import { parseContentPath, safeDecode } from "./cid";
 import { every, fill, h, icon, type IconName } from "./dom";
@@ -20,6 +20,7 @@ const peerCount = h("span", { class: "badge", hidden: true });
 const statusText = h("span", null, "connecting");
 const status = h("div", { class: "status" }, h("span", { class: "dot", "aria-hidden": "true" }), statusText);
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const gate = h("div", { class: "gate", role: "alert", hidden: true });
 const main = h("main", { id: "main", tabindex: "-1" });
 
 function frame(): Element[] {
@@ -42,7 +43,7 @@ function frame(): Element[] {
       h("nav", { "aria-label": "Sections" }, h("ul", null, links)),
       status,
     ),
-    h("div", { class: "content" }, banner, main),
+    h("div", { class: "content" }, banner, gate, main),
   ];
 }
 
@@ -87,10 +88,31 @@ function watchNode(): void {
   });
 }
 
+/** Asks for a secret once the node has said that it wants one. */
+function watchGate(): void {
+  const input = h("input", { id: "secret", type: "password", autocomplete: "off", placeholder: "bearer:… or basic:user:password" });
+  const problem = h("p", { class: "quiet small" });
+  const enter = (event: Event) => {
+    event.preventDefault();
+    if (setSecret(input.value)) location.reload();
+    else problem.textContent = "That is no secret. It looks like bearer:token, or basic:user:password.";
+  };
+  const ask = () => {
+    if (!gate.hidden) return;
+    gate.hidden = false;
+    const what = authorization() ? "This secret doesn't open all that the page needs." : "This node wants a secret from whoever uses it.";
+    const help = h("p", null, "The key API.Authorizations of its configuration says which. It's kept until you close this tab.");
+    const form = h("form", { class: "inline-form", onsubmit: enter }, h("label", { for: "secret", class: "visually-hidden" }, "Secret"), input, h("button", { class: "button" }, "Use it"));
+    fill(gate, h("div", { class: "notice bad" }, icon("warn"), h("div", { class: "notice-text" }, h("strong", null, what), help, form, problem)));
+  };
+  refusals.addEventListener("refused", ask);
+}
+
 const app = document.querySelector("#app")!;
 fill(app, frame());
 mountJobs(document.body);
 acceptDrops();
+watchGate();
 window.addEventListener("hashchange", route);
 route();
 watchNode();

@@ -1,5 +1,5 @@
 // Adding files and folders: gathered from a drop or a file input, sent as one multipart request with progress.
-import { LineParser, RpcError, UnreachableError, messageOf, rpcUrl, type AddEvent } from "./api";
+import { LineParser, RpcError, UnreachableError, authorization, messageOf, rpcUrl, type AddEvent } from "./api";
 import { remember, type Added } from "./added";
 import { safeDecode } from "./cid";
 import * as format from "./format";
@@ -172,6 +172,7 @@ function send(job: Job, entries: Entry[], size: number, options: AddOptions): Pr
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     job.signal.addEventListener("abort", () => request.abort());
     request.open("POST", rpcUrl("add", query));
+    if (authorization()) request.setRequestHeader("Authorization", authorization());
     request.send(form);
   });
 }

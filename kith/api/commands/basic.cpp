@@ -44,8 +44,9 @@ Task<void> run_init(ClientContext& context, const Request& request) {
   options.rsa_bits = static_cast<std::size_t>(request.integer("bits").value_or(2048));
   options.passphrase = context.passphrase;
   if (std::string path = request.argument(0); !path.empty()) {
-    KITH_CO_TRY(Bytes text, co_await read_config_file(context, path));
-    KITH_CO_CHECK(take_config(as_text(text), options));
+    KITH_CO_TRY(Bytes read, co_await read_config_file(context, path));
+    const crypto::Secret text(std::move(read));
+    KITH_CO_CHECK(take_config(as_text(text.view()), options));
   }
   options.profiles = comma_separated(request.text("profile"));
   KITH_CO_TRY(crypto::PrivateKey key, node::init_home(context.env, context.home, options));

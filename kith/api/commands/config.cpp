@@ -43,6 +43,26 @@ void expand_auto(json::value& config) {
   *list = std::move(expanded);
 }
 
+/// API.Authorizations, if there is such; it holds secrets.
+json::value* authorizations_of(json::value& config) {
+  json::value* api = config.as_object().if_contains("API");
+  return api == nullptr || !api->is_object() ? nullptr
+                                             : api->as_object().if_contains("Authorizations");
+}
+
+/// As Kubo shows it.
+void hide_secrets(json::value& config) {
+  if (json::value* secrets = authorizations_of(config)) *secrets = json::object();
+}
+
+/// A configuration that was shown and comes back changed doesn't open the RPC to everybody.
+void keep_hidden_secrets(json::value& config, json::value& old) {
+  json::value* secrets = authorizations_of(config);
+  json::value* before = authorizations_of(old);
+  const bool hidden = secrets != nullptr && secrets->is_object() && secrets->as_object().empty();
+  if (hidden && before != nullptr) *secrets = *before;
+}
+
 /// The configuration as it is shown.
 Result<json::value> read_shown(Context& context, const Request& request) {
   KITH_TRY(json::value config, read(context));
@@ -101,6 +121,7 @@ Result<void> show_config(const json::value& value, const RenderContext& context)
 
 Task<void> run_show(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(json::value config, read_shown(context, request));
+  hide_secrets(config);
   co_return co_await output.value(std::move(config));
 }
 
@@ -184,16 +205,20 @@ Task<void> run_replace(Context& context, const Request& request, Output&) {
   if (const json::value& identity = member(old, "Identity"); !identity.is_null()) {
     config.as_object()["Identity"] = identity;
   }
+  keep_hidden_secrets(config, old);
   co_return write(context, config);
 }
 
 Task<void> run_profile_apply(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(json::value config, read(context));
-  json::object value;
-  value["OldCfg"] = config;
+  json::value before = config;
   KITH_CO_CHECK(node::apply_profile(config, request.argument(0)));
-  value["NewCfg"] = config;
   if (!request.flag("dry-run")) KITH_CO_CHECK(write(context, config));
+  hide_secrets(before);
+  hide_secrets(config);
+  json::object value;
+  value["OldCfg"] = std::move(before);
+  value["NewCfg"] = std::move(config);
   co_return co_await output.value(std::move(value));
 }
 
@@ -321,6 +346,7 @@ void add_config_commands(CommandTable& table) {
              }});
   table.add({.path = "config show",
              .tagline = "Show every setting.",
+             .description = "But for API.Authorizations, whose secrets stay in the file.",
              .options = {expand},
              .where = Where::files,
              .run = run_show,
@@ -333,6 +359,8 @@ void add_config_commands(CommandTable& table) {
              .run_client = run_edit});
   table.add({.path = "config replace",
              .tagline = "Replace the settings by a file's.",
+             .description =
+                 "API.Authorizations stays if the file has it as {}, which is how it is shown.",
              .arguments = {{.name = "file", .help = "JSON.", .kind = ArgumentKind::file}},
              .where = Where::files,
              .run = run_replace});

@@ -280,7 +280,8 @@ class GetRenderer final : public Renderer {
     }
     port::CryptoRandom& random = context_.env.random;
     if (packed_) {
-      KITH_TRY(OutputFile file, OutputFile::open(files, random, destination_, 0644));
+      OutputFile::remove_leftovers(files, port::parent_path(destination_));
+      KITH_TRY(OutputFile file, OutputFile::open(files, random, destination_));
       file_.emplace(std::move(file));
       return {};
     }

@@ -1,5 +1,7 @@
 // swarm connect, disconnect, peers, addrs; bootstrap; stats bw, stats bitswap, bitswap stat,
 // bitswap wantlist.
+#include <functional>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -73,27 +75,37 @@ json::object identify_value(net::PeerStore& store, const PeerId& peer, bool aske
     value["PublicKey"] =
         multiformats::base_encode(multiformats::Base::base64pad, key->encoded()).value_or("");
   }
-  json::array addresses;
+  std::vector<std::string> addresses;
   for (const Multiaddr& address : store.addresses(peer, now)) {
-    addresses.emplace_back(address.to_string() + "/p2p/" + peer.to_string());
+    addresses.push_back(address.to_string() + "/p2p/" + peer.to_string());
   }
-  value["Addresses"] = std::move(addresses);
+  std::ranges::sort(addresses);
+  value["Addresses"] = json::array(addresses.begin(), addresses.end());
   value["AgentVersion"] = store.agent(peer);
   const std::vector<std::string>& protocols = store.protocols(peer);
   value["Protocols"] = json::array(protocols.begin(), protocols.end());
   return value;
 }
 
-Task<void> run_peers(Context& context, const Request& request, Output& output) {
-  if (request.flag("streams")) {
-    co_return std::unexpected(
-        Error(Errc::unsupported,
-              "option --streams: what a connection's streams speak isn't kept: leave it out"));
+json::array streams_value(const std::vector<net::ProtocolId>& protocols) {
+  json::array streams;
+  for (const net::ProtocolId& protocol : protocols) {
+    json::object stream;
+    stream["Protocol"] = protocol;
+    streams.push_back(std::move(stream));
   }
+  return streams;
+}
+
+Task<void> run_peers(Context& context, const Request& request, Output& output) {
   bool verbose = request.flag("verbose");
   net::Swarm& swarm = context.node->swarm();
   json::array peers;
-  for (const net::ConnectionInfo& connection : swarm.connections()) {
+  std::vector<net::ConnectionInfo> connections = swarm.connections();
+  std::ranges::stable_sort(connections, {}, [](const net::ConnectionInfo& connection) {
+    return connection.remote_address.to_string();
+  });
+  for (const net::ConnectionInfo& connection : connections) {
     json::object peer;
     peer["Addr"] = connection.remote_address.to_string();
     peer["Peer"] = connection.peer.to_string();
@@ -105,6 +117,10 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
     if (verbose || request.flag("direction")) {
       peer["Direction"] = connection.direction == net::Direction::inbound ? 1 : 2;
     }
+    // Kubo leaves the list out if it's empty.
+    std::vector<net::ProtocolId> streams;
+    if (verbose || request.flag("streams")) streams = swarm.stream_protocols(connection.id);
+    if (!streams.empty()) peer["Streams"] = streams_value(streams);
     peer["Identify"] = identify_value(swarm.peer_store(), connection.peer,
                                       verbose || request.flag("identify"), context.env.wall.now());
     peers.push_back(std::move(peer));
@@ -115,7 +131,7 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
 }
 
 Result<void> show_peers(const json::value& value, const RenderContext& context) {
-  std::vector<std::string> lines;
+  std::string out;
   for (const json::value& peer : list_of(value, "Peers")) {
     std::string line = text_of(peer, "Addr") + "/p2p/" + text_of(peer, "Peer");
     if (std::string latency = text_of(peer, "Latency"); !latency.empty()) line += " " + latency;
@@ -125,12 +141,8 @@ Result<void> show_peers(const json::value& value, const RenderContext& context) 
       std::string protocol = printable(text_of(stream, "Protocol"));
       line += "\n  " + (protocol.empty() ? "<no protocol name>" : protocol);
     }
-    lines.push_back(line + "\n");
+    out += line + "\n";
   }
-  std::ranges::sort(lines);
-  std::string out;
-  for (const std::string& line : lines)
-    out += line;
   return context.terminal.out(out);
 }
 
@@ -183,43 +195,41 @@ Task<void> run_addrs_listen(Context& context, const Request& request, Output& ou
 
 // stats
 
-struct Traffic {
-  std::uint64_t in = 0;
-  std::uint64_t out = 0;
-};
-
-/// Of the connections that are open now.
-Traffic traffic_with(const net::Swarm& swarm, const PeerId& peer) {
-  Traffic sum;
-  for (const net::ConnectionInfo& connection : swarm.connections_of(peer)) {
-    sum.in += connection.stats.bytes_received;
-    sum.out += connection.stats.bytes_sent;
-  }
-  return sum;
-}
-
-/// Nobody measures single peers all the time, so a rate is what comes between two looks.
-Task<void> run_bandwidth_of(Context& context, const Request& request, PeerId peer,
-                            Duration interval, Output& output) {
-  net::Swarm& swarm = context.node->swarm();
+/// Nobody measures a single peer or protocol all the time, so a rate is what comes between two
+/// looks.
+Task<void> run_bandwidth_of(Context& context, const Request& request,
+                            std::function<net::Traffic()> look, Duration interval, Output& output) {
   double seconds = std::chrono::duration<double>(interval).count();
   auto rate = [seconds](std::uint64_t before, std::uint64_t after) {
     return after < before ? 0.0 : static_cast<double>(after - before) / seconds;
   };
-  Traffic before = traffic_with(swarm, peer);
+  net::Traffic before = look();
   for (;;) {
     KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, interval));
-    Traffic after = traffic_with(swarm, peer);
+    net::Traffic after = look();
     json::object value;
-    value["TotalIn"] = after.in;
-    value["TotalOut"] = after.out;
-    value["RateIn"] = rate(before.in, after.in);
-    value["RateOut"] = rate(before.out, after.out);
+    value["TotalIn"] = after.received;
+    value["TotalOut"] = after.sent;
+    value["RateIn"] = rate(before.received, after.received);
+    value["RateOut"] = rate(before.sent, after.sent);
     before = after;
     KITH_CO_CHECK(co_await output.value(std::move(value)));
     if (!request.flag("poll")) co_return Result<void>{};
     KITH_CO_CHECK(co_await output.flush());
   }
+}
+
+/// What --peer or --proto asks for; nothing without either.
+Result<std::function<net::Traffic()>> bandwidth_wanted(const net::Swarm& swarm,
+                                                       const Request& request) {
+  if (request.given("peer") && request.given("proto"))
+    return std::unexpected(say("please only specify peer OR protocol"));
+  if (request.given("proto")) {
+    return [&swarm, protocol = request.text("proto")] { return swarm.traffic_of(protocol); };
+  }
+  if (!request.given("peer")) return std::function<net::Traffic()>();
+  KITH_TRY(PeerId peer, parse_peer(request.text("peer")));
+  return [&swarm, peer] { return swarm.traffic_with(peer); };
 }
 
 Task<void> run_bandwidth(Context& context, const Request& request, Output& output) {
@@ -231,15 +241,10 @@ Task<void> run_bandwidth(Context& context, const Request& request, Output& outpu
     KITH_CO_TRY(interval, parse_duration(request.text("interval")));
   }
   if (interval < Duration(100ms)) interval = 100ms;
-  if (request.given("proto")) {
-    co_return std::unexpected(
-        Error(Errc::unsupported, "option --proto: bytes aren't counted by protocol: leave it out"));
-  }
-  if (request.given("peer")) {
-    KITH_CO_TRY(PeerId peer, parse_peer(request.text("peer")));
-    co_return co_await run_bandwidth_of(context, request, peer, interval, output);
-  }
   net::Swarm& swarm = context.node->swarm();
+  KITH_CO_TRY(std::function<net::Traffic()> look, bandwidth_wanted(swarm, request));
+  if (look)
+    co_return co_await run_bandwidth_of(context, request, std::move(look), interval, output);
   for (;;) {
     node::BandwidthRates rates = context.node->bandwidth();
     json::object value;
@@ -432,8 +437,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "swarm peers",
              .tagline = "List connected peers.",
-             .options = {{"verbose", 'v', flag, "With round-trip times and who dialed.", ""},
-                         {"streams", 0, flag, "Not there yet.", ""},
+             .options = {{"verbose", 'v', flag, "With all that the other options tell.", ""},
+                         {"streams", 0, flag, "With what the open streams speak.", ""},
                          {"latency", 0, flag, "With round-trip times.", ""},
                          {"direction", 0, flag, "With who dialed.", ""},
                          {"identify", 0, flag, "With what the peer says of itself.", ""}},
@@ -463,8 +468,8 @@ void add_swarm_commands(CommandTable& table) {
              .renderer = strings});
   table.add({.path = "stats bw",
              .tagline = "Show bandwidth.",
-             .options = {{"peer", 'p', text, "Of the open connections to this peer.", ""},
-                         {"proto", 't', text, "Not there: bytes aren't counted by protocol.", ""},
+             .options = {{"peer", 'p', text, "Of the connections with this peer.", ""},
+                         {"proto", 't', text, "Of the streams of this protocol.", ""},
                          {"poll", 0, flag, "Again and again.", ""},
                          {"interval", 'i', text, "How often.", "1s"}},
              .where = Where::network,

@@ -8,10 +8,18 @@
 namespace kith::api {
 namespace {
 
-Result<crypto::PrivateKey> key_of(const std::string& text) {
-  auto encoded = multiformats::base_decode(multiformats::Base::base64pad, text);
-  if (encoded) {
-    if (auto key = crypto::PrivateKey::decode(*encoded)) return key;
+/// Where Kubo has its private key.
+json::string* key_text_of(json::value& config) {
+  json::value* identity = config.as_object().if_contains("Identity");
+  if (identity == nullptr || !identity->is_object()) return nullptr;
+  json::value* key = identity->as_object().if_contains("PrivKey");
+  return key == nullptr ? nullptr : key->if_string();
+}
+
+Result<crypto::PrivateKey> key_of(std::string_view text) {
+  if (auto encoded = multiformats::base_decode(multiformats::Base::base64pad, text)) {
+    const crypto::Secret secret(*std::move(encoded));
+    if (auto key = crypto::PrivateKey::decode(secret)) return key;
   }
   return std::unexpected(
       Error(Errc::invalid_argument, "config key Identity.PrivKey: no private key in base64"));
@@ -22,10 +30,12 @@ Result<crypto::PrivateKey> key_of(const std::string& text) {
 Result<void> take_config(std::string_view text, node::InitOptions& options) {
   KITH_TRY(json::value config, node::parse_config(text));
   KITH_TRY(node::NodeSettings checked, node::read_settings(config));
-  std::string key = text_of(member(config, "Identity"), "PrivKey");
-  if (!key.empty()) {
-    KITH_TRY(crypto::PrivateKey identity, key_of(key));
-    options.identity = std::move(identity);
+  json::string* key = key_text_of(config);
+  if (key != nullptr && !key->empty()) {
+    auto identity = key_of(std::string_view(*key));
+    crypto::wipe(std::span<char>(key->data(), key->size()));
+    if (!identity) return std::unexpected(identity.error());
+    options.identity = *std::move(identity);
   }
   json::object& root = config.as_object();
   root["Identity"] = json::object();

@@ -5,27 +5,50 @@
 namespace kith::api {
 namespace {
 
+constexpr std::string_view part_prefix = ".kith-part-";
+constexpr std::size_t part_id_bytes = 8;
+
 std::string part_name(port::CryptoRandom& random) {
-  std::array<std::uint8_t, 8> bytes;
+  std::array<std::uint8_t, part_id_bytes> bytes;
   random.fill(bytes);
-  return ".kith-part-" + to_hex(bytes);
+  return std::string(part_prefix) + to_hex(bytes);
+}
+
+/// A link of that name isn't ours, and leads who knows where.
+bool is_part(const port::DirectoryEntry& entry) {
+  return entry.kind == port::FileKind::regular &&
+         entry.name.size() == part_prefix.size() + 2 * part_id_bytes &&
+         entry.name.starts_with(part_prefix) &&
+         entry.name.find_first_not_of("0123456789abcdef", part_prefix.size()) == std::string::npos;
 }
 
 }  // namespace
 
 Result<OutputFile> OutputFile::create(port::FileSystem& files, port::CryptoRandom& random,
-                                      std::string path, std::uint32_t mode) {
+                                      std::string path) {
   OutputFile output(files, std::move(path));
   output.part_path_ = port::parent_path(output.path_) + "/" + part_name(random);
-  KITH_TRY(output.file_, files.open(output.part_path_, port::OpenMode::create_new, mode));
+  // The lock makes the file: one without a lock might be removed before it has one.
+  if (auto lock = files.lock(output.part_path_)) output.lock_ = *std::move(lock);
+  KITH_TRY(output.file_, files.open(output.part_path_, port::OpenMode::create));
   return output;
 }
 
+void OutputFile::remove_leftovers(port::FileSystem& files, const std::string& folder) {
+  const auto entries = files.list(folder);
+  if (!entries) return;
+  for (const port::DirectoryEntry& entry : *entries) {
+    if (!is_part(entry)) continue;
+    const std::string path = folder + "/" + entry.name;
+    if (auto lock = files.lock(path)) static_cast<void>(files.remove(path));
+  }
+}
+
 Result<OutputFile> OutputFile::open(port::FileSystem& files, port::CryptoRandom& random,
-                                    std::string path, std::uint32_t mode) {
+                                    std::string path) {
   auto there = files.info_followed(path);
   if (!there || there->kind != port::FileKind::other) {
-    return create(files, random, std::move(path), mode);
+    return create(files, random, std::move(path));
   }
   KITH_TRY(Descriptor device, open_for_writing(path));
   OutputFile output(files, std::move(path));
@@ -34,7 +57,7 @@ Result<OutputFile> OutputFile::open(port::FileSystem& files, port::CryptoRandom&
 }
 
 OutputFile::~OutputFile() {
-  if (!file_) return;
+  if (!file_ && !lock_) return;
   file_.reset();
   static_cast<void>(files_->remove(part_path_));
 }
@@ -50,6 +73,7 @@ Result<void> OutputFile::finish() {
   if (device_) return {};
   KITH_CHECK(files_->rename(part_path_, path_));
   file_.reset();
+  lock_.reset();
   return {};
 }
 

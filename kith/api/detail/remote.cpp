@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/authorization.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/upload.hpp>
@@ -13,7 +14,6 @@
 #include <kith/api/rpc.hpp>
 #include <kith/http/client.hpp>
 #include <kith/multiformats/multiaddr.hpp>
-#include <kith/multiformats/multibase.hpp>
 #include <kith/port/task_group.hpp>
 
 namespace kith::api {
@@ -71,23 +71,12 @@ Result<Target> target_of(const std::string& api) {
   return Target{name->value_text(), load_be<std::uint16_t>(tcp->value.data())};
 }
 
-/// What the Authorization header says for a secret as Kubo's --api-auth takes it.
+/// What the Authorization header says for the secret that --api-auth gives.
 Result<std::string> authorization_of(const std::string& secret) {
   if (secret.empty()) return secret;
-  std::size_t colon = secret.find(':');
-  if (colon == std::string::npos) return "Bearer " + secret;
-  std::string kind = secret.substr(0, colon);
-  std::string value = secret.substr(colon + 1);
-  if (kind == "bearer") return "Bearer " + value;
-  if (kind != "basic") {
-    return std::unexpected(
-        Error(Errc::invalid_argument,
-              "option --api-auth: use bearer:<token> or basic:<user>:<password>"));
-  }
-  // Without a password it has been encoded already.
-  if (value.find(':') == std::string::npos) return "Basic " + value;
-  auto encoded = multiformats::base_encode(multiformats::Base::base64pad, as_bytes(value));
-  return "Basic " + encoded.value_or("");
+  if (auto header = authorization_header(secret)) return *std::move(header);
+  return std::unexpected(Error(Errc::invalid_argument,
+                               "option --api-auth: use bearer:<token> or basic:<user>:<password>"));
 }
 
 /// Names one of the daemon's transfers, so that it can be asked for.
@@ -182,6 +171,8 @@ Error daemon_error(std::string_view body, int status) {
     text.pop_back();
   // Wrong arguments are told in plain text.
   if (status == 400 && !text.empty()) return say(std::move(text));
+  if (status == 403 && text.find("API.Authorizations") != std::string::npos)
+    return say(text + " (--api-auth gives it)");
   return say(fmt::format("the daemon answered {}: {}", status, text));
 }
 

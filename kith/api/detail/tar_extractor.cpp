@@ -9,7 +9,6 @@ namespace {
 constexpr std::uint32_t modes_kept = 0777;
 /// What its owner needs in a folder while it is being filled.
 constexpr std::uint32_t filling_mode = 0700;
-constexpr std::uint32_t file_mode = 0644;
 
 /// Whether `path` is somewhere below `folder`.
 bool is_below(std::string_view path, std::string_view folder) {
@@ -32,6 +31,7 @@ Result<void> TarExtractor::place_root(const std::string& name, port::FileKind ki
   if (kind != port::FileKind::directory && there && there->kind == port::FileKind::directory) {
     destination_ += "/" + name;
   }
+  OutputFile::remove_leftovers(files_, port::parent_path(destination_));
   return {};
 }
 
@@ -64,13 +64,13 @@ Result<std::string> TarExtractor::place(const TarEntry& entry) {
 
 /// Only what the user named may be a device: a tree from anybody must not write to one.
 Result<OutputFile> TarExtractor::open() {
-  if (path_ == destination_) return OutputFile::open(files_, random_, path_, file_mode);
+  if (path_ == destination_) return OutputFile::open(files_, random_, path_);
   auto there = files_.info(path_);
   if (there && there->kind == port::FileKind::other) {
     return std::unexpected(Error(
         Errc::refused, fmt::format("{} is neither a file nor a folder: it is left alone", path_)));
   }
-  return OutputFile::create(files_, random_, path_, file_mode);
+  return OutputFile::create(files_, random_, path_);
 }
 
 Result<void> TarExtractor::begin_folder() {
@@ -88,9 +88,10 @@ Result<void> TarExtractor::begin_folder() {
     return files_.make_directories(path_, mode | filling_mode);
   }
   KITH_CHECK(files_.make_directories(path_));
-  if ((there->mode & filling_mode) == filling_mode) return {};
   // From an earlier `get`, it may be. If it isn't ours, writing to it tells.
-  static_cast<void>(files_.set_mode(path_, there->mode | filling_mode));
+  if ((there->mode & filling_mode) != filling_mode)
+    static_cast<void>(files_.set_mode(path_, there->mode | filling_mode));
+  OutputFile::remove_leftovers(files_, path_);
   return {};
 }
 

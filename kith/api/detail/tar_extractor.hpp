@@ -12,9 +12,10 @@ namespace kith::api {
 
 /// Unpacks below `destination`: the tree's root becomes it, or, if the root is a file and there is
 /// a folder already, is put into that. What is there is replaced file by file, each when it is
-/// complete (output_file.hpp). A destination that is a device or a pipe is written to; /dev/null
-/// takes folders too, as Kubo lets it. A folder gets its mode and time when all that is in it is
-/// there, for these would forbid it, or change with it.
+/// complete (output_file.hpp); what a `get` that was killed left beside these is removed. A
+/// destination that is a device or a pipe is written to; /dev/null takes folders too, as Kubo lets
+/// it. A folder gets its mode and time when all that is in it is there, for these would forbid it,
+/// or change with it.
 ///
 /// The tree may come from anybody: names that would lead out of the destination (absolute, "..",
 /// through a symlink, whether that was unpacked or there before) are Errc::refused, as is a folder

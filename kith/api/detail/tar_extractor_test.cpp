@@ -77,6 +77,25 @@ TEST(TarExtractor, TwoInOneFolderDoNotDisturbEachOther) {
   EXPECT_EQ(folder.size(), 2u);
 }
 
+TEST(TarExtractor, RemovesWhatAKilledOneLeft) {
+  TemporaryFolder folder;
+  const std::string dead = ".kith-part-0123456789abcdef";
+  fs::create_directories(folder / "tree/sub");
+  fs::create_directories(folder / "tree/other");
+  for (std::string place : {"", "tree/", "tree/sub/", "tree/other/"})
+    folder.write(place + dead, "half of it");
+  Extraction one(folder / "tree");
+  expect_ok(one.put(folder_entry("x")));
+  expect_ok(one.put(folder_entry("x/sub")));
+  expect_ok(one.put_file("x/sub/file", "content"));
+  expect_ok(one.extractor.finish());
+  EXPECT_EQ(folder.read("tree/sub/file"), "content");
+  for (std::string place : {"", "tree/", "tree/sub/"})
+    EXPECT_FALSE(fs::exists(folder / (place + dead))) << place;
+  // Nothing was written there.
+  EXPECT_TRUE(fs::exists(folder / ("tree/other/" + dead)));
+}
+
 TEST(TarExtractor, RemovesWhatIsNotWholeAndNothingElse) {
   TemporaryFolder folder;
   folder.write(".kith-part", "somebody's");

@@ -30,6 +30,8 @@ struct Swarm::Link {
   std::unique_ptr<ConnectionGrant> grant;
   std::unique_ptr<Connection> connection;
   port::TaskGroup tasks;  ///< accepting streams, and a handler for each that was granted
+  /// Streams may outlive their connection.
+  std::shared_ptr<StreamRecords> open_streams = std::make_shared<StreamRecords>();
   std::size_t outbound_opening = 0;
   Instant opened_at{};
   Instant idle_since{};

@@ -332,6 +332,33 @@ test("A node that doesn't answer is told, and the page goes on when it's back", 
   await page.getByTestId("peer-id").waitFor();
 });
 
+test("A node that wants a secret is asked for with it", async () => {
+  const denied = "Kubo RPC Access Denied: Please provide a valid authorization token as defined in the API.Authorizations configuration.\n";
+  const right = `Basic ${Buffer.from("me:my:word").toString("base64")}`;
+  await page.route("**/api/v0/**", (route) =>
+    route.request().headers().authorization === right ? route.continue() : route.fulfill({ status: 403, contentType: "text/plain", body: denied }),
+  );
+  try {
+    await browser.visit("#/me");
+    const gate = page.locator(".gate");
+    await gate.getByText("This node wants a secret from whoever uses it.").waitFor();
+    await page.getByText("The node does this only for who knows a secret.").first().waitFor();
+    await gate.getByLabel("Secret").fill("bearer:wrong");
+    await gate.getByRole("button", { name: "Use it" }).click();
+    await gate.getByText("This secret doesn't open all that the page needs.").waitFor();
+    await gate.getByLabel("Secret").fill("basic:me:my:word");
+    await gate.getByRole("button", { name: "Use it" }).click();
+    await page.getByTestId("peer-id").waitFor();
+    assert.equal(await gate.isVisible(), false);
+    await browser.visit("#/files");
+    await page.getByTestId("file-input").setInputFiles({ name: "guarded.txt", mimeType: "text/plain", buffer: Buffer.from("guarded") });
+    await ended("guarded.txt");
+  } finally {
+    await page.unroute("**/api/v0/**");
+    await page.evaluate(() => sessionStorage.clear());
+  }
+});
+
 test("Everything can be reached by the keyboard and has a name", async () => {
   for (const place of ["#/me", "#/peers", "#/files", `#/files/${treeCid}`]) {
     await browser.visit(place);
