@@ -159,7 +159,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   if (outcome) outcome = write_address_file(env, api_file, *api, false);
   if (outcome) outcome = write_address_file(env, gateway_file, *gateways, true);
   if (outcome) {
-    std::string text = swarm_lines(node);
+    std::string text = fmt::format("PeerID: {}\n", node.peer().to_string()) + swarm_lines(node);
     for (const Multiaddr& address : *api) {
       text += fmt::format("RPC API server listening on {}\nWebUI: {}/webui\n", address.to_string(),
                           url_of(address));
@@ -221,7 +221,6 @@ Task<void> run_daemon(ClientContext& context, const Request& request) {
   options.online = !request.flag("offline") && !request.flag("local");
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));
-  KITH_CO_CHECK(context.terminal.out(fmt::format("PeerID: {}\n", node->peer().to_string())));
   auto served = co_await serve_until_ended(context, *node);
   auto stopped = co_await node->stop_shielded();
   if (!served && !served.error().is(Errc::cancelled)) co_return served;

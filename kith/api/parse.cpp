@@ -52,14 +52,31 @@ Named take_command(const CommandTable& table, std::vector<std::string>& words) {
   return named;
 }
 
-/// "-q=false", which Go's programs take, as "--quiet=false".
-void lengthen_letters(const Command& command, std::vector<std::string>& words) {
+/// "-q=false" and "-Qn=false", which Go's programs take, as "--quiet=false"; and "--name=" as
+/// "--name" with an empty value behind it, or CLI11 takes the next word for the value.
+std::vector<std::string> spelled_out(const Command& command, std::vector<std::string> words) {
+  std::vector<std::string> spelled;
+  bool options_ended = false;
   for (std::string& word : words) {
-    if (word == "--") return;
-    bool has_value = word.size() > 2 && word[0] == '-' && word[1] != '-' && word[2] == '=';
-    const OptionSpec* option = has_value ? command.option(word.substr(1, 1)) : nullptr;
-    if (option != nullptr) word = "--" + option->name + word.substr(2);
+    options_ended |= word == "--";
+    const std::size_t equals = word.find('=');
+    const bool has_value = !options_ended && word.starts_with('-') && equals != std::string::npos;
+    if (has_value && word[1] != '-' && equals > 1) {
+      if (const OptionSpec* option = command.option(word.substr(equals - 1, 1))) {
+        if (equals > 2) spelled.push_back(word.substr(0, equals - 1));
+        word = "--" + option->name + word.substr(equals);
+      }
+    }
+    const bool empty = has_value && word.starts_with("--") && word.ends_with('=');
+    const OptionSpec* option = empty ? command.option(word.substr(2, word.size() - 3)) : nullptr;
+    if (option != nullptr && option->kind != OptionKind::flag) {
+      spelled.push_back("--" + option->name);
+      spelled.emplace_back();
+    } else {
+      spelled.push_back(std::move(word));
+    }
   }
+  return spelled;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -115,6 +132,19 @@ void add_options(CLI::App& app, const std::vector<OptionSpec>& options,
   }
 }
 
+/// As it is without dashes and a value.
+std::string bare_name(const std::string& word) {
+  std::string name = word.substr(0, word.find('='));
+  name.erase(0, name.find_first_not_of('-'));
+  return name;
+}
+
+Error unknown_option(const std::string& word, std::string_view program, std::string_view command) {
+  return Error(Errc::invalid_argument,
+               fmt::format("unknown option \"{}\" (see `{} {}{}--help`)", bare_name(word), program,
+                           command, command.empty() ? "" : " "));
+}
+
 /// What CLI11 knows nothing of: arguments, unknown options, and the mark after which there are no
 /// options. (Arguments that it knows of it takes apart if they stand in brackets, as JSON may.)
 Result<std::vector<std::string>> take_arguments(std::vector<std::string> words,
@@ -128,14 +158,44 @@ Result<std::vector<std::string>> take_arguments(std::vector<std::string> words,
     } else if (options_ended || word.size() < 2 || word[0] != '-') {
       arguments.push_back(std::move(word));
     } else {
-      std::string name = word.substr(0, word.find('='));
-      name.erase(0, name.find_first_not_of('-'));
-      return std::unexpected(
-          Error(Errc::invalid_argument,
-                fmt::format("unknown option \"{}\" (see `{} {} --help`)", name, program, command)));
+      return std::unexpected(unknown_option(word, program, command));
     }
   }
   return arguments;
+}
+
+/// What stands beside a group's name: nothing but options that all commands have.
+Result<void> check_words(const CommandTable& table, const std::string& group,
+                         const std::vector<std::string>& words, std::string_view program) {
+  const bool wants_help = std::ranges::find(words, "--help") != words.end() ||
+                          std::ranges::find(words, "-h") != words.end();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i].size() < 2 || words[i][0] != '-') {
+      if (wants_help) continue;
+      const std::string path = group.empty() ? words[i] : group + " " + words[i];
+      return std::unexpected(unknown_command(table, path));
+    }
+    const std::string name = bare_name(words[i]);
+    const bool known = std::ranges::any_of(global_options(), [&name](const OptionSpec& option) {
+      return name == option.name || name == std::string(1, option.letter);
+    });
+    if (!known && name != "help" && name != "h")
+      return std::unexpected(unknown_option(words[i], program, group));
+    if (takes_next(global_options(), words[i])) ++i;
+  }
+  return {};
+}
+
+/// "help add", "--version": what other programs have, and people type.
+std::vector<std::string> with_commands_for_words_of_habit(std::vector<std::string> words) {
+  if (words.empty()) return words;
+  if (words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  } else if (words.front() == "--version") {
+    words.front() = "version";
+  }
+  return words;
 }
 
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 78) {
@@ -191,26 +251,18 @@ std::string options_help(const std::vector<OptionSpec>& options) {
 
 Result<Invocation> parse_words(const CommandTable& table, std::vector<std::string> words,
                                std::string_view program) {
+  words = with_commands_for_words_of_habit(std::move(words));
   Named named = take_command(table, words);
   Invocation invocation;
-  bool wants_help = words.empty() || std::ranges::find(words, "--help") != words.end() ||
-                    std::ranges::find(words, "-h") != words.end();
   if (named.command == nullptr) {
     bool is_group = named.path.empty() || !table.group(named.path).empty();
     if (!is_group) return std::unexpected(unknown_command(table, named.path));
-    if (!wants_help && !words.empty()) {
-      for (const std::string& word : words) {
-        if (!word.starts_with('-')) {
-          return std::unexpected(
-              unknown_command(table, named.path.empty() ? word : named.path + " " + word));
-        }
-      }
-    }
+    KITH_CHECK(check_words(table, named.path, words, program));
     invocation.group = named.path;
     return invocation;
   }
   invocation.command = named.command;
-  lengthen_letters(*named.command, words);
+  words = spelled_out(*named.command, std::move(words));
 
   CLI::App app;
   app.set_help_flag();
@@ -234,6 +286,12 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
   try {
     std::ranges::reverse(words);
     app.parse(words);
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string_view what = error.what();
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("option {} needs a value (see `{} {} --help`)",
+                          what.substr(0, what.find(':')), program, named.command->path)));
   } catch (const CLI::ParseError& error) {
     return std::unexpected(
         Error(Errc::invalid_argument,

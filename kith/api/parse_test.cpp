@@ -55,6 +55,53 @@ TEST(ParseWords, LettersTakeValuesAsInGo) {
   EXPECT_EQ(parsed->arguments, (std::vector<std::string>{"x", "-w=true"}));
 }
 
+TEST(ParseWords, AnEmptyValueIsAValue) {
+  CommandTable table = make_command_table();
+  auto parsed = parse_words(table, {"add", "--stdin-name=", "-Qn", "f.txt"}, "kith");
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message();
+  EXPECT_EQ(parsed->arguments, std::vector<std::string>{"f.txt"});
+  EXPECT_EQ(parsed->options.find("stdin-name")->second, "");
+  EXPECT_TRUE(parsed->options.contains("only-hash"));
+  auto missing = parse_words(table, {"add", "f.txt", "--chunker"}, "kith");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_TRUE(missing.error().message().contains("option --chunker needs a value"))
+      << missing.error().message();
+}
+
+TEST(ParseWords, LettersTogetherTakeAValueForTheLast) {
+  auto parsed = parse_words(make_command_table(), {"add", "-Qn=false", "f"}, "kith");
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message();
+  EXPECT_EQ(parsed->options.find("only-hash")->second, "false");
+  EXPECT_TRUE(parsed->options.contains("quieter"));
+}
+
+TEST(ParseWords, WordsOfHabitAreCommands) {
+  CommandTable table = make_command_table();
+  auto version = parse_words(table, {"--version"}, "kith");
+  ASSERT_TRUE(version && version->command != nullptr);
+  EXPECT_EQ(version->command->path, "version");
+  auto help = parse_words(table, {"help"}, "kith");
+  ASSERT_TRUE(help.has_value());
+  EXPECT_EQ(help->command, nullptr);
+  auto of_add = parse_words(table, {"help", "add"}, "kith");
+  ASSERT_TRUE(of_add && of_add->command != nullptr);
+  EXPECT_TRUE(of_add->options.contains("help"));
+}
+
+TEST(ParseWords, UnknownOptionsAreRefusedWithoutACommandToo) {
+  CommandTable table = make_command_table();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--nope"}, {"swarm", "--nope"}, {"--nope=1"}, {"-y"}}) {
+    auto parsed = parse_words(table, words, "kith");
+    ASSERT_FALSE(parsed.has_value()) << words.back();
+    EXPECT_TRUE(parsed.error().message().contains("unknown option")) << parsed.error().message();
+  }
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--help"}, {"-h"}, {"--api", "/ip4/127.0.0.1/tcp/1"}, {}}) {
+    EXPECT_TRUE(parse_words(table, words, "kith").has_value());
+  }
+}
+
 TEST(ParseWords, TwoDashesEndTheOptions) {
   Words parse;
   auto parsed = parse({"add", "-q", "--", "-Q", "--", "x"});

@@ -10,6 +10,7 @@ import unittest
 import urllib.error
 import urllib.request
 
+from harness.process import Process
 from program import Case, wait_until
 
 PEER_ID = r"12D3KooW[1-9A-HJ-NP-Za-km-z]{44}"
@@ -40,6 +41,30 @@ class FirstSteps(Case):
         self.assertRegex(log, rf"Swarm listening on {LOOPBACK}/p2p/{PEER_ID}\n")
         self.assertRegex(log, rf"RPC API server listening on {LOOPBACK}\n")
         self.assertRegex((node.home / "api").read_text(), rf"^{LOOPBACK}$")
+
+    def test_a_daemon_whose_reader_has_gone_ends_in_order(self):
+        node = self.made()
+        reading, writing = os.pipe()
+        # Room for what it says before it starts, and for no more: then it waits for the reader.
+        room = fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        begin = f"Initializing daemon...\nkith version: {node.text('version', '-n')}\n"
+        os.write(writing, b"." * (room - len(begin)))
+        with os.fdopen(writing, "wb") as out:
+            node.daemon = Process(node.command("daemon"), env=node.env, stdout=out)
+        wait_until((node.home / "api").exists, what="the API's address")
+        os.close(reading)
+        self.assertEqual(node.daemon.wait(10), 1)
+        self.assertEqual(node.daemon.log(), "")
+        node.start()
+
+    def test_a_daemon_needs_no_standard_descriptors(self):
+        node = self.made()
+        node.daemon = Process(["sh", "-c", 'exec "$0" daemon <&- >&- 2>&-', *node.command()[:1]], env=node.env)
+        wait_until((node.home / "api").exists, what="the API's address")
+        for number in range(3):
+            self.assertEqual(os.readlink(f"/proc/{node.daemon.popen.pid}/fd/{number}"), "/dev/null")
+        self.assertEqual(node.ok("shutdown"), b"")
+        self.assertEqual(node.daemon.wait(10), 0)
 
     def test_the_page_comes_as_it_is_asked_for(self):
         node = self.node()
