@@ -109,6 +109,7 @@ void Bitswap::on_disconnected(const PeerId& peer) {
   link->gone = true;
   link->wants_wake.notify_all();
   link->replies_wake.notify_all();
+  give_up_replies(*link);
   client_.disconnected(peer, env_.clock.now());
   server_.disconnected(peer);
   wake_pump();
@@ -466,7 +467,7 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
       std::optional<BitswapMessage> message = client_.take_wantlist(link->peer);
       if (!message) continue;
       done = co_await send(out, *message);
-      if (!done) client_.resend(link->peer);
+      if (!done && !link->gone) client_.resend(link->peer);
     }
     if (done) {
       failures = 0;
@@ -479,6 +480,12 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
   co_return Result<void>{};
 }
 
+/// What can't be sent any more must not count as unsent; the blocks' wants are gone with it.
+void Bitswap::give_up_replies(Link& link) {
+  for (const auto& prepared : std::exchange(link.replies, {}))
+    server_.sent(prepared->reply.peer, prepared->reply.bytes);
+}
+
 Task<void> Bitswap::write_replies(std::shared_ptr<Link> link) {
   Result<void> ended = co_await write_replies_until_idle(link);
   link->writing_replies = false;
@@ -486,9 +493,7 @@ Task<void> Bitswap::write_replies(std::shared_ptr<Link> link) {
     link->writing_replies = tasks_.spawn(write_replies(link));
     if (link->writing_replies) co_return ended;
   }
-  // What can't be sent any more must not count as unsent; the blocks' wants are gone with it.
-  for (const auto& prepared : std::exchange(link->replies, {}))
-    server_.sent(prepared->reply.peer, prepared->reply.bytes);
+  give_up_replies(*link);
   if (!ended && !link->gone) server_.disconnected(link->peer);
   wake_pump();
   co_return ended;
@@ -508,6 +513,7 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
     }
     const std::shared_ptr<Prepared> prepared = link->replies.front();
     KITH_CO_CHECK(co_await prepared->ready.wait());
+    if (link->gone) break;
     const BitswapMessage& message = prepared->message;
     if (!message.empty()) {
       KITH_CO_CHECK(co_await open_patiently(link, out));
@@ -516,6 +522,7 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
     blocks_sent_ += message.blocks.size();
     for (const BlockPayload& block : message.blocks)
       data_sent_ += block.data.size();
+    if (link->gone) break;
     link->replies.pop_front();
     server_.sent(link->peer, prepared->reply.bytes);
     wake_pump();

@@ -144,6 +144,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> write_wants(std::shared_ptr<Link> link);
   Task<void> write_wants_until_idle(std::shared_ptr<Link> link);
   Task<void> ask_again_later(std::shared_ptr<Link> link);
+  void give_up_replies(Link& link);
   Task<void> write_replies(std::shared_ptr<Link> link);
   Task<void> write_replies_until_idle(std::shared_ptr<Link> link);
   Task<void> open(PeerId peer, Outbound& out);

@@ -16,9 +16,9 @@ using multiformats::PeerId;
 class NetworkObserver {
  public:
   virtual ~NetworkObserver() = default;
-  /// The first connection to the peer is there.
+  /// The first connection to the peer is there, or it has come anew.
   virtual void on_connected(const PeerId& peer) = 0;
-  /// The last one has gone.
+  /// The last one has gone, or the peer has given it up: what was said on it may never arrive.
   virtual void on_disconnected(const PeerId& peer) = 0;
 };
 

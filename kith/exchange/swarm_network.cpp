@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <kith/base/assert.hpp>
 #include <kith/exchange/swarm_network.hpp>
 
@@ -39,6 +41,14 @@ void SwarmNetwork::stop_observing(NetworkObserver& observer) {
 }
 
 void SwarmNetwork::on_connected(const net::ConnectionInfo& connection) {
+  // Who dials a second time has lost the first connection, and perhaps all that it knew of us. Our
+  // side of it may stay silent for a minute before it fails.
+  auto lost = [&connection](const net::ConnectionInfo& other) {
+    return other.id != connection.id && other.direction == net::Direction::inbound;
+  };
+  bool comes_anew = connection.direction == net::Direction::inbound &&
+                    std::ranges::any_of(swarm_.connections_of(connection.peer), lost);
+  if (comes_anew) observer_->on_disconnected(connection.peer);
   observer_->on_connected(connection.peer);
 }
 

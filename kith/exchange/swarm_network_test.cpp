@@ -147,5 +147,44 @@ TEST(SwarmNetwork, OpensStreamsOfProtocolsThatAreSpokenOnConnectionsThatAreThere
   sim::run_test(1, opens_streams);
 }
 
+/// The peer is somewhere else now, and its old address silent: nothing says that the old connection
+/// is dead.
+Task<void> serves_where_the_peer_is_now(sim::World& world) {
+  FullPeer far(world.add_node(), 2);
+  FullPeer before(world.add_node(), 1);
+  FullPeer now(world.add_node(), 1);
+  for (FullPeer* peer : {&far, &before, &now}) {
+    KITH_CO_CHECK(co_await peer->begin());
+  }
+  const std::vector<ipld::Block> blocks = random_blocks(64, 100'000);
+  KITH_CO_CHECK(co_await far.store->put(blocks));
+  KITH_CO_CHECK(co_await before.connect(far));
+  auto cut_short = before.bitswap->new_session();
+  cut_short->prefetch(cids_of(blocks));
+  KITH_CO_CHECK(co_await cut_short->get(blocks.front().cid));
+  world.net().cut(far.node.id(), before.node.id());
+
+  KITH_CO_CHECK(co_await now.connect(far));
+  auto session = now.bitswap->new_session();
+  session->prefetch(cids_of(blocks));
+  const Instant begun = world.now();
+  KITH_CO_CHECK(co_await read_all(*session, blocks, 32));
+  EXPECT_LE(world.now() - begun, 10s);
+  EXPECT_EQ(far.swarm.connections_of(now.swarm.local_peer()).size(), 2U) << "the old one has gone";
+  EXPECT_EQ(now.bitswap->stats().client.duplicate_blocks, 0U);
+
+  cut_short.reset();
+  session.reset();
+  world.net().heal();
+  for (FullPeer* peer : {&far, &before, &now}) {
+    KITH_CO_CHECK(co_await peer->close());
+  }
+  co_return Result<void>{};
+}
+
+TEST(SwarmNetwork, ServesAPeerThatDialsAgainOnItsNewConnection) {
+  sim::run_seeds(1, 10, serves_where_the_peer_is_now);
+}
+
 }  // namespace
 }  // namespace kith::exchange

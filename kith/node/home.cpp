@@ -154,6 +154,7 @@ Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
   for (const std::string& profile : options.profiles)
     KITH_CHECK(apply_profile(config, profile));
   KITH_CHECK(env.files.make_directories(path, 0700));
+  KITH_CHECK(port::sync_way(env.files, path));
   KITH_TRY(std::unique_ptr<port::FileLock> lock, env.files.lock(path + "/repo.lock"));
   KITH_TRY(crypto::PrivateKey key, make_key(env, options));
   config.as_object()["Identity"].as_object()["PeerID"] =

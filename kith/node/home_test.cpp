@@ -221,5 +221,44 @@ TEST(Home, IsOursWithAnyConfigOfKuboInIt) {
   });
 }
 
+InitOptions stays_here() {
+  InitOptions options;
+  options.profiles = {"test"};
+  return options;
+}
+
+/// What is on the disk is a whole home, or none and one can be made.
+void expect_usable(sim::Node& node, const Result<crypto::PrivateKey>& told) {
+  auto owner = owner_of(node.env().files, folder);
+  ASSERT_TRUE(owner.has_value()) << owner.error().message();
+  if (*owner == Owner::nobody) {
+    EXPECT_FALSE(told.has_value()) << "the home that was told is gone";
+    auto made = init_home(node.env(), folder, stays_here());
+    ASSERT_TRUE(made.has_value()) << made.error().message();
+  }
+  auto home = Home::open(node.env(), folder, {});
+  ASSERT_TRUE(home.has_value()) << home.error().message();
+  if (told) EXPECT_EQ(home->identity(), *told);
+}
+
+TEST(Home, IsWholeOrCanBeMadeAgainWhereverThePowerFailsInInit) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    bool stopped = true;
+    for (std::uint64_t at = 0; stopped; ++at) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed << ", operation " << at);
+      sim::World world(seed);
+      sim::Node& node = world.add_node();
+      node.disk().faults().crash_at(at);
+      auto told = init_home(node.env(), folder, stays_here());
+      stopped = node.disk().faults().crashed();
+      EXPECT_NE(told.has_value(), stopped);
+      node.kill(sim::Crash::power);
+      node.restart();
+      expect_usable(node, told);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kith::node

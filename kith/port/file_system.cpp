@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 
 #include <kith/port/file_system.hpp>
@@ -57,6 +58,20 @@ Result<void> replace_file(FileSystem& files, const std::string& path, ByteView c
     return written;
   }
   return files.sync_directory(parent_path(path));
+}
+
+bool is_unsyncable(const Error& error) noexcept {
+  constexpr int numbers[] = {EINVAL, EROFS, EACCES, ENOTSUP, ENOSYS};
+  return std::ranges::any_of(numbers, [&error](int number) { return error.is_errno(number); });
+}
+
+Result<void> sync_way(FileSystem& files, const std::string& path) {
+  for (std::string folder = path; folder != "/" && folder != ".";) {
+    folder = parent_path(folder);
+    auto synced = files.sync_directory(folder);
+    if (!synced && !is_unsyncable(synced.error())) return synced;
+  }
+  return {};
 }
 
 std::string parent_path(const std::string& path) {

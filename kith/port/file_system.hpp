@@ -107,6 +107,14 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path, std::size_t 
 Result<void> replace_file(FileSystem& files, const std::string& path, ByteView content,
                           std::uint32_t mode = 0644);
 
+/// Whether a sync failed because there is nothing that it could do here: nothing is ever written,
+/// the file system knows no sync of it, or this user may not open it.
+bool is_unsyncable(const Error& error) noexcept;
+
+/// Makes the names of all folders on the way to `path` durable, and its own: of folders that are
+/// newly made, a crash may otherwise take any. What is_unsyncable is left out.
+Result<void> sync_way(FileSystem& files, const std::string& path);
+
 /// The part of a path before its last '/', "." if there is none.
 std::string parent_path(const std::string& path);
 

@@ -80,6 +80,30 @@ TEST(FileHelpers, ReportEachOperationThatFails) {
   }
 }
 
+TEST(FileHelpers, MakeTheWayToAFolderDurable) {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    sim::Disk disk{Prng(seed)};
+    sim::SimFileSystem before(disk);
+    ASSERT_TRUE(before.make_directories("/data/x/y/z").has_value());
+    ASSERT_TRUE(sync_way(before, "/data/x/y/z").has_value());
+    disk.crash();
+    sim::SimFileSystem after(disk);
+    EXPECT_EQ(after.info("/data/x/y/z").value().kind, FileKind::directory);
+  }
+}
+
+TEST(FileHelpers, PassFoldersOnTheWayThatNothingCanSync) {
+  sim::Disk disk{Prng(1)};
+  sim::SimFileSystem files(disk);
+  ASSERT_TRUE(files.make_directories("/data/x").has_value());
+  for (int harmless : {EINVAL, EROFS, EACCES}) {
+    disk.faults().fail_at(disk.faults().operations(), harmless);
+    EXPECT_TRUE(sync_way(files, "/data/x/y").has_value()) << harmless;
+  }
+  disk.faults().fail_at(disk.faults().operations(), EIO);
+  EXPECT_TRUE(sync_way(files, "/data/x/y").error().is_errno(EIO));
+}
+
 TEST(FileHelpers, KnowTheFolderOfAPath) {
   EXPECT_EQ(parent_path("/a/b"), "/a");
   EXPECT_EQ(parent_path("/a"), "/");

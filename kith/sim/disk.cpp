@@ -26,15 +26,16 @@ bool same_name(const NameChange& a, const NameChange& b) noexcept {
 
 FaultPlan::Verdict FaultPlan::next_operation(std::string_view what, std::string_view where) {
   std::uint64_t number = operations_++;
-  if (number == crash_at_) {
-    crashed_ = true;
+  if (number == crash_at_ || number == kill_at_) {
+    crashed_ = number == crash_at_;
     crashed_in_ = std::string(what) + " " + std::string(where);
     Verdict verdict{prng_.chance(0.5), EIO};
-    if (on_crash_) on_crash_();
+    const std::function<void()>& callback = crashed_ ? on_crash_ : on_kill_;
+    if (callback) callback();
     return verdict;
   }
   if (number == fail_at_) return {false, error_};
-  return {};
+  return {true, 0, what == forgotten_};
 }
 
 int FaultPlan::next_read() noexcept {

@@ -72,7 +72,7 @@ class SimFile final : public port::File {
 
   Result<void> sync() override {
     KITH_TRY(auto verdict, access_->begin("sync", path_));
-    if (verdict.takes_effect) inode_->unsynced.clear();
+    if (verdict.takes_effect && !verdict.forgotten) inode_->unsynced.clear();
     if (verdict.error != 0) return failure(verdict.error, path_);
     return {};
   }
@@ -218,7 +218,7 @@ Result<void> SimFileSystem::sync_directory(const std::string& path) {
   KITH_TRY(auto inode, access_->disk.find(path, true));
   if (inode->kind != port::FileKind::directory) return failure(ENOTDIR, path);
   KITH_TRY(auto verdict, access_->begin("sync directory", path));
-  if (verdict.takes_effect) access_->disk.sync_names(inode);
+  if (verdict.takes_effect && !verdict.forgotten) access_->disk.sync_names(inode);
   if (verdict.error != 0) return failure(verdict.error, path);
   return {};
 }

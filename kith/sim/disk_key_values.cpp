@@ -175,7 +175,8 @@ class SimKeyValue final : public port::KeyValue {
       apply(batch);
       disk.ledger_->used_bytes += size_after - store_->size_bytes;
       store_->size_bytes = size_after;
-      if (synced && verdict.takes_effect) store_->durable = store_->last;
+      bool durable = synced && verdict.takes_effect && !verdict.forgotten;
+      if (durable) store_->durable = store_->last;
       store_->forget_old();
     }
     if (verdict.error != 0) return std::unexpected(Error::from_errno(verdict.error, path_));
@@ -184,7 +185,7 @@ class SimKeyValue final : public port::KeyValue {
 
   Result<void> sync() override {
     KITH_TRY(auto verdict, access_->begin("sync store", path_));
-    if (verdict.takes_effect) {
+    if (verdict.takes_effect && !verdict.forgotten) {
       store_->durable = store_->last;
       store_->forget_old();
     }

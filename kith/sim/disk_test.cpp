@@ -252,6 +252,21 @@ TEST(Disk, CatchesAReplacementThatForgetsToSync) {
   EXPECT_GT(broken, 20u);
 }
 
+TEST(Disk, ForgetsTheSyncsThatThePlanNames) {
+  std::size_t lost = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Disk disk{Prng(seed)};
+    SimFileSystem before(disk);
+    write_synced(before, "/data/f", filled(512, 1));
+    disk.faults().forget("sync");
+    write_synced(before, "/data/f", filled(512, 2));
+    disk.crash();
+    SimFileSystem after(disk);
+    if (content_of(after, "/data/f") == filled(512, 1)) ++lost;
+  }
+  EXPECT_GT(lost, 20u);
+}
+
 port::KeyValueOptions two_spaces() {
   return {.namespaces = {"blocks", "pins"}, .size_bytes_max = 1 << 20};
 }

@@ -49,18 +49,31 @@ class FaultPlan {
   /// The power fails in operation number `operation`: it may or may not have happened, its caller
   /// is told EIO, and so is everyone else until Disk::crash.
   void crash_at(std::uint64_t operation) noexcept { crash_at_ = operation; }
+  /// The program is killed in operation number `operation`: it may or may not have happened, its
+  /// caller is told EIO. Whoever listens by on_kill ends the program's views of the disk.
+  void kill_at(std::uint64_t operation) noexcept { kill_at_ = operation; }
+  /// From now on every "sync", "sync directory", "sync store" or "commit synced", whichever is
+  /// named here, is acknowledged and makes nothing durable, as if the program had left it out: for
+  /// tests of tests.
+  void forget(std::string what) { forgotten_ = std::move(what); }
+
+  /// Takes back every failure, crash and kill that is still to come.
+  void clear() noexcept { fail_at_ = fail_read_at_ = crash_at_ = kill_at_ = none; }
 
   bool crashed() const noexcept { return crashed_; }
-  /// The operation in which the power failed, for messages.
+  /// The operation in which the power failed or the program was killed, for messages.
   const std::string& crashed_in() const noexcept { return crashed_in_; }
   /// Called once when the power fails by crash_at.
   void on_crash(std::function<void()> callback) { on_crash_ = std::move(callback); }
+  /// Called once when the program is killed by kill_at.
+  void on_kill(std::function<void()> callback) { on_kill_ = std::move(callback); }
 
   // For the disk.
 
   struct Verdict {
     bool takes_effect = true;
-    int error = 0;  ///< what to tell the caller, after the effect
+    int error = 0;           ///< what to tell the caller, after the effect
+    bool forgotten = false;  ///< nothing becomes durable by it
   };
   Verdict next_operation(std::string_view what, std::string_view where);
   int next_read() noexcept;
@@ -79,11 +92,14 @@ class FaultPlan {
   std::uint64_t fail_at_ = none;
   std::uint64_t fail_read_at_ = none;
   std::uint64_t crash_at_ = none;
+  std::uint64_t kill_at_ = none;
   int error_ = 0;
   int read_error_ = 0;
   bool crashed_ = false;
   std::string crashed_in_;
+  std::string forgotten_;
   std::function<void()> on_crash_;
+  std::function<void()> on_kill_;
 };
 
 }  // namespace kith::sim

@@ -65,14 +65,19 @@ struct Node::Life {
   port::TaskGroup tasks;
 };
 
-/// The disk says in the middle of a job that the power fails; the node dies as soon as that has
-/// ended.
-struct Node::PowerFailure final : port::Timer {
-  explicit PowerFailure(Node& of) : node(of) {}
+/// The disk says in the middle of a job that the power fails or the program is killed; the node
+/// dies as soon as that has ended.
+struct Node::DiskFailure final : port::Timer {
+  explicit DiskFailure(Node& of) : node(of) {}
+  void happens(Crash what) {
+    how = what;
+    node.world_.clock().arm(*this, node.world_.now());
+  }
   void on_fire() override {
-    if (node.up()) node.kill(Crash::power);
+    if (node.up()) node.kill(how);
   }
   Node& node;
+  Crash how = Crash::power;
 };
 
 Node::Node(World& world, NodeId id, NodeOptions options)
@@ -86,13 +91,19 @@ Node::Node(World& world, NodeId id, NodeOptions options)
   wall_ = std::make_unique<VirtualWallClock>(world.clock(), options_.wall_skew);
   disk_ = std::make_unique<Disk>(Prng(mix(mix(world.seed(), id), 'd')), options_.disk, wall_.get(),
                                  &world.tracer());
-  power_failure_ = std::make_unique<PowerFailure>(*this);
-  disk_->faults().on_crash([this] { world_.clock().arm(*power_failure_, world_.now()); });
+  disk_failure_ = std::make_unique<DiskFailure>(*this);
+  disk_->faults().on_crash([this] { disk_failure_->happens(Crash::power); });
+  disk_->faults().on_kill([this] {
+    // Until the node dies, the job that goes on must not do anything more.
+    lives_.back()->files.die();
+    lives_.back()->key_values.die();
+    disk_failure_->happens(Crash::process);
+  });
   begin_life();
 }
 
 Node::~Node() {
-  world_.clock().disarm(*power_failure_);
+  world_.clock().disarm(*disk_failure_);
 }
 
 void Node::begin_life() {
@@ -138,7 +149,7 @@ void Node::kill(Crash how) {
   ASSERT(up());
   Life& life = *lives_.back();
   world_.trace(mix(id_, static_cast<std::uint64_t>(how)));
-  world_.clock().disarm(*power_failure_);
+  world_.clock().disarm(*disk_failure_);
   world_.net().detach(life.host, how == Crash::power);
   life.pool.die();
   life.files.die();

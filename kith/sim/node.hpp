@@ -67,7 +67,8 @@ class Node {
   void restart();
 
   Host& host();
-  /// Also while it is down. disk().faults().crash_at(n) kills the node in its n-th disk operation.
+  /// Also while it is down. disk().faults().crash_at(n) and kill_at(n) kill the node in its n-th
+  /// disk operation.
   Disk& disk() noexcept { return *disk_; }
   NodeLog& log() noexcept { return *log_; }
   void set_wall_skew(Duration skew);
@@ -75,7 +76,7 @@ class Node {
  private:
   friend class World;
   struct Life;
-  struct PowerFailure;
+  struct DiskFailure;
   void begin_life();
   void cancel_all() noexcept;
   std::size_t live_tasks() const noexcept;
@@ -86,7 +87,7 @@ class Node {
   std::unique_ptr<NodeLog> log_;
   std::unique_ptr<VirtualWallClock> wall_;
   std::unique_ptr<Disk> disk_;
-  std::unique_ptr<PowerFailure> power_failure_;
+  std::unique_ptr<DiskFailure> disk_failure_;
   /// All of them until the world ends: tasks of an ended one may still unwind.
   std::vector<std::unique_ptr<Life>> lives_;
 };

@@ -323,6 +323,24 @@ TEST(Node, DiesInTheDiskOperationThatThePlanNames) {
   EXPECT_TRUE(node.env().files.open("/data/f", port::OpenMode::create).has_value());
 }
 
+TEST(Node, IsKilledInTheDiskOperationThatThePlanNamesAndKeepsWhatItWrote) {
+  World world(3);
+  Node& node = world.add_node();
+  std::uint64_t rounds = 0;
+  bool ended = false;
+  node.disk().faults().kill_at(5);
+  node.spawn(writes_on(node, rounds, ended));
+  world.run_for(1min);
+  EXPECT_FALSE(node.up());
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(rounds, 4u);
+  EXPECT_EQ(node.disk().crashes(), 0u);
+  node.restart();
+  auto file = node.env().files.open("/data/f", port::OpenMode::read);
+  ASSERT_TRUE(file.has_value());
+  EXPECT_EQ((*file)->size().value(), 1u);
+}
+
 TEST(Node, ResetsItsPeersWhenItsProgramIsKilled) {
   World world(1);
   Node& near = world.add_node();

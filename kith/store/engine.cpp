@@ -679,7 +679,7 @@ Result<void> Engine::cut_strays() {
 
 // --- the user's own files ---
 
-Result<FileReference> Engine::reference_file(const std::string& path) {
+Result<FileStamp> Engine::stamp_of(const std::string& path) {
   if (path.empty() || path[0] != '/' || path.size() > file_path_bytes_max) {
     return std::unexpected(Error(Errc::invalid_argument, path + " must be an absolute path"));
   }
@@ -687,7 +687,17 @@ Result<FileReference> Engine::reference_file(const std::string& path) {
   if (info.kind != port::FileKind::regular) {
     return std::unexpected(Error(Errc::invalid_argument, path + " is no regular file"));
   }
-  return FileReference{path, FileStamp::of(info)};
+  return FileStamp::of(info);
+}
+
+Result<FileReference> Engine::reference_file(const std::string& path) {
+  // Looked at first: what is written from then on doesn't have this stamp.
+  KITH_TRY(FileStamp stamp, stamp_of(path));
+  KITH_TRY(auto file, files_.open(path, port::OpenMode::read));
+  Result<void> synced = file->sync();
+  if (synced) synced = port::sync_way(files_, path);
+  if (!synced && !port::is_unsyncable(synced.error())) return std::unexpected(synced.error());
+  return FileReference{path, stamp};
 }
 
 /// The number under which the file with this stamp is known. commit_mutex_ is held.
@@ -727,8 +737,8 @@ Result<PutOutcome> Engine::put_file_ranges(const FileReference& file,
   }
   std::lock_guard committing(commit_mutex_);
   if (!has_room()) KITH_CHECK(sync_locked());
-  KITH_TRY(FileReference now, reference_file(file.path));
-  if (now.stamp != file.stamp) {
+  KITH_TRY(FileStamp now, stamp_of(file.path));
+  if (now != file.stamp) {
     return std::unexpected(Error(Errc::corrupt, file.path + " changed while it was being added"));
   }
   KITH_TRY(FileId number, file_id(file));

@@ -29,10 +29,11 @@
 // copying is forgotten.
 //
 // The user's own files (put_file_ranges): path, range and stamp (size, mtime, device, inode) are
-// kept, not the bytes. Every read of such a block hashes what it read, so a change behind our back
-// is never served; the error names the file, and says by its stamp what happened to it. A block
-// whose file has changed is stored anew when someone puts it again; so is one found damaged. From
-// then on, and until a read finds it good again, has() and sizes() say that it isn't here.
+// kept, not the bytes, which are made durable before the first of them is taken: the user may have
+// written them a moment ago. Every read of such a block hashes what it read, so a change behind our
+// back is never served; the error names the file, and says by its stamp what happened to it. A
+// block whose file has changed is stored anew when someone puts it again; so is one found damaged.
+// From then on, and until a read finds it good again, has() and sizes() say that it isn't here.
 //
 // Removal takes a block out of the index; its bytes are dead until compact() has copied what lives
 // in the pack and removed the file. Records that were written and never committed would be taken in
@@ -171,8 +172,8 @@ class Engine {
   /// Errc::limit_exceeded for a block above ipld::block_bytes_max.
   Result<PutOutcome> put(std::span<const NewBlock> blocks);
 
-  /// The file's stamp, to be taken before its content is read. The path must be absolute and the
-  /// file a regular one.
+  /// Makes the file durable, as far as it can be, and takes its stamp: to be called before its
+  /// content is read. The path must be absolute and the file a regular one.
   Result<FileReference> reference_file(const std::string& path);
   /// Takes blocks that stay where they are. Errc::corrupt if the file has changed since
   /// reference_file; Errc::unsupported if a hash can't be checked by us.
@@ -308,6 +309,7 @@ class Engine {
   void count(Change& change, const Multihash& hash, const PackExtent& extent);
   Result<void> forget_file(port::Batch& batch, FileId file, const FileRow& row);
   Result<void> commit(Change& change);
+  Result<FileStamp> stamp_of(const std::string& path);
   Result<FileId> file_id(const FileReference& file);
   bool pending_in_file(FileId file) const;
   void bury_uncommitted(Change& change) const;

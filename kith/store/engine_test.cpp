@@ -467,6 +467,36 @@ TEST_F(EngineFilesTest, TakesABlockAnewWhenItsFileHasChanged) {
   EXPECT_EQ(engine().stat()->blocks, 3U);
 }
 
+/// The user has written it a moment ago, in a folder made a moment ago.
+TEST_F(EngineFilesTest, RestsOnNothingThatACrashCanTake) {
+  const std::string path = "/data/films/new/film";
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Machine one(seed);
+    EXPECT_OK(one.start());
+    EXPECT_OK(one.files->make_directories("/data/films/new"));
+    auto file = one.files->open(path, port::OpenMode::create);
+    ASSERT_TRUE(file);
+    EXPECT_OK((*file)->write_at(0, film.content));
+    auto reference = one.engine->reference_file(path);
+    ASSERT_TRUE(reference);
+    EXPECT_OK(one.engine->put_file_ranges(*reference, film.ranges));
+    EXPECT_OK(one.engine->sync());
+    one.crash();
+    EXPECT_OK(one.start());
+    for (const FileRange& range : film.ranges)
+      EXPECT_OK(one.engine->get(range.hash));
+  }
+}
+
+TEST_F(EngineFilesTest, TakesNoBlockOfAFileThatCanNotBeMadeDurable) {
+  EXPECT_OK(machine.write_file(film.path, film.content));
+  machine.disk.faults().fail_at(machine.disk.faults().operations(), EIO);
+  EXPECT_TRUE(engine().reference_file(film.path).error().is_errno(EIO));
+  // Where nothing can be synced nothing waits for it.
+  machine.disk.faults().fail_at(machine.disk.faults().operations(), EROFS);
+  EXPECT_OK(engine().reference_file(film.path));
+}
+
 TEST_F(EngineFilesTest, TakesAnEditedFileUnderItsNewStamp) {
   EXPECT_OK(add());
   EXPECT_OK(engine().sync());

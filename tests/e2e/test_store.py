@@ -141,12 +141,13 @@ class InPlace(Case):
         second.ok("get", "-o", self.folder / "out", cid)
         self.assertEqual((self.folder / "out").read_bytes(), path.read_bytes())
 
-    def test_a_changed_file_is_named_and_never_served(self):
+    def test_a_changed_file_is_named_never_served_and_readable_once_it_is_restored(self):
         for change in ("other bytes", "other bytes, same time", "shorter", "gone"):
             with self.subTest(change):
                 first, second = self.enabled(f"first {change}"), self.started(f"second {change}")
                 first.connect(second)
-                path = self.write(f"movie {change}", os.urandom(3 * MIB))
+                content = os.urandom(3 * MIB)
+                path = self.write(f"movie {change}", content)
                 cid = first.add(path, "--nocopy")
                 before = path.stat()
                 if change == "gone":
@@ -168,6 +169,13 @@ class InPlace(Case):
                 second.fails("cat", "-q", "--timeout=3s", cid)
                 done = second.run("cat", "-q", "--timeout=1s", cid)
                 self.assertNotIn(b"something else", done.stdout)
+                verified = first.run("repo", "verify")
+                self.assertEqual(verified.returncode, 1)
+                self.assertIn(str(path), verified.stdout.decode())
+                path.write_bytes(content)
+                self.assertEqual(first.ok("cat", cid), content)
+                self.assertEqual(second.ok("cat", "--timeout=30s", cid), content)
+                self.assertIn("all blocks validated", first.text("repo", "verify"))
 
     def test_a_pipe_can_not_stay_where_it_is(self):
         node = self.enabled()
