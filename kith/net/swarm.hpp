@@ -65,7 +65,8 @@ const ErrorDomain& error_domain(SwarmError) noexcept;
 /// Kubo where it has one.
 struct SwarmLimits {
   /// Above high_water connections, unprotected ones older than the grace period are closed until
-  /// low_water are left, in the order that tag_peer() tells. None ever are if one of the marks is 0.
+  /// low_water are left, in the order that tag_peer() tells. None ever are if one of the marks is
+  /// 0.
   std::size_t low_water = 32;
   std::size_t high_water = 96;
   Duration grace_period = 20s;
