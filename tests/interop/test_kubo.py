@@ -85,6 +85,15 @@ class KithBesideKubo(unittest.TestCase):
                 self.assertLessEqual({addr.rpartition("/p2p/")[0] for addr in other.addrs if addr.startswith("/ip")},
                                      {addr.rpartition("/p2p/")[0] for addr in seen["Addresses"]})
 
+    def test_both_list_the_protocols_of_open_streams(self):
+        ping = Process([self.kith.binary, "ping", "-n", "1000", self.kubo.id], env=self.kith.env)
+        self.addCleanup(ping.stop)
+        for daemon in (self.kith, self.kubo):
+            deadline = time.monotonic() + 10
+            while "  /ipfs/ping/1.0.0" not in daemon.text("swarm", "peers", "--streams").splitlines():
+                self.assertLess(time.monotonic(), deadline, f"{daemon.name} lists no stream for pings")
+                time.sleep(0.05)
+
     def test_ping(self):
         for pinging, other in ((self.kith, self.kubo), (self.kubo, self.kith)):
             with self.subTest(pinging=pinging.name):
@@ -130,6 +139,36 @@ class KithBesideKubo(unittest.TestCase):
         self.assertEqual(cat.wait(30), 0, cat.log())
         out.seek(0)
         self.assertEqual(out.read(), b"worth waiting for")
+
+
+class Guarded(unittest.TestCase):
+    """A daemon whose API.Authorizations lets in who knows a secret, and the other's command line."""
+
+    SECRET = "--api-auth=basic:me:word"
+
+    def guarded(self, kind):
+        daemon = kind()
+        self.addCleanup(daemon.close)
+        daemon.init()
+        daemon.config("API.Authorizations", {"me": {"AuthSecret": "basic:me:word", "AllowedPaths": ["/api/v0/id"]}})
+        daemon.flags = [self.SECRET]
+        daemon.start()
+        return daemon
+
+    def check(self, kind, other):
+        daemon, caller = self.guarded(kind), other()
+        self.addCleanup(caller.close)
+        caller.init()
+        self.assertEqual(caller.json("--api", daemon.api, self.SECRET, "id", "--enc=json")["ID"], daemon.id)
+        for words in (["id"], ["--api-auth=bearer:word", "id"], [self.SECRET, "repo", "stat"]):
+            with self.subTest(words), self.assertRaises(CommandError) as refused:
+                caller.run("--api", daemon.api, *words)
+            self.assertIn("Kubo RPC Access Denied", refused.exception.stderr)
+        status, headers, body = daemon.rpc("version")
+        return status, headers["Content-Type"], body
+
+    def test_each_refuses_and_lets_in_as_the_other_does(self):
+        self.assertEqual(self.check(Kith, Kubo), self.check(Kubo, Kith))
 
 
 class InOneNetwork(unittest.TestCase):

@@ -44,6 +44,7 @@ class Daemon:
         self.home = Path(home or tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.enter = list(enter)
         self.process = None
+        self.flags = []  # of every command, but not of the daemon
         self.env = {**os.environ, self.home_variable: str(self.home), "IPFS_TELEMETRY": "off"}
 
     # Life cycle.
@@ -88,7 +89,7 @@ class Daemon:
 
     def run(self, *arguments, stdin=b"", timeout=COMMAND_SECONDS, stdout=subprocess.PIPE):
         """Runs one command; returns its standard output as bytes. Raises CommandError when it fails."""
-        command = [*self.enter, self.binary, *map(str, arguments)]
+        command = [*self.enter, self.binary, *self.flags, *map(str, arguments)]
         done = subprocess.run(command, env=self.env, input=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=timeout)
         if done.returncode != 0:
             raise CommandError([self.name, *arguments], done.returncode, done.stderr.decode(errors="replace"))
