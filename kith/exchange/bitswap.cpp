@@ -260,15 +260,12 @@ bool Bitswap::hand_to_waiter(const ipld::Block& block) {
 void Bitswap::deliver(const ipld::Block& block) {
   if (hand_to_waiter(block) || sessions_ == 0) return;
   const Multihash hash = block.cid.hash();
-  if (!ahead_.emplace(hash, block).second) return;
+  if (ahead_.contains(hash)) return;
+  ahead_.emplace(hash, Ahead{block, ahead_order_.insert(ahead_order_.end(), hash)});
   ahead_bytes_ += block.data.size();
-  ahead_order_.push_back(hash);
   while (ahead_bytes_ > options_.ahead_bytes_max) {
-    if (auto oldest = ahead_.find(ahead_order_.front()); oldest != ahead_.end()) {
-      ahead_bytes_ -= oldest->second.data.size();
-      ahead_.erase(oldest);
-    }
-    ahead_order_.pop_front();
+    const Multihash oldest = ahead_order_.front();
+    take_ahead(oldest);
   }
 }
 
@@ -531,11 +528,12 @@ std::shared_ptr<Bitswap::Waiter> Bitswap::waiter_for(const Cid& cid) {
   return waiter;
 }
 
-std::optional<ipld::Block> Bitswap::take_ahead(const Cid& cid) {
-  auto ahead = ahead_.find(cid.hash());
+std::optional<ipld::Block> Bitswap::take_ahead(const Multihash& hash) {
+  auto ahead = ahead_.find(hash);
   if (ahead == ahead_.end()) return std::nullopt;
-  ipld::Block block = {cid, std::move(ahead->second.data)};
+  ipld::Block block = std::move(ahead->second.block);
   ahead_bytes_ -= block.data.size();
+  ahead_order_.erase(ahead->second.place);
   ahead_.erase(ahead);
   return block;
 }
@@ -608,7 +606,9 @@ Task<bool> BitswapSession::has(Cid cid) {
 
 Task<ipld::Block> BitswapSession::get(Cid cid, Instant deadline) {
   if (cid.is_identity()) co_return ipld::Block{cid, Buffer::copy_of(cid.digest())};
-  if (auto ahead = bitswap_.take_ahead(cid)) co_return *std::move(ahead);
+  if (auto ahead = bitswap_.take_ahead(cid.hash())) {
+    co_return ipld::Block{cid, std::move(ahead->data)};
+  }
   if (bitswap_.closing_) co_return std::unexpected(Errc::closed);
   // It waits before it looks into the store, so that what comes meanwhile finds it.
   const Waiter waiter = bitswap_.waiter_for(cid);

@@ -317,6 +317,44 @@ TEST(Bitswap, FetchesABlockOnceForTwoSessions) {
   });
 }
 
+Task<void> fetch_ahead(sim::World& world, BitswapSession& session, Cid cid) {
+  session.prefetch(std::span(&cid, 1));
+  co_return co_await port::sleep_for(world.clock(), 1s);
+}
+
+TEST(Bitswap, KeepsTheLatestOfWhatWasFetchedAhead) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    BitswapOptions options;
+    options.ahead_bytes_max = 2000;
+    Peer near(net, std::move(options));
+    Peer far(net);
+    net.connect(near.host, far.host);
+    const std::vector<ipld::Block> blocks = random_blocks(3, 1000);
+    far.blocks.add(blocks);
+    const Cid a = blocks[0].cid;
+    const Cid b = blocks[1].cid;
+    const Cid c = blocks[2].cid;
+    auto session = near.bitswap->new_session();
+    // `a` is taken, lost, and comes again after `b`: its first coming mustn't count any more.
+    KITH_CO_CHECK(co_await fetch_ahead(world, *session, a));
+    KITH_CO_CHECK(co_await session->get(a));
+    near.blocks.remove(a);
+    KITH_CO_CHECK(co_await fetch_ahead(world, *session, b));
+    KITH_CO_CHECK(co_await fetch_ahead(world, *session, a));
+    KITH_CO_CHECK(co_await fetch_ahead(world, *session, c));
+    const std::size_t reads = near.blocks.reads;
+    KITH_CO_CHECK(co_await session->get(a));
+    KITH_CO_CHECK(co_await session->get(c));
+    EXPECT_EQ(near.blocks.reads, reads) << "these two are in memory";
+    KITH_CO_CHECK(co_await session->get(b));
+    EXPECT_EQ(near.blocks.reads, reads + 1) << "the oldest made room";
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
 TEST(Bitswap, GoesOnAfterARestartWithoutFetchingAgain) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);
