@@ -158,24 +158,31 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
   if (options_.serve && links_.contains(peer)) wants = server_.receive(peer, message);
   wake_pump();
   if (!message.blocks.empty()) {
-    if (!client_.expects(peer)) {
-      for (const BlockPayload& block : message.blocks)
-        client_.unasked(peer, block.data.size());
-      punish(peer);
-      co_return Result<void>{};
-    }
-    // One message is always let through, so the bound can't block itself.
-    while (processing_bytes_ > 0 && processing_bytes_ + size > options_.processing_bytes_max) {
-      KITH_CO_CHECK(co_await processing_room_.wait());
-      if (closing_) co_return std::unexpected(Errc::closed);
-    }
-    processing_bytes_ += size;
-    if (!tasks_.spawn(take_blocks(peer, std::move(message.blocks), size))) {
-      processing_bytes_ -= size;
-      co_return std::unexpected(Errc::closed);
-    }
+    KITH_CO_CHECK(co_await accept_blocks(peer, std::move(message.blocks), size));
   }
   if (!wants.empty()) KITH_CO_CHECK(co_await answer_wants(peer, std::move(wants)));
+  co_return Result<void>{};
+}
+
+/// Lets a message's blocks be looked at as soon as there is room, or counts them against the peer.
+Task<void> Bitswap::accept_blocks(PeerId peer, std::vector<BlockPayload> payloads,
+                                  std::uint64_t bytes) {
+  if (!client_.expects(peer)) {
+    for (const BlockPayload& block : payloads)
+      client_.unasked(peer, block.data.size());
+    punish(peer);
+    co_return Result<void>{};
+  }
+  // One message is always let through, so the bound can't block itself.
+  while (processing_bytes_ > 0 && processing_bytes_ + bytes > options_.processing_bytes_max) {
+    KITH_CO_CHECK(co_await processing_room_.wait());
+    if (closing_) co_return std::unexpected(Errc::closed);
+  }
+  processing_bytes_ += bytes;
+  if (!tasks_.spawn(take_blocks(peer, std::move(payloads), bytes))) {
+    processing_bytes_ -= bytes;
+    co_return std::unexpected(Errc::closed);
+  }
   co_return Result<void>{};
 }
 

@@ -134,6 +134,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> serve_stream(std::unique_ptr<net::Stream> stream);
   Task<void> read_stream(net::Stream& stream);
   Task<void> take_message(PeerId peer, Buffer bytes);
+  Task<void> accept_blocks(PeerId peer, std::vector<BlockPayload> payloads, std::uint64_t bytes);
   Task<void> answer_wants(PeerId peer, std::vector<Cid> cids);
   Task<void> take_blocks(PeerId peer, std::vector<BlockPayload> payloads, std::uint64_t bytes);
   Task<void> verify_and_store(PeerId peer, std::vector<BlockPayload> payloads);

@@ -47,6 +47,38 @@ TEST(Bitswap, DisconnectsAPeerThatPushesBlocksNobodyAskedFor) {
   });
 }
 
+Task<void> drain(std::unique_ptr<net::Stream> stream) {
+  std::uint8_t bytes[1024];
+  for (;;) {
+    KITH_CO_TRY(const std::size_t got, co_await stream->read_some(bytes, never));
+    if (got == 0) co_return Result<void>{};
+  }
+}
+
+TEST(Bitswap, AnswersTheWantsThatComeWithABlockNobodyAskedFor) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    TestHost pusher(net);
+    pusher.handle("/ipfs/bitswap/1.2.0", drain, streams_per_peer_max);
+    net.connect(near.host, pusher);
+    const std::vector<ipld::Block> blocks = random_blocks(2, 1000);
+    near.blocks.add({blocks[0]});
+    KITH_CO_TRY(auto stream, co_await open_to(pusher, near, "/ipfs/bitswap/1.2.0"));
+    BitswapMessage message;
+    message.wants.push_back({blocks[0].cid, 1, WantType::block, false, true});
+    message.blocks.push_back({multiformats::CidPrefix::of(blocks[1].cid), blocks[1].data});
+    KITH_CO_CHECK(co_await say(*stream, std::move(message)));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+    EXPECT_EQ(near.bitswap->stats().client.unasked_blocks, 1U);
+    EXPECT_EQ(near.bitswap->stats().blocks_sent, 1U);
+    EXPECT_TRUE(near.bitswap->wants_of(pusher.peer()).empty());
+    stream.reset();
+    KITH_CO_CHECK(co_await close_all(near));
+    co_return Result<void>{};
+  });
+}
+
 TEST(Bitswap, ResetsAStreamThatSpeaksNonsense) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);
@@ -163,14 +195,6 @@ TEST(Bitswap, AnImportAnswersWantsForTheSameBytesUnderAnotherCid) {
     KITH_CO_CHECK(co_await close_all(near, far));
     co_return Result<void>{};
   });
-}
-
-Task<void> drain(std::unique_ptr<net::Stream> stream) {
-  std::uint8_t bytes[1024];
-  for (;;) {
-    KITH_CO_TRY(const std::size_t got, co_await stream->read_some(bytes, never));
-    if (got == 0) co_return Result<void>{};
-  }
 }
 
 TEST(Bitswap, GivesUpOnAPeerThatTakesABlockByDrips) {
