@@ -41,7 +41,7 @@ Bitswap::Bitswap(port::Env& env, Network& network, LocalBlocks& blocks, BitswapO
       blocks_(blocks),
       options_(std::move(options)),
       client_(random_number(env.random)),
-      server_(random_number(env.random), options_.server),
+      server_(random_number(env.random), options_.server, options_.may_have),
       stream_ended_(env.clock),
       hash_{random_number(env.random)},
       waiters_(0, hash_),
@@ -193,9 +193,7 @@ Task<void> Bitswap::answer_wants(PeerId peer, std::vector<Cid> cids) {
     sizes = std::vector<std::optional<std::uint32_t>>(cids.size());
   }
   for (std::size_t i = 0; i < cids.size(); ++i) {
-    std::optional<std::uint64_t> size = (*sizes)[i];
-    if (size && options_.may_have && !options_.may_have(peer, cids[i])) size.reset();
-    server_.found(peer, cids[i], size);
+    server_.found(peer, cids[i], (*sizes)[i]);
   }
   wake_pump();
   co_return Result<void>{};

@@ -50,7 +50,7 @@ struct BitswapOptions {
   /// Whether blocks are given to others at all.
   bool serve = true;
   /// Whether this peer may have this block; every one may if empty.
-  std::function<bool(const PeerId&, const Cid&)> may_have;
+  MayHave may_have;
 };
 
 /// What `stats bitswap` shows.

@@ -250,5 +250,35 @@ TEST(Bitswap, AsksTheOperatorWhoMayHaveWhat) {
   });
 }
 
+TEST(Bitswap, WhoMayNotHaveABlockDoesNotGetItByWaiting) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net);
+    const std::vector<ipld::Block> blocks = random_blocks(2, 1000);
+    const std::vector<Cid> cids = cids_of(blocks);
+    std::set<Cid> denied = {cids[0]};
+    BitswapOptions options;
+    options.may_have = [&denied](const PeerId&, const Cid& cid) { return !denied.contains(cid); };
+    Peer far(net, std::move(options));
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    session->prefetch(cids);
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->wants_of(near.id()), std::vector<Cid>{cids[1]});
+    // The operator changes their mind about the other one.
+    denied.insert(cids[1]);
+    far.blocks.add(blocks);
+    far.bitswap->notify_new_blocks(blocks);
+    const Instant deadline = world.now() + 5s;
+    Result<ipld::Block> none = co_await session->get(cids[0], deadline);
+    EXPECT_TRUE(!none && none.error().is(Errc::timed_out));
+    EXPECT_EQ(far.bitswap->stats().blocks_sent, 0U);
+    EXPECT_TRUE(far.bitswap->wants_of(near.id()).empty());
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
 }  // namespace
 }  // namespace kith::exchange
