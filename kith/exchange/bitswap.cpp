@@ -41,7 +41,7 @@ Bitswap::Bitswap(port::Env& env, Network& network, LocalBlocks& blocks, BitswapO
       blocks_(blocks),
       options_(std::move(options)),
       client_(random_number(env.random)),
-      server_(random_number(env.random), options_.server),
+      server_(random_number(env.random), options_.server, options_.may_have),
       stream_ended_(env.clock),
       hash_{random_number(env.random)},
       waiters_(0, hash_),
@@ -159,24 +159,31 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
   if (options_.serve && links_.contains(peer)) wants = server_.receive(peer, message);
   wake_pump();
   if (!message.blocks.empty()) {
-    if (!client_.expects(peer)) {
-      for (const BlockPayload& block : message.blocks)
-        client_.unasked(peer, block.data.size());
-      punish(peer);
-      co_return Result<void>{};
-    }
-    // One message is always let through, so the bound can't block itself.
-    while (processing_bytes_ > 0 && processing_bytes_ + size > options_.processing_bytes_max) {
-      KITH_CO_CHECK(co_await processing_room_.wait());
-      if (closing_) co_return std::unexpected(Errc::closed);
-    }
-    processing_bytes_ += size;
-    if (!tasks_.spawn(take_blocks(peer, std::move(message.blocks), size))) {
-      processing_bytes_ -= size;
-      co_return std::unexpected(Errc::closed);
-    }
+    KITH_CO_CHECK(co_await accept_blocks(peer, std::move(message.blocks), size));
   }
   if (!wants.empty()) KITH_CO_CHECK(co_await answer_wants(peer, std::move(wants)));
+  co_return Result<void>{};
+}
+
+/// Lets a message's blocks be looked at as soon as there is room, or counts them against the peer.
+Task<void> Bitswap::accept_blocks(PeerId peer, std::vector<BlockPayload> payloads,
+                                  std::uint64_t bytes) {
+  if (!client_.expects(peer)) {
+    for (const BlockPayload& block : payloads)
+      client_.unasked(peer, block.data.size());
+    punish(peer);
+    co_return Result<void>{};
+  }
+  // One message is always let through, so the bound can't block itself.
+  while (processing_bytes_ > 0 && processing_bytes_ + bytes > options_.processing_bytes_max) {
+    KITH_CO_CHECK(co_await processing_room_.wait());
+    if (closing_) co_return std::unexpected(Errc::closed);
+  }
+  processing_bytes_ += bytes;
+  if (!tasks_.spawn(take_blocks(peer, std::move(payloads), bytes))) {
+    processing_bytes_ -= bytes;
+    co_return std::unexpected(Errc::closed);
+  }
   co_return Result<void>{};
 }
 
@@ -187,9 +194,7 @@ Task<void> Bitswap::answer_wants(PeerId peer, std::vector<Cid> cids) {
     sizes = std::vector<std::optional<std::uint32_t>>(cids.size());
   }
   for (std::size_t i = 0; i < cids.size(); ++i) {
-    std::optional<std::uint64_t> size = (*sizes)[i];
-    if (size && options_.may_have && !options_.may_have(peer, cids[i])) size.reset();
-    server_.found(peer, cids[i], size);
+    server_.found(peer, cids[i], (*sizes)[i]);
   }
   wake_pump();
   co_return Result<void>{};
@@ -261,15 +266,12 @@ bool Bitswap::hand_to_waiter(const ipld::Block& block) {
 void Bitswap::deliver(const ipld::Block& block) {
   if (hand_to_waiter(block) || sessions_ == 0) return;
   const Multihash hash = block.cid.hash();
-  if (!ahead_.emplace(hash, block).second) return;
+  if (ahead_.contains(hash)) return;
+  ahead_.emplace(hash, Ahead{block, ahead_order_.insert(ahead_order_.end(), hash)});
   ahead_bytes_ += block.data.size();
-  ahead_order_.push_back(hash);
   while (ahead_bytes_ > options_.ahead_bytes_max) {
-    if (auto oldest = ahead_.find(ahead_order_.front()); oldest != ahead_.end()) {
-      ahead_bytes_ -= oldest->second.data.size();
-      ahead_.erase(oldest);
-    }
-    ahead_order_.pop_front();
+    const Multihash oldest = ahead_order_.front();
+    take_ahead(oldest);
   }
 }
 
@@ -538,11 +540,12 @@ std::shared_ptr<Bitswap::Waiter> Bitswap::waiter_for(const Cid& cid) {
   return waiter;
 }
 
-std::optional<ipld::Block> Bitswap::take_ahead(const Cid& cid) {
-  auto ahead = ahead_.find(cid.hash());
+std::optional<ipld::Block> Bitswap::take_ahead(const Multihash& hash) {
+  auto ahead = ahead_.find(hash);
   if (ahead == ahead_.end()) return std::nullopt;
-  ipld::Block block = {cid, std::move(ahead->second.data)};
+  ipld::Block block = std::move(ahead->second.block);
   ahead_bytes_ -= block.data.size();
+  ahead_order_.erase(ahead->second.place);
   ahead_.erase(ahead);
   return block;
 }
@@ -615,7 +618,9 @@ Task<bool> BitswapSession::has(Cid cid) {
 
 Task<ipld::Block> BitswapSession::get(Cid cid, Instant deadline) {
   if (cid.is_identity()) co_return ipld::Block{cid, Buffer::copy_of(cid.digest())};
-  if (auto ahead = bitswap_.take_ahead(cid)) co_return *std::move(ahead);
+  if (auto ahead = bitswap_.take_ahead(cid.hash())) {
+    co_return ipld::Block{cid, std::move(ahead->data)};
+  }
   if (bitswap_.closing_) co_return std::unexpected(Errc::closed);
   // It waits before it looks into the store, so that what comes meanwhile finds it.
   const Waiter waiter = bitswap_.waiter_for(cid);

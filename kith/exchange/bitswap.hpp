@@ -21,6 +21,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,7 +50,7 @@ struct BitswapOptions {
   /// Whether blocks are given to others at all.
   bool serve = true;
   /// Whether this peer may have this block; every one may if empty.
-  std::function<bool(const PeerId&, const Cid&)> may_have;
+  MayHave may_have;
 };
 
 /// What `stats bitswap` shows.
@@ -116,6 +117,10 @@ class Bitswap final : private NetworkObserver {
 
   template <class Value>
   using HashMap = std::unordered_map<Multihash, Value, multiformats::SeededHash>;
+  struct Ahead {
+    ipld::Block block;
+    std::list<Multihash>::iterator place;
+  };
   /// What a session wants ahead and must be looked up in the store first.
   struct Check {
     std::deque<Cid> cids;
@@ -129,6 +134,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> serve_stream(std::unique_ptr<net::Stream> stream);
   Task<void> read_stream(net::Stream& stream);
   Task<void> take_message(PeerId peer, Buffer bytes);
+  Task<void> accept_blocks(PeerId peer, std::vector<BlockPayload> payloads, std::uint64_t bytes);
   Task<void> answer_wants(PeerId peer, std::vector<Cid> cids);
   Task<void> take_blocks(PeerId peer, std::vector<BlockPayload> payloads, std::uint64_t bytes);
   Task<void> verify_and_store(PeerId peer, std::vector<BlockPayload> payloads);
@@ -153,7 +159,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces);
 
   std::shared_ptr<Waiter> waiter_for(const Cid& cid);
-  std::optional<ipld::Block> take_ahead(const Cid& cid);
+  std::optional<ipld::Block> take_ahead(const Multihash& hash);
   Task<void> check_prefetched(JobId job);
 
   port::Env& env_;
@@ -174,8 +180,9 @@ class Bitswap final : private NetworkObserver {
   HashMap<std::shared_ptr<Waiter>> waiters_;
   /// Verified and on its way into the store.
   HashMap<std::size_t> storing_;
-  HashMap<ipld::Block> ahead_;
-  std::deque<Multihash> ahead_order_;
+  HashMap<Ahead> ahead_;
+  /// Of all that is in ahead_; the oldest first.
+  std::list<Multihash> ahead_order_;
   std::uint64_t ahead_bytes_ = 0;
   std::size_t sessions_ = 0;
   std::map<JobId, Check> to_check_;

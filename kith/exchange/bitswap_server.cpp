@@ -6,8 +6,12 @@
 
 namespace kith::exchange {
 
-BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options)
-    : options_(options), hash_{seed}, peers_(0, hash_), wanted_by_(0, hash_) {}
+BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options, MayHave may_have)
+    : options_(options),
+      may_have_(std::move(may_have)),
+      hash_{seed},
+      peers_(0, hash_),
+      wanted_by_(0, hash_) {}
 
 std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
   std::vector<Cid> to_look_up;
@@ -18,8 +22,10 @@ std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& 
   for (const Want& want : message.wants) {
     // An identity CID holds its bytes; who asks for it isn't hostile, only naive.
     if (want.cid.is_identity()) continue;
-    if (want.cancel) {
+    const bool denied = !want.cancel && !may_have(id, want.cid);
+    if (want.cancel || denied) {
       erase(id, peer, want.cid);
+      if (denied && want.send_dont_have) say(peer, want.cid, Presence::dont_have);
       continue;
     }
     if (taken < wants_per_peer_max && take_want(id, peer, want)) {
@@ -71,6 +77,19 @@ bool BitswapServer::make_room(const PeerId& id, Peer& peer, std::int32_t priorit
   erase(id, peer, victim);
   if (tell) say(peer, victim, Presence::dont_have);
   return true;
+}
+
+bool BitswapServer::may_have(const PeerId& id, const Cid& cid) const {
+  return !may_have_ || may_have_(id, cid);
+}
+
+/// Forgets a want that was taken. Who has heard that the block isn't here hears nothing new, or
+/// would know when it came.
+void BitswapServer::deny(const PeerId& id, Peer& peer, const Cid& cid) {
+  const Entry& entry = peer.wants.at(cid);
+  const bool tell = entry.send_dont_have && entry.state != State::absent;
+  erase(id, peer, cid);
+  if (tell) say(peer, cid, Presence::dont_have);
 }
 
 void BitswapServer::set_state(Peer& peer, const Cid& cid, Entry& entry, State state) {
@@ -139,6 +158,10 @@ void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
 }
 
 void BitswapServer::answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size) {
+  if (!may_have(id, cid)) {
+    deny(id, peer, cid);
+    return;
+  }
   Entry& entry = peer.wants.at(cid);
   if (entry.type == WantType::have && size > options_.have_replace_bytes_max) {
     say(peer, cid, Presence::have);
@@ -205,6 +228,10 @@ std::optional<Reply> BitswapServer::next_reply() {
   }
   while (!peer.queue.empty()) {
     const Cid cid = peer.queue.begin()->second;
+    if (!may_have(id, cid)) {
+      deny(id, peer, cid);
+      continue;
+    }
     const Entry& entry = peer.wants.at(cid);
     if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
     const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;

@@ -20,10 +20,15 @@
 //
 // Overflow: a peer's wants_per_peer_max wants give way to more urgent ones: absent blocks first,
 // then queued ones of lower priority; what finds no place is answered DONT_HAVE if that was asked
-// for. Pure; one thread.
+// for.
+//
+// What a peer may not have is to it as if it weren't here: DONT_HAVE, and the want is forgotten, so
+// that it isn't answered when the block comes. MayHave is asked when a want comes, when the block
+// is found, and once more when it goes out, for it may have changed its mind. Pure; one thread.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -59,13 +64,17 @@ struct ServerOptions {
   std::uint64_t have_replace_bytes_max = exchange::have_replace_bytes_max;
 };
 
+/// Whether this peer may have this block; every one may if empty.
+using MayHave = std::function<bool(const PeerId&, const Cid&)>;
+
 class BitswapServer {
  public:
-  explicit BitswapServer(std::uint64_t seed, const ServerOptions& options = {});
+  explicit BitswapServer(std::uint64_t seed, const ServerOptions& options = {},
+                         MayHave may_have = {});
 
   /// Takes a message's wants and cancels; returns what has to be looked up in the store.
   std::vector<Cid> receive(const PeerId& peer, const BitswapMessage& message);
-  /// The answer to a look-up: the block's size if the store has it and the peer may have it.
+  /// The answer to a look-up: the block's size if the store has it.
   void found(const PeerId& peer, const Cid& cid, std::optional<std::uint64_t> size);
   /// A block has come into the store.
   void obtained(const Cid& cid, std::uint64_t size);
@@ -111,6 +120,8 @@ class BitswapServer {
 
   bool take_want(const PeerId& id, Peer& peer, const Want& want);
   bool make_room(const PeerId& id, Peer& peer, std::int32_t priority);
+  bool may_have(const PeerId& id, const Cid& cid) const;
+  void deny(const PeerId& id, Peer& peer, const Cid& cid);
   void set_state(Peer& peer, const Cid& cid, Entry& entry, State state);
   void erase(const PeerId& id, Peer& peer, const Cid& cid);
   void clear(const PeerId& id, Peer& peer);
@@ -121,6 +132,7 @@ class BitswapServer {
   bool may_take(const Peer& peer) const;
 
   const ServerOptions options_;
+  const MayHave may_have_;
   multiformats::SeededHash hash_;
   Peers peers_;
   /// By multihash, as the store has it: a block answers wants under any CID of its bytes.

@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -361,6 +362,71 @@ TEST_F(BitswapServerTest, SendsJustWhatIsWantedWhateverTheOrder) {
     }
     EXPECT_EQ(shop.server.unsent_bytes(), 0U);
   }
+}
+
+/// A server that keeps what is in `denied` from everybody.
+struct Guard {
+  std::set<Cid> denied;
+  BitswapServer server{
+      7, {}, [this](const PeerId&, const Cid& cid) { return !denied.contains(cid); }};
+
+  std::vector<Cid> receive(std::vector<Want> wants) {
+    BitswapMessage message;
+    message.wants = std::move(wants);
+    return server.receive(alice, message);
+  }
+  /// What is sent next, as one reply.
+  Reply reply() {
+    Reply reply = server.next_reply().value_or(Reply());
+    if (reply.bytes > 0) server.sent(alice, reply.bytes);
+    return reply;
+  }
+};
+
+const std::vector<BlockPresence> missing_is_not_here = {{missing, Presence::dont_have}};
+
+TEST_F(BitswapServerTest, ForgetsAWantOfWhatThePeerMayNotHave) {
+  Guard guard;
+  guard.denied = {missing, here};
+  EXPECT_TRUE(guard.receive({want_block(missing), want_block(here, 1, false)}).empty());
+  EXPECT_EQ(guard.reply().presences, missing_is_not_here);
+  EXPECT_TRUE(guard.server.peers().empty());
+  guard.server.obtained(missing, 1000);
+  guard.server.obtained(here, 1000);
+  EXPECT_FALSE(guard.server.next_reply().has_value());
+}
+
+TEST_F(BitswapServerTest, ADeniedBlockIsKeptBackAtEachStepOfItsWay) {
+  for (const WantType type : {WantType::block, WantType::have}) {
+    const Want want{missing, 1, type, false, true};
+    // While it is looked up.
+    Guard guard;
+    EXPECT_EQ(guard.receive({want}).size(), 1U);
+    guard.denied = {missing};
+    guard.server.found(alice, missing, 200'000);
+    EXPECT_EQ(guard.reply().presences, missing_is_not_here);
+    // While it is absent. DONT_HAVE was said, and once more would tell that it came.
+    guard.denied.clear();
+    EXPECT_EQ(guard.receive({want}).size(), 1U);
+    guard.server.found(alice, missing, std::nullopt);
+    EXPECT_EQ(guard.reply().presences, missing_is_not_here);
+    guard.denied = {missing};
+    guard.server.obtained(missing, 200'000);
+    EXPECT_FALSE(guard.server.next_reply().has_value());
+    EXPECT_TRUE(guard.server.peers().empty());
+  }
+  // While it stands in the queue.
+  Guard guard;
+  guard.receive({want_block(missing), want_block(here)});
+  guard.server.found(alice, missing, 200'000);
+  guard.server.found(alice, here, 200'000);
+  guard.denied = {missing};
+  const Reply sent = guard.reply();
+  ASSERT_EQ(sent.blocks.size(), 1U);
+  EXPECT_EQ(sent.blocks[0].cid, here);
+  EXPECT_EQ(guard.reply().presences, missing_is_not_here);
+  EXPECT_TRUE(guard.server.peers().empty());
+  EXPECT_EQ(guard.server.unsent_bytes(), 0U);
 }
 
 TEST_F(BitswapServerTest, KeepsToTheBoundsThatAnOperatorSets) {
