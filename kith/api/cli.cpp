@@ -365,7 +365,8 @@ Task<void> keep_outcome(Task<void> task, Result<void>& outcome) {
 /// Runs the task, but not for longer than that.
 Task<void> CommandLine::run_within(std::optional<Duration> patience, Task<void> task) {
   if (!patience) co_return co_await std::move(task);
-  Result<void> outcome;
+  // What it stays if the time is over before the task has begun.
+  Result<void> outcome = std::unexpected(Errc::cancelled);
   port::TaskGroup running(env_.executor, env_.clock, 1);
   running.spawn(keep_outcome(std::move(task), outcome));
   auto joined = co_await running.join(env_.clock.now() + *patience);

@@ -307,7 +307,8 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
     timeout = *parsed;
   }
   RpcOutput output(context_.env, command, response);
-  Result<void> outcome;
+  // What it stays if the time is over before the command has begun.
+  Result<void> outcome = std::unexpected(Errc::cancelled);
   Context context = context_;
   if (timeout) {
     port::TaskGroup group(context.env.executor, context.env.clock, 1);

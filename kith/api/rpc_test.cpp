@@ -236,6 +236,18 @@ TEST(Rpc, TellsAFailureBeforeItsOutputAndOneAfterIt) {
   });
 }
 
+TEST(Rpc, ACommandThatHadNoTimeToBeginFails) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    for (std::string timeout : {"0", "0s"}) {
+      KITH_CO_TRY(Answer answer, co_await site.post("late?timeout=" + timeout));
+      EXPECT_EQ(answer.status, 500) << timeout;
+      EXPECT_NE(answer.body.find("no answer within " + timeout), std::string::npos) << answer.body;
+    }
+    co_return co_await site.end();
+  });
+}
+
 TEST(Rpc, RefusesPagesOfForeignOrigins) {
   sim::run_test(1, [](World& world) -> Task<void> {
     RpcOptions options;

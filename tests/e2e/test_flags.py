@@ -374,6 +374,14 @@ class Everywhere(Case):
         self.assertRegex(adding.log(), r"no answer within 300ms.*context deadline exceeded")
         self.assertIn("duration", node.fails("--timeout=soon", "id"))
 
+    def test_a_timeout_before_the_command_began_is_a_failure(self):
+        node = self.made()
+        path = self.write("f", b"f")
+        for words in (["add", "-Q", path], ["id"], ["repo", "stat"]):
+            for timeout in ("0", "1ns"):
+                with self.subTest(words[0], timeout=timeout):
+                    self.assertIn("context deadline exceeded", node.fails(f"--timeout={timeout}", *words))
+
     def test_a_timeout_is_told_in_kubos_words(self):
         node = self.started()
         missing = node.text("add", "-nQ", stdin=b"nobody has this")
