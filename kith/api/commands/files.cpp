@@ -277,8 +277,11 @@ std::string short_time(const std::string& text, WallTime now) {
   if (text == no_time || ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) {
     return "-";
   }
-  auto at = WallTime(std::chrono::seconds(::timegm(&parts)));
-  bool recent = at > now - std::chrono::months(6) && at < now + std::chrono::days(1);
+  // In seconds: years that people write may be beyond what nanoseconds count.
+  auto at = std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
+  auto today =
+      std::chrono::sys_seconds(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()));
+  bool recent = at > today - std::chrono::months(6) && at < today + std::chrono::days(1);
   char shown[32];
   std::size_t size =
       std::strftime(shown, sizeof shown, recent ? "%b %d %H:%M" : "%b %d  %Y", &parts);
