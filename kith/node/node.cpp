@@ -149,18 +149,24 @@ Task<void> Node::start_network() {
   network_->bitswap.start();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;
-  std::optional<Error> last_failure;
+  std::vector<Error> failures;
   for (const multiformats::Multiaddr& address : settings_.swarm_addresses) {
     auto outcome = network_->swarm.listen(address);
     if (outcome) {
       ++listening;
     } else {
-      last_failure = outcome.error().with_context("listen on " + address.to_string());
-      KITH_LOG_WARN(log_, "{}", last_failure->message());
+      failures.push_back(outcome.error().with_context("listen on " + address.to_string()));
     }
   }
   // A machine without IPv6 still has IPv4; but a node that listens nowhere was not meant.
-  if (listening == 0 && last_failure) co_return std::unexpected(*last_failure);
+  std::optional<Error> fatal;
+  if (listening == 0 && !failures.empty()) {
+    fatal = std::move(failures.back());
+    failures.pop_back();
+  }
+  for (const Error& failure : failures)
+    KITH_LOG_WARN(log_, "{}", failure.message());
+  if (fatal) co_return std::unexpected(*std::move(fatal));
   if (settings_.mdns) {
     network_->lan = std::make_unique<LanDiscovery>(env_, network_->swarm);
     network_->lan->mdns.start();
