@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <kith/discovery/lan_dialer.hpp>
 #include <kith/discovery/mdns.hpp>
@@ -127,6 +128,7 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
   store_options.queue_bytes_max = node->settings_.memory.queued_blocks;
   KITH_CO_TRY(node->store_, co_await store::BlockStore::open(env, std::move(store_options)));
   if (options.online) {
+    node->warn_of_settings();
     auto started = co_await node->start_network();
     if (!started) {
       co_await node->stop_shielded();
@@ -134,6 +136,12 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
     }
   }
   co_return node;
+}
+
+void Node::warn_of_settings() {
+  const std::vector<std::string>& keys = settings_.without_effect;
+  if (keys.empty()) return;
+  KITH_LOG_WARN(log_, "these settings have no effect in this version: {}", fmt::join(keys, ", "));
 }
 
 Task<void> Node::start_network() {

@@ -66,6 +66,43 @@ class Add(Case):
         self.assertIn("broken", node.fails("add", "-r", "--dereference-symlinks", self.folder / "d"))
 
 
+class Metadata(Case):
+    """The CIDs are Kubo's, 0.43.1, with the profile unixfs-v0-2015."""
+
+    def setUp(self):
+        super().setUp()
+        self.subject = self.made()
+        self.subject.ok("config", "profile", "apply", "unixfs-v0-2015")
+        self.write("f", b"hello\n").chmod(0o644)
+        self.write("t/a", b"a\n").chmod(0o644)
+        (self.folder / "t").chmod(0o755)
+        (self.folder / "t/l").symlink_to("a")
+
+    def added(self, *words):
+        return self.subject.text("add", "-Q", *words, cwd=self.folder)
+
+    def test_a_symlink_has_no_permissions(self):
+        self.assertEqual(self.added("-r", "--mode=0700", "--mtime=5", "t"), "QmNZxZLyHwZaHYJV2cJ7E2QhLVsAMJTXbHQXGpFZD8daBf")
+        self.assertEqual(self.added("-r", "--preserve-mode", "t"), "QmTwf4hqWNtPRug7AhW6JiddQQviZvBhicvAhYET13UJhJ")
+
+    def test_the_wrapping_folder_gets_what_the_flags_say(self):
+        self.assertEqual(self.added("-w", "--mode=0755", "--mtime=7", "f"), "QmdDAb4UZaJyToYCwJxWnaTDrtFpf1vHvkjwaXdUszrNWJ")
+
+    def test_nothing_is_as_good_as_not_given(self):
+        self.assertEqual(self.added("--mtime=0", "--mode=0", "f"), self.added("f"))
+
+    def test_what_the_profile_says_stays(self):
+        self.assertEqual(self.added("--cid-version=1", "f"), "bafybeiffndsajwhk3lwjewwdxqntmjm4b5wxaaanokonsggenkbw6slwk4")
+        self.assertEqual(self.added("--cid-version=1", "--mode=0644", "f"),
+                         "bafybeiemirprqyjwzm5ul77gqd6fmwnieepwdqyv6kjxijsgb4r2n5ajmu")
+        self.assertIn("sha2-256", self.subject.fails("add", "--hash=blake3", self.folder / "f"))
+
+    def test_numbers_that_make_no_sense_are_refused(self):
+        for words in (["--mode=-1"], ["--mode=7777777"], ["--mtime=1", "--mtime-nsecs=1500000000"], ["--mtime-nsecs=5"]):
+            with self.subTest(words):
+                self.assertIn(words[-1].partition("=")[0], self.subject.fails("add", *words, self.folder / "f"))
+
+
 class Listings(Case):
     def test_ls_for_people_and_by_size(self):
         node = self.made()

@@ -43,8 +43,9 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
 constexpr std::int64_t digest_bytes_min = 20;
 constexpr std::int64_t digest_bytes_max = 128;
 
-Result<multiformats::CidPrefix> prefix_of(const Request& request) {
-  KITH_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("mhtype")));
+Result<multiformats::CidPrefix> prefix_of(Context& context, const Request& request) {
+  KITH_TRY(multiformats::CidPrefix prefix,
+           prefix_hashed_by(hash_option(context, request, "mhtype")));
   std::string format = request.text("format");
   std::string name = request.text("cid-codec");
   // Kubo's older --format: v0 and protobuf meant dag-pb.
@@ -73,7 +74,7 @@ Result<multiformats::CidPrefix> prefix_of(const Request& request) {
 }
 
 Task<void> run_put(Context& context, const Request& request, Output& output) {
-  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_of(request));
+  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_of(context, request));
   KITH_CO_TRY(CidText text, CidText::of(request));
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<json::value> values;
@@ -175,7 +176,8 @@ void add_block_commands(CommandTable& table) {
                       .help = "Files, or - for standard input.",
                       .kind = ArgumentKind::file}},
        .options = {{"cid-codec", 0, text, "Codec of the CID.", "raw"},
-                   {"mhtype", 0, text, "Hash function.", "sha2-256"},
+                   {"mhtype", 0, text, "Hash function (Import.HashFunction's, if it isn't given).",
+                    ""},
                    {"mhlen", 0, integer, "Cut the digest to so many bytes.", "-1"},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
                    big_block_option(),

@@ -173,6 +173,17 @@ OptionSpec big_block_option() {
           "Changes nothing: blocks over 2 MiB are always refused.", ""};
 }
 
+std::string hash_option(Context& context, const Request& request, std::string_view option) {
+  std::string given = request.text(option);
+  if (!given.empty()) return given;
+  auto function = context.node->settings().new_files.options.hash_function;
+  return std::string(multiformats::codec_name(function).value_or(""));
+}
+
+Error ends_inside(std::string_view path) {
+  return say(fmt::format("\"{}\" ends inside a block", path));
+}
+
 Error not_here(const Cid& cid) {
   return say(fmt::format("block was not found locally (offline): ipld: could not find {}",
                          cid.to_string()));
