@@ -149,6 +149,12 @@ struct DagCount {
   std::uint64_t blocks = 0;
 };
 
+/// A whole number if it is one: a real one's JSON would be 1E0.
+json::value ratio(std::uint64_t sum, std::uint64_t size) {
+  if (sum % size == 0) return sum / size;
+  return static_cast<double>(sum) / static_cast<double>(size);
+}
+
 /// What `dag stat` answers: so far, or in the end.
 struct DagSummary {
   std::vector<DagCount> dags;
@@ -170,7 +176,7 @@ struct DagSummary {
     if (complete) value["UniqueBlocks"] = seen.size();
     if (size > 0) value["TotalSize"] = size;
     if (complete && sum > size) value["SharedSize"] = sum - size;
-    if (complete && size > 0) value["Ratio"] = static_cast<double>(sum) / static_cast<double>(size);
+    if (complete && size > 0) value["Ratio"] = ratio(sum, size);
     value["DagStats"] = std::move(list);
     return value;
   }
