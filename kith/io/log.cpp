@@ -23,6 +23,26 @@ spdlog::level::level_enum level_for_spdlog(port::LogLevel level) noexcept {
   return static_cast<spdlog::level::level_enum>(level);
 }
 
+/// The level by the word that KITH_LOG has for it.
+class LevelWord final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    std::string word =
+        fmt::format("{:<5}", port::to_string(static_cast<port::LogLevel>(message.level)));
+    out.append(word.data(), word.data() + word.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<LevelWord>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> line_formatter() {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<LevelWord>('*').set_pattern("%Y-%m-%d %H:%M:%S.%e %^%*%$ %n: %v");
+  return formatter;
+}
+
 spdlog::color_mode color_mode() {
   const char* no_color = std::getenv("NO_COLOR");
   bool refused = no_color != nullptr && *no_color != '\0';
@@ -37,7 +57,7 @@ struct StderrLog::Sink {
 
 StderrLog::StderrLog(port::LogLevels levels)
     : levels_(std::move(levels)), sink_(std::make_unique<Sink>()) {
-  sink_->to.set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-5!l%$ %n: %v");
+  sink_->to.set_formatter(line_formatter());
 }
 
 StderrLog::~StderrLog() = default;

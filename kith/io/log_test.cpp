@@ -22,6 +22,11 @@ TEST(StderrLog, WritesALineWithTimeLevelAndModule) {
   EXPECT_EQ(line.find('\x1b'), std::string::npos) << "colours, and it is no terminal";
 }
 
+TEST(StderrLog, NamesLevelsAsTheSettingDoes) {
+  EXPECT_NE(written(port::LogLevel::warn, "net", "x").find(" warn  net: x\n"), std::string::npos);
+  EXPECT_NE(written(port::LogLevel::error, "net", "x").find(" error net: x\n"), std::string::npos);
+}
+
 TEST(StderrLog, KeepsToTheLevelOfTheModule) {
   EXPECT_EQ(written(port::LogLevel::info, "store", "x"), "");
   EXPECT_EQ(written(port::LogLevel::trace, "net", "x"), "");

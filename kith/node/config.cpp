@@ -7,7 +7,10 @@
 
 #include <kith/base/duration.hpp>
 #include <kith/node/config.hpp>
+#include <kith/node/config_keys.hpp>
 #include <kith/node/resource_overrides.hpp>
+#include <kith/unixfs/hamt.hpp>
+#include <kith/unixfs/limits.hpp>
 
 namespace kith::node {
 namespace {
@@ -54,6 +57,19 @@ constexpr std::string_view unreachable_networks[] = {
     "/ip6/fe80::/ipcidr/10",      // link-local
 };
 
+/// What a profile of new files says.
+constexpr std::string_view import_keys[] = {"CidVersion",
+                                            "HashFunction",
+                                            "UnixFSChunker",
+                                            "UnixFSDAGLayout",
+                                            "UnixFSDirectoryMaxLinks",
+                                            "UnixFSFileMaxLinks",
+                                            "UnixFSHAMTDirectoryMaxFanout",
+                                            "UnixFSHAMTDirectorySizeEstimation",
+                                            "UnixFSHAMTDirectorySizeThreshold",
+                                            "UnixFSPBNodeFieldOrder",
+                                            "UnixFSRawLeaves"};
+
 /// Puts texts into a list, or takes them out of it; what else is there stays.
 void set_members(json::value& list, std::span<const std::string_view> members, bool present) {
   if (!list.is_array()) list = json::array();
@@ -86,6 +102,14 @@ Error wrong(std::string_view key, std::string_view want) {
   return Error(Errc::invalid_argument, fmt::format("config key {}: must be {}", key, want));
 }
 
+Result<void> check_names(std::string_view key) {
+  std::vector<std::string_view> parts = parts_of(key);
+  if (std::ranges::find(parts, std::string_view()) == parts.end()) return {};
+  return std::unexpected(
+      Error(Errc::invalid_argument,
+            fmt::format("config key \"{}\": names with a dot between them are needed", key)));
+}
+
 const json::value* find(const json::value& config, std::string_view key) {
   const json::value* at = &config;
   for (std::string_view part : parts_of(key)) {
@@ -101,7 +125,8 @@ class Reader {
  public:
   explicit Reader(const json::value& config) : config_(config) {}
 
-  void flag(std::string_view key, bool& out) {
+  template <class Flag>
+  void flag(std::string_view key, Flag& out) {
     const json::value* value = find(config_, key);
     if (value == nullptr) return;
     if (!value->is_bool()) return fail(wrong(key, "true or false"));
@@ -121,7 +146,8 @@ class Reader {
   }
 
   /// "4GB", "512 MiB" or a number of bytes.
-  void bytes(std::string_view key, std::uint64_t& out, std::uint64_t low) {
+  template <class Number>
+  void bytes(std::string_view key, Number& out, std::uint64_t low) {
     const json::value* value = find(config_, key);
     if (value == nullptr) return;
     std::optional<std::uint64_t> read;
@@ -232,8 +258,8 @@ class Reader {
     for (const auto& [name, user] : users->as_object()) {
       RpcAuthorization& one = out.emplace_back();
       if (user.is_null()) continue;
-      const json::value* secret = find(user, "AuthSecret");
-      const json::value* paths = find(user, "AllowedPaths");
+      const json::value* secret = node::find(user, "AuthSecret");
+      const json::value* paths = node::find(user, "AllowedPaths");
       const bool good = user.is_object() && (secret == nullptr || secret->is_string()) &&
                         (paths == nullptr || paths->is_array());
       if (!good) return fail(wrong(key, "objects with AuthSecret and AllowedPaths"));
@@ -246,9 +272,27 @@ class Reader {
     }
   }
 
+  /// A text that `take` makes something of.
+  template <class Take>
+  void taken(std::string_view key, std::string_view want, Take take) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    if (!value->is_string() || !take(std::string_view(value->as_string()))) fail(wrong(key, want));
+  }
+
+  void fail(Error error) {
+    if (outcome_) outcome_ = std::unexpected(std::move(error));
+  }
   Result<void> outcome() const { return outcome_; }
+  /// Every key that was looked for, there or not.
+  const std::vector<std::string>& asked() const noexcept { return asked_; }
 
  private:
+  const json::value* find(const json::value& config, std::string_view key) {
+    asked_.emplace_back(key);
+    return node::find(config, key);
+  }
+
   static std::string join(const std::vector<std::string_view>& items) {
     std::string all;
     for (std::string_view item : items)
@@ -266,13 +310,28 @@ class Reader {
     out.push_back(*std::move(address));
   }
 
-  void fail(Error error) {
-    if (outcome_) outcome_ = std::unexpected(std::move(error));
-  }
-
   const json::value& config_;
+  std::vector<std::string> asked_;
   Result<void> outcome_;
 };
+
+bool is_at_or_below(std::string_view key, std::string_view above) {
+  return key.starts_with(above) && (key.size() == above.size() || key[above.size()] == '.');
+}
+
+/// Lists what asks for something in vain.
+void list_without_effect(const json::value& value, const std::string& key,
+                         const std::vector<std::string>& asked, std::vector<std::string>& out) {
+  bool read = std::ranges::any_of(
+      asked, [&key](const std::string& above) { return is_at_or_below(key, above); });
+  if (read || asks_for_nothing(key, value)) return;
+  if (!value.is_object()) return out.push_back(key);
+  for (const auto& [name, child] : value.as_object()) {
+    std::string below =
+        key.empty() ? std::string(name) : fmt::format("{}.{}", key, std::string_view(name));
+    list_without_effect(child, below, asked, out);
+  }
+}
 
 void write_indented(std::string& out, const json::value& value, std::size_t depth) {
   std::string indent(2 * (depth + 1), ' ');
@@ -326,9 +385,8 @@ json::value default_config() {
   root["Bootstrap"] = texts(default_bootstrap());
   root["Discovery"] = json::object({{"MDNS", json::object({{"Enabled", true}})}});
   root["Datastore"] = json::object({{"StorageMax", "10GB"}, {"HashOnRead", false}});
-  root["Gateway"] = json::object({{"NoFetch", false}, {"HTTPHeaders", json::object()}});
+  root["Gateway"] = json::object({{"NoFetch", false}});
   root["API"] = json::object({{"HTTPHeaders", json::object()}});
-  root["Routing"] = json::object({{"Type", "none"}});
   root["Swarm"] = json::object({{"AddrFilters", json::array()},
                                 {"DisableBandwidthMetrics", false},
                                 {"Transports", json::object({{"Network", json::object()}})},
@@ -341,8 +399,7 @@ json::value default_config() {
 
 const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = {
-      {"server",
-       "No local discovery, no port mapping, no private addresses: for machines in the open."},
+      {"server", "No local discovery, no private addresses: for machines in the open."},
       {"local-discovery", "Finds peers in the local network by multicast DNS (undoes server)."},
       {"test",
        "Stays on this machine: loopback addresses with free ports, no bootstrap, no discovery."},
@@ -358,7 +415,6 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
   if (name == "server" || name == "local-discovery") {
     bool server = name == "server";
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", !server}});
-    object_at(config, "Swarm")["DisableNatPortMap"] = server;
     set_members(object_at(config, "Swarm")["AddrFilters"], unreachable_networks, server);
     set_members(object_at(config, "Addresses")["NoAnnounce"], unreachable_networks, server);
   } else if (name == "test") {
@@ -366,17 +422,18 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0"});
     addresses["API"] = "/ip4/127.0.0.1/tcp/0";
     addresses["Gateway"] = "/ip4/127.0.0.1/tcp/0";
-    object_at(config, "Swarm")["DisableNatPortMap"] = true;
-    object_at(config, "Routing")["LoopbackAddressesOnLanDHT"] = true;
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
     config.as_object()["Bootstrap"] = json::array();
   } else if (name == "default-networking") {
     set_default_addresses(config);
     config.as_object()["Bootstrap"] = texts(default_bootstrap());
-    object_at(config, "Swarm")["DisableNatPortMap"] = false;
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", true}});
   } else if (name == "unixfs-v1-2025" || name == "unixfs-v0-2015") {
-    object_at(config, "Import")["Profile"] = name;
+    json::object& section = object_at(config, "Import");
+    // Each of these goes before the profile.
+    for (std::string_view key : import_keys)
+      section.erase(key);
+    section["Profile"] = name;
   } else {
     std::string names;
     for (const Profile& profile : profiles())
@@ -388,6 +445,7 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
 }
 
 Result<json::value> config_get(const json::value& config, std::string_view key) {
+  KITH_CHECK(check_names(key));
   const json::value* value = find(config, key);
   if (value == nullptr)
     return std::unexpected(Error(Errc::not_found, fmt::format("config key {}", key)));
@@ -395,6 +453,7 @@ Result<json::value> config_get(const json::value& config, std::string_view key) 
 }
 
 Result<void> config_set(json::value& config, std::string_view key, json::value value) {
+  KITH_CHECK(check_key(key));
   std::vector<std::string_view> parts = parts_of(key);
   if (parts.front() == "Identity") {
     return std::unexpected(
@@ -404,12 +463,11 @@ Result<void> config_set(json::value& config, std::string_view key, json::value v
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
     json::value& child = at->as_object()[parts[i]];
     if (child.is_null()) child = json::object();
-    if (!child.is_object() || parts[i].empty()) {
+    if (!child.is_object()) {
       return std::unexpected(wrong(key, fmt::format("below an object, which {} isn't", parts[i])));
     }
     at = &child;
   }
-  if (parts.back().empty()) return std::unexpected(wrong(key, "a name"));
   at->as_object()[parts.back()] = std::move(value);
   return {};
 }
@@ -484,9 +542,56 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
 
 }  // namespace
 
-Result<NodeSettings> read_settings(const json::value& config) {
-  NodeSettings settings;
-  Reader reader(config);
+namespace {
+
+void read_import(Reader& reader, ImportSettings& files) {
+  using unixfs::SizeEstimate;
+  unixfs::ImportOptions& options = files.options;
+  std::string profile;
+  reader.text("Import.Profile", profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
+  if (profile == "unixfs-v0-2015") options = unixfs::ImportOptions::unixfs_v0_2015();
+  std::optional<std::uint64_t> version;
+  reader.number("Import.CidVersion", version, 0, 1);
+  if (version) options.cid_version = static_cast<int>(*version);
+  files.version_said = version || !profile.empty();
+  std::optional<bool> leaves;
+  reader.flag("Import.UnixFSRawLeaves", leaves);
+  if (leaves) options.raw_leaves = *leaves;
+  files.leaves_said = leaves || !profile.empty();
+  reader.taken("Import.HashFunction", "the name of a hash function for CIDs, such as \"sha2-256\"",
+               [&options](std::string_view name) {
+                 auto function = unixfs::hash_function_from_name(name);
+                 if (function) options.hash_function = *function;
+                 return function.has_value();
+               });
+  reader.taken("Import.UnixFSChunker", "size-<bytes>, rabin-<min>-<avg>-<max> or buzhash",
+               [&options](std::string_view text) {
+                 auto chunker = unixfs::ChunkerSpec::parse(text);
+                 if (chunker) options.chunker = *chunker;
+                 return chunker && chunker->check();
+               });
+  std::string layout;
+  reader.text("Import.UnixFSDAGLayout", layout, {"balanced", "trickle"});
+  if (layout == "trickle") options.layout = unixfs::Layout::trickle;
+  reader.number("Import.UnixFSFileMaxLinks", options.file_width, 2, unixfs::file_width_max);
+  reader.number("Import.UnixFSDirectoryMaxLinks", options.directory_links_max, 0, 1 << 30);
+  std::string estimate;
+  reader.text("Import.UnixFSHAMTDirectorySizeEstimation", estimate, {"links", "block", "disabled"});
+  if (estimate == "links") options.size_estimate = SizeEstimate::links_bytes;
+  if (estimate == "block") options.size_estimate = SizeEstimate::block_bytes;
+  if (estimate == "disabled") options.size_estimate = SizeEstimate::disabled;
+  reader.bytes("Import.UnixFSHAMTDirectorySizeThreshold", options.hamt_threshold_bytes, 0);
+  reader.number("Import.UnixFSHAMTDirectoryMaxFanout", options.hamt_fanout, unixfs::hamt_fanout_min,
+                unixfs::hamt_fanout_max);
+  if (!unixfs::HamtShape::of_fanout(options.hamt_fanout)) {
+    reader.fail(wrong("Import.UnixFSHAMTDirectoryMaxFanout", "a power of 2"));
+  }
+  // Blocks of the other order aren't made.
+  std::string order;
+  reader.text("Import.UnixFSPBNodeFieldOrder", order, {"links-first"});
+}
+
+void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
   reader.addresses("Addresses.Gateway", settings.gateway_addresses);
@@ -496,7 +601,11 @@ Result<NodeSettings> read_settings(const json::value& config) {
   reader.flag("Datastore.HashOnRead", settings.verify_reads);
   reader.flag("Experimental.PerfServer", settings.serve_perf);
   read_swarm(reader, settings);
-  reader.text("Import.Profile", settings.import_profile, {"unixfs-v1-2025", "unixfs-v0-2015"});
+  read_import(reader, settings.new_files);
+  reader.flag("Experimental.FilestoreEnabled", settings.filestore);
+  // `repo stat` shows it.
+  std::uint64_t storage = 0;
+  reader.bytes("Datastore.StorageMax", storage, 0);
   settings.api_origins = reader.strings("API.HTTPHeaders.Access-Control-Allow-Origin");
   reader.authorizations("API.Authorizations", settings.api_authorizations);
   // Kubo's names where it has the setting (MaxOutstandingBytesPerPeer, WantHaveReplaceSize).
@@ -511,7 +620,39 @@ Result<NodeSettings> read_settings(const json::value& config) {
   reader.number("Internal.Bitswap.WantHaveReplaceSize", memory.have_replace, 0, 2 << 20);
   reader.number("Internal.Bitswap.MaxProcessingBytes", memory.processing, 1 << 20, bound_max);
   reader.number("Internal.Bitswap.MaxAheadBytes", memory.fetched_ahead, 0, bound_max);
+}
+
+/// The settings that mean something here.
+const std::vector<std::string>& read_keys() {
+  static const std::vector<std::string> keys = [] {
+    const json::value nothing = json::object();
+    Reader reader(nothing);
+    NodeSettings settings;
+    read_all(reader, settings);
+    return reader.asked();
+  }();
+  return keys;
+}
+
+}  // namespace
+
+Result<void> check_key(std::string_view key) {
+  KITH_CHECK(check_names(key));
+  bool ours = std::ranges::any_of(
+      read_keys(), [key](const std::string& known) { return is_at_or_below(known, key); });
+  if (ours || is_kubo_key(key)) return {};
+  return std::unexpected(
+      Error(Errc::invalid_argument, fmt::format("config key {}: there is no such setting", key)));
+}
+
+Result<NodeSettings> read_settings(const json::value& config) {
+  NodeSettings settings;
+  Reader reader(config);
+  read_all(reader, settings);
   KITH_CHECK(reader.outcome());
+  std::vector<std::string> asked = reader.asked();
+  asked.emplace_back("Identity");
+  list_without_effect(config, "", asked, settings.without_effect);
   if (settings.trim_connections && settings.low_water > settings.high_water) {
     return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));
   }

@@ -1,6 +1,6 @@
 // Config: the file `config` in a node's home: JSON with Kubo's key names where Kubo has the key, so
-// that a Kubo user's settings mean the same here. Keys that we don't know are kept, and have no
-// effect.
+// that a Kubo user's settings mean the same here. What is in the file and means nothing here is
+// kept, and told of when the node starts; new keys that nobody knows are refused.
 //
 // The document is what `kith config` shows and changes; NodeSettings is what the node reads out of
 // it at start, with every value checked and a default for each that is missing. Pure.
@@ -22,6 +22,7 @@
 #include <kith/net/limits.hpp>
 #include <kith/net/resources.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/unixfs/options.hpp>
 
 namespace kith::node {
 
@@ -43,8 +44,11 @@ Result<void> apply_profile(boost::json::value& config, std::string_view name);
 /// The value at a dotted key such as "Swarm.ConnMgr.HighWater". Errc::not_found.
 Result<boost::json::value> config_get(const boost::json::value& config, std::string_view key);
 
-/// Sets it, making objects on the way. Errc::invalid_argument if something on the way is no object,
-/// or for Identity, which isn't changed by hand.
+/// Whether there is such a setting, Kubo's or ours, or such a part of them. Errc::invalid_argument.
+Result<void> check_key(std::string_view key);
+
+/// Sets it, making objects on the way. Errc::invalid_argument for a key that there isn't, or if
+/// something on the way is no object; Errc::refused for Identity, which isn't changed by hand.
 Result<void> config_set(boost::json::value& config, std::string_view key, boost::json::value value);
 
 Result<boost::json::value> parse_config(std::string_view text);
@@ -70,6 +74,14 @@ struct RpcAuthorization {
   std::vector<std::string> allowed_paths;
 };
 
+/// Import.*: how new files are made, before the flags of `add` are heard.
+struct ImportSettings {
+  unixfs::ImportOptions options;
+  /// Said by a key, or by Import.Profile: what isn't may follow from a flag (add_options.hpp).
+  bool version_said = false;
+  bool leaves_said = false;
+};
+
 struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
@@ -93,9 +105,12 @@ struct NodeSettings {
   bool verify_reads = false;
   MemoryBounds memory;
   bool serve_perf = false;
-  std::string import_profile = "unixfs-v1-2025";
+  ImportSettings new_files;
+  bool filestore = false;                ///< --nocopy is allowed
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser
   std::vector<RpcAuthorization> api_authorizations;
+  /// Keys of the document that ask for something and that nothing reads: for a warning.
+  std::vector<std::string> without_effect;
 };
 
 /// Errc::invalid_argument names the key that makes no sense, and what it may be.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <kith/discovery/lan_dialer.hpp>
 #include <kith/discovery/mdns.hpp>
@@ -127,6 +128,7 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
   store_options.queue_bytes_max = node->settings_.memory.queued_blocks;
   KITH_CO_TRY(node->store_, co_await store::BlockStore::open(env, std::move(store_options)));
   if (options.online) {
+    node->warn_of_settings();
     auto started = co_await node->start_network();
     if (!started) {
       co_await node->stop_shielded();
@@ -134,6 +136,12 @@ Task<std::unique_ptr<Node>> Node::start(port::Env& env, Home home, NodeOptions o
     }
   }
   co_return node;
+}
+
+void Node::warn_of_settings() {
+  const std::vector<std::string>& keys = settings_.without_effect;
+  if (keys.empty()) return;
+  KITH_LOG_WARN(log_, "these settings have no effect in this version: {}", fmt::join(keys, ", "));
 }
 
 Task<void> Node::start_network() {
@@ -149,18 +157,24 @@ Task<void> Node::start_network() {
   network_->bitswap.start();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;
-  std::optional<Error> last_failure;
+  std::vector<Error> failures;
   for (const multiformats::Multiaddr& address : settings_.swarm_addresses) {
     auto outcome = network_->swarm.listen(address);
     if (outcome) {
       ++listening;
     } else {
-      last_failure = outcome.error().with_context("listen on " + address.to_string());
-      KITH_LOG_WARN(log_, "{}", last_failure->message());
+      failures.push_back(outcome.error().with_context("listen on " + address.to_string()));
     }
   }
   // A machine without IPv6 still has IPv4; but a node that listens nowhere was not meant.
-  if (listening == 0 && last_failure) co_return std::unexpected(*last_failure);
+  std::optional<Error> fatal;
+  if (listening == 0 && !failures.empty()) {
+    fatal = std::move(failures.back());
+    failures.pop_back();
+  }
+  for (const Error& failure : failures)
+    KITH_LOG_WARN(log_, "{}", failure.message());
+  if (fatal) co_return std::unexpected(*std::move(fatal));
   if (settings_.mdns) {
     network_->lan = std::make_unique<LanDiscovery>(env_, network_->swarm);
     network_->lan->mdns.start();

@@ -105,6 +105,7 @@ class Node {
   struct Network;
   class Transfer;
   Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& options);
+  void warn_of_settings();
   Task<void> start_network();
   Task<void> save_peers_loop();
   Task<void> measure_bandwidth();

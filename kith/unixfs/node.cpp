@@ -172,6 +172,14 @@ Decoded<void> check_type(Node& node) {
 
 }  // namespace
 
+WallTime Metadata::Time::wall_time() const noexcept {
+  constexpr std::int64_t reach =
+      std::chrono::duration_cast<std::chrono::seconds>(WallTime::max().time_since_epoch()).count();
+  if (seconds >= reach) return WallTime(std::chrono::seconds(reach));
+  if (seconds <= -reach) return WallTime();
+  return WallTime(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds));
+}
+
 std::optional<std::uint32_t> Metadata::permissions() const noexcept {
   if (!mode) return std::nullopt;
   return *mode & permission_bits;

@@ -41,6 +41,9 @@ struct Metadata {
     std::int64_t seconds = 0;       ///< since 1970, negative before
     std::uint32_t nanoseconds = 0;  ///< below 1,000,000,000
     friend bool operator==(const Time&, const Time&) = default;
+
+    /// As far as WallTime counts: a later time is its last second, an earlier one is 1970.
+    WallTime wall_time() const noexcept;
   };
   std::optional<Time> mtime;
 

@@ -7,6 +7,19 @@
 namespace kith::unixfs {
 namespace {
 
+TEST(Metadata, ATimeBeyondWhatCanBeCountedIsTheLastOrTheFirst) {
+  auto seconds = [](std::int64_t count) { return WallTime(std::chrono::seconds(count)); };
+  using Time = Metadata::Time;
+  EXPECT_EQ((Time{9'000'000'000, 5}.wall_time()), seconds(9'000'000'000) + 5ns);
+  EXPECT_EQ((Time{-9'000'000'000, 5}.wall_time()), seconds(-9'000'000'000) + 5ns);
+  EXPECT_EQ((Time{9'223'372'035, 999'999'999}.wall_time()), seconds(9'223'372'036) - 1ns);
+  for (std::int64_t far : {std::int64_t{9'223'372'036}, std::int64_t{9'300'000'000}, INT64_MAX}) {
+    EXPECT_EQ((Time{far, 999'999'999}.wall_time()), seconds(9'223'372'036)) << far;
+    EXPECT_EQ((Time{-far, 999'999'999}.wall_time()), WallTime()) << far;
+  }
+  EXPECT_EQ((Time{INT64_MIN, 0}.wall_time()), WallTime());
+}
+
 using multiformats::Cid;
 using multiformats::Codec;
 

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <string>
+
 #include <kith/base/assert.hpp>
 #include <kith/crypto/hash.hpp>
 #include <kith/ipld/content.hpp>
+#include <kith/multiformats/multicodec.hpp>
 #include <kith/unixfs/hamt.hpp>
 #include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/options.hpp>
@@ -18,6 +22,15 @@ std::size_t digest_bytes_of(Codec function) {
 }
 
 }  // namespace
+
+std::optional<Codec> hash_function_from_name(std::string_view name) {
+  std::string lower(name);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  });
+  auto function = multiformats::codec_from_name(lower);
+  return function && digest_bytes_of(*function) > 0 ? function : std::nullopt;
+}
 
 ImportOptions ImportOptions::unixfs_v0_2015() {
   ImportOptions options;

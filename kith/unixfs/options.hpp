@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include <kith/base/buffer.hpp>
 #include <kith/ipld/block.hpp>
@@ -12,6 +13,9 @@
 #include <kith/unixfs/error.hpp>
 
 namespace kith::unixfs {
+
+/// "sha2-256", in any case of letters; nothing for what CIDs of files can't be made with.
+std::optional<multiformats::Codec> hash_function_from_name(std::string_view name);
 
 enum class Layout : std::uint8_t {
   balanced,  ///< all leaves at one depth: for reading anywhere

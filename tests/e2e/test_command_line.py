@@ -68,6 +68,16 @@ class Words(Case):
                 self.assertEqual(node.ok(*words), b"da")
         self.assertIn(f"added {cid} -Q", node.text("add", "--", "-Q", cwd=self.folder))
 
+    def test_an_api_address_that_is_none_is_refused(self):
+        node = self.made()
+        for api in ("http://127.0.0.1:1abc", "http://127.0.0.1:", "http://127.0.0.1:0", "http://127.0.0.1:65537", "http://[::1",
+                    "http://[::1]1", "http://[here]:1", "http://:1", "http://"):
+            with self.subTest(api):
+                self.assertIn(f'API address "{api}"', node.fails(f"--api={api}", "id"))
+        for api, told in (("http://[::1]:1", "::1"), ("http://127.0.0.1:1/", "127.0.0.1:1")):
+            with self.subTest(api):
+                self.assertIn(f"{told}", node.fails(f"--api={api}", "id"))
+
     def test_an_unreachable_api_says_what_to_try(self):
         error = self.made().fails("--api=/ip4/127.0.0.1/tcp/1", "id")
         self.assertIn("127.0.0.1:1", error)

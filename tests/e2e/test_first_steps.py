@@ -228,6 +228,10 @@ class Configuration(Case):
         self.assertIn("Swarm.ConnMgr.HighWater", node.fails("config", "Swarm.ConnMgr.HighWater", "many"))
         self.assertIn("Addresses.Swarm", node.fails("config", "--json", "Addresses.Swarm", '["nonsense"]'))
         self.assertIn("Identity", node.fails("config", "Identity.PeerID", "me"))
+        self.assertIn("Swam.ConnMgr: there is no such setting", node.fails("config", "Swam.ConnMgr", "x"))
+        self.assertIn("Datastore.StorageMax", node.fails("config", "Datastore.StorageMax", "5XB"))
+        for key in ("", ".."):
+            self.assertIn(f'"{key}"', node.fails("config", key, "x"))
         self.assertEqual((node.home / "config").read_bytes(), before)
 
     def test_words_in_brackets_are_what_they_are(self):

@@ -67,7 +67,75 @@ class Add(Case):
         self.assertIn("broken", node.fails("add", "-r", "--dereference-symlinks", self.folder / "d"))
 
 
+class Metadata(Case):
+    """The CIDs are Kubo's, 0.43.1, with the profile unixfs-v0-2015."""
+
+    def setUp(self):
+        super().setUp()
+        self.subject = self.made()
+        self.subject.ok("config", "profile", "apply", "unixfs-v0-2015")
+        self.write("f", b"hello\n").chmod(0o644)
+        self.write("t/a", b"a\n").chmod(0o644)
+        (self.folder / "t").chmod(0o755)
+        (self.folder / "t/l").symlink_to("a")
+
+    def added(self, *words):
+        return self.subject.text("add", "-Q", *words, cwd=self.folder)
+
+    def test_a_symlink_has_no_permissions(self):
+        self.assertEqual(self.added("-r", "--mode=0700", "--mtime=5", "t"), "QmNZxZLyHwZaHYJV2cJ7E2QhLVsAMJTXbHQXGpFZD8daBf")
+        self.assertEqual(self.added("-r", "--preserve-mode", "t"), "QmTwf4hqWNtPRug7AhW6JiddQQviZvBhicvAhYET13UJhJ")
+
+    def test_the_wrapping_folder_gets_what_the_flags_say(self):
+        self.assertEqual(self.added("-w", "--mode=0755", "--mtime=7", "f"), "QmdDAb4UZaJyToYCwJxWnaTDrtFpf1vHvkjwaXdUszrNWJ")
+
+    def test_nothing_is_as_good_as_not_given(self):
+        self.assertEqual(self.added("--mtime=0", "--mode=0", "f"), self.added("f"))
+
+    def test_what_the_profile_says_stays(self):
+        self.assertEqual(self.added("--cid-version=1", "f"), "bafybeiffndsajwhk3lwjewwdxqntmjm4b5wxaaanokonsggenkbw6slwk4")
+        self.assertEqual(self.added("--cid-version=1", "--mode=0644", "f"),
+                         "bafybeiemirprqyjwzm5ul77gqd6fmwnieepwdqyv6kjxijsgb4r2n5ajmu")
+        self.assertIn("sha2-256", self.subject.fails("add", "--hash=blake3", self.folder / "f"))
+
+    def test_numbers_that_make_no_sense_are_refused(self):
+        for words in (["--mode=-1"], ["--mode=7777777"], ["--mtime=1", "--mtime-nsecs=1500000000"], ["--mtime-nsecs=5"]):
+            with self.subTest(words):
+                self.assertIn(words[-1].partition("=")[0], self.subject.fails("add", *words, self.folder / "f"))
+
+
 class Listings(Case):
+    def test_ls_of_a_file_lists_its_blocks(self):
+        node = self.made()
+        cid = node.add(self.write("big", os.urandom(2 * MIB + 5)))
+        blocks = [line.split() for line in node.text("ls", cid).splitlines()]
+        self.assertEqual([block[0] for block in blocks], node.text("refs", cid).splitlines())
+        self.assertEqual([int(block[1]) for block in blocks], [MIB, MIB, 5])
+        self.assertEqual([link["Name"] for link in node.json("ls", cid)["Objects"][0]["Links"]], [""] * 3)
+        self.assertEqual(node.text("ls", node.add(self.write("small", b"x"))), "")
+
+    def test_ls_tells_of_times_that_no_clock_counts(self):
+        node = self.made()
+        for seconds in ("200000000000", "-200000000000", str(2**63 - 1)):
+            with self.subTest(seconds):
+                cid = node.text("add", "-Q", "-w", f"--mtime={seconds}", self.write("f", b"f"))
+                self.assertIn("f", node.text("ls", "-l", cid))
+
+    def test_a_symlink_stands_for_its_target(self):
+        node = self.made()
+        (self.folder / "d").mkdir()
+        (self.folder / "d/link").symlink_to("some/where")
+        cid = node.add(self.folder / "d")
+        self.assertEqual(node.ok("cat", f"{cid}/link"), b"some/where")
+        self.assertEqual(node.ok("cat", "--offset=5", "--length=3", f"{cid}/link"), b"whe")
+        self.assertEqual(node.ok("cat", f"{cid}/link", f"{cid}/link"), b"some/where" * 2)
+
+    def test_a_ratio_that_is_whole_is_written_so(self):
+        node = self.made()
+        cid = node.add(self.write("x", b"x"))
+        self.assertIn('"Ratio":1,', node.text("dag", "stat", "--progress=false", "--enc=json", cid))
+        self.assertIn('"Ratio":2,', node.text("dag", "stat", "--progress=false", "--enc=json", cid, cid))
+
     def test_ls_for_people_and_by_size(self):
         node = self.made()
         for name, size in (("a", 10), ("b", 2_500_000), ("c", 3000)):
@@ -83,6 +151,28 @@ class Listings(Case):
 
 
 class Blocks(Case):
+    def test_blocks_are_found_by_path(self):
+        node = self.made()
+        self.write("d/sub/f", b"content")
+        root = node.add(self.folder / "d")
+        leaf = node.text("add", "-nQ", self.folder / "d/sub/f")
+        self.assertEqual(node.ok("block", "get", f"{root}/sub/f"), b"content")
+        self.assertEqual(node.json("block", "stat", f"/ipfs/{root}/sub/f"), {"Key": leaf, "Size": 7})
+        self.assertIn('no link named "nosuch"', node.fails("block", "get", f"{root}/nosuch"))
+
+    def test_nothing_is_removed_if_one_cid_makes_no_sense(self):
+        node = self.made()
+        cid = node.add(self.write("x", b"x"))
+        self.assertIn("nonsense", node.fails("block", "rm", cid, "nonsense"))
+        self.assertEqual(node.ok("block", "get", cid), b"x")
+
+    def test_the_hash_function_is_the_configurations(self):
+        node = self.made()
+        node.ok("config", "Import.HashFunction", "sha2-512")
+        for cid in (node.text("block", "put", stdin=b"hello"), node.text("add", "-Q", stdin=b"hello")):
+            self.assertEqual(decoded_cid(cid), b"\x01\x55\x13\x40" + hashlib.sha512(b"hello").digest())
+        self.assertIn("version 0", node.fails("add", "-Q", "--cid-version=0", stdin=b"hello"))
+
     def test_digests_of_other_lengths(self):
         node = self.made()
         for flags, begin in ((["--mhtype=sha2-512"], b"\x01\x55\x13\x40" + hashlib.sha512(b"hello").digest()),
@@ -217,6 +307,23 @@ class Homes(Case):
         self.assertEqual(len(node.text("bootstrap", "rm", "all").splitlines()), len(added))
         self.assertEqual(node.text("bootstrap", "list"), "")
         self.assertEqual(node.text("config", "--expand-auto", "Bootstrap"), "[]")
+
+    def test_peers_that_are_not_in_the_list_may_be_removed(self):
+        node = self.made()
+        peer = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWAoz3PQwvrgbhu7WzFh8DA1X5cCfYBNha3jB178P8NLug"
+        self.assertEqual(node.text("bootstrap", "rm", peer), "")
+        self.assertIn("nonsense", node.fails("bootstrap", "rm", "nonsense"))
+        self.assertIn("no bootstrap peers to remove", node.fails("bootstrap", "rm"))
+
+    def test_settings_without_effect_are_told_once(self):
+        node = self.made()
+        node.ok("config", "--json", "Swarm.RelayClient.Enabled", "true")
+        node.ok("config", "--json", "Peering.Peers", '[{"ID": "x"}]')
+        node.start()
+        told = [line for line in node.daemon.log().splitlines() if "no effect" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertRegex(told[0], r" warn  node: .*: Swarm\.RelayClient\.Enabled, Peering\.Peers$")
+        self.assertNotIn("no effect", self.started("other").daemon.log())
 
     def test_the_configuration_is_the_homes(self):
         node = self.made()

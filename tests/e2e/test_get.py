@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tarfile
 import unittest
 
 from program import Case, wait_until
@@ -10,6 +11,8 @@ from program import Case, wait_until
 MIB = 1 << 20
 NOBODY = 65534
 A_TIME = 1_000_000_000
+LAST_SECOND = (2**63 - 1) // 10**9
+EXT4_LAST_SECOND = 2**34 - 2**31
 
 
 class Places(Case):
@@ -92,6 +95,24 @@ class Leftovers(Case):
         self.assertEqual(waiting.wait(60), 0, waiting.log())
         self.assertEqual(sorted(path.name for path in out.iterdir()), ["big", "small", "small.tar"])
         self.assertEqual((out / "big").read_bytes(), content)
+
+
+class Times(Case):
+    def test_a_time_beyond_what_can_be_counted_is_the_last_or_the_first(self):
+        node = self.made()
+        path = self.write("f", b"f")
+        for told, kept in ((9_000_000_000, 9_000_000_000), (9_300_000_000, LAST_SECOND), (2**63 - 1, LAST_SECOND),
+                           (-9_300_000_000, 0), (-(2**63) + 1, 0), (-3, -3)):
+            with self.subTest(told):
+                cid = node.text("add", "-Q", f"--mtime={told}", path)
+                archive = self.folder / f"{told}.tar"
+                node.ok("get", "-q", "-a", "-o", archive, cid)
+                with tarfile.open(archive) as tar:
+                    self.assertEqual([int(member.mtime) for member in tar], [kept])
+                if kept < EXT4_LAST_SECOND:
+                    out = self.folder / str(told)
+                    node.ok("get", "-q", "-o", out, cid)
+                    self.assertEqual(int(out.stat().st_mtime), kept)
 
 
 class Links(Case):

@@ -128,8 +128,8 @@ class InPlace(Case):
     def test_nocopy_inlines_nothing(self):
         node = self.enabled()
         path = self.write("movie", os.urandom(1000))
-        for more in ("--inline", "--hash=identity"):
-            self.assertIn("--nocopy", node.fails("add", "--nocopy", "--chunker=size-20", more, path))
+        for more, told in (("--inline", "--nocopy"), ("--hash=identity", "--hash"), ("--mode=0644", "--raw-leaves")):
+            self.assertIn(told, node.fails("add", "--nocopy", "--chunker=size-20", more, path))
 
     def test_nocopy_keeps_no_second_copy_and_serves_the_file(self):
         first, second = self.enabled("first"), self.started("second")

@@ -5,10 +5,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/add_options.hpp>
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/multiformats/multicodec.hpp>
 #include <kith/node/node.hpp>
 #include <kith/unixfs/tree_importer.hpp>
 
@@ -21,85 +21,6 @@ using unixfs::ImportOptions;
 constexpr std::uint64_t progress_step_bytes = 4 * 1024 * 1024;
 /// How long what was added waits to be told: many small files share one sync.
 constexpr Duration confirm_interval = 250ms;
-
-/// The options of Import.Profile, with what the flags say on top, by Kubo's rules: version 1 means
-/// raw leaves, another hash means version 1.
-Result<ImportOptions> import_options(const std::string& profile, const Request& request) {
-  ImportOptions options = profile == "unixfs-v0-2015" ? ImportOptions::unixfs_v0_2015()
-                                                      : ImportOptions::unixfs_v1_2025();
-  auto wrong = [](std::string text) {
-    return std::unexpected(Error(Errc::invalid_argument, std::move(text)));
-  };
-  if (auto version = request.integer("cid-version")) {
-    if (*version != 0 && *version != 1) return wrong("option --cid-version: use 0 or 1");
-    options.cid_version = static_cast<int>(*version);
-    options.raw_leaves = *version == 1;
-  }
-  if (std::string hash = request.text("hash"); !hash.empty()) {
-    auto code = multiformats::codec_from_name(hash);
-    if (!code)
-      return wrong(fmt::format("option --hash: \"{}\" isn't a hash function's name", hash));
-    options.hash_function = *code;
-    if (*code != multiformats::Codec::sha2_256) {
-      if (request.integer("cid-version") == 0) return wrong("CIDs of version 0 need sha2-256");
-      if (options.cid_version == 0) options.raw_leaves = true;
-      options.cid_version = 1;
-    }
-  }
-  if (request.given("raw-leaves")) options.raw_leaves = request.flag("raw-leaves");
-  if (std::string chunker = request.text("chunker"); !chunker.empty()) {
-    auto spec = unixfs::ChunkerSpec::parse(chunker);
-    if (!spec) {
-      return wrong(fmt::format(
-          "unrecognized chunker option: {} (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
-          chunker));
-    }
-    options.chunker = *spec;
-  }
-  if (request.flag("trickle")) options.layout = unixfs::Layout::trickle;
-  if (auto width = request.integer("max-file-links"))
-    options.file_width = static_cast<std::size_t>(*width);
-  if (auto links = request.integer("max-directory-links")) {
-    options.directory_links_max = static_cast<std::size_t>(*links);
-  }
-  if (auto fanout = request.integer("max-hamt-fanout"))
-    options.hamt_fanout = static_cast<std::uint64_t>(*fanout);
-  if (request.flag("inline")) {
-    options.inline_bytes_max =
-        static_cast<std::size_t>(request.integer("inline-limit").value_or(32));
-  }
-  if (request.flag("nocopy")) {
-    if (request.given("raw-leaves") && !options.raw_leaves) {
-      return wrong("--nocopy keeps the file as it is, which takes --raw-leaves");
-    }
-    // An inlined chunk reaches no store, so the others' places in the file would be wrong.
-    if (options.inline_bytes_max.value_or(0) > 0 ||
-        options.hash_function == multiformats::Codec::identity) {
-      return wrong(
-          "--nocopy keeps every chunk in the file: it can't be had with --inline, nor with "
-          "--hash identity");
-    }
-    options.raw_leaves = true;
-  }
-  KITH_CHECK(options.check());
-  return options;
-}
-
-unixfs::Metadata metadata_of(const InputEntry& entry, const Request& request) {
-  unixfs::Metadata metadata;
-  metadata.mode = entry.mode;
-  if (auto mode = request.integer("mode")) metadata.mode = static_cast<std::uint32_t>(*mode);
-  if (entry.modified) {
-    auto since = entry.modified->time_since_epoch();
-    auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    metadata.mtime = {seconds.count(), static_cast<std::uint32_t>((since - seconds).count())};
-  }
-  if (auto seconds = request.integer("mtime")) {
-    metadata.mtime = {*seconds,
-                      static_cast<std::uint32_t>(request.integer("mtime-nsecs").value_or(0))};
-  }
-  return metadata;
-}
 
 /// Leaves stay in the user's file; the nodes above them go to the store. Leaves come in the file's
 /// order.
@@ -314,11 +235,13 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
                           unixfs::TreeImporter& importer, Report& report, NoCopySink* no_copy) {
   EntrySource source(*request.files, report);
   FolderEntries folders(importer, request);
+  KITH_CO_TRY(unixfs::Metadata wanted, wanted_metadata(request));
+  if (request.flag("wrap-with-directory")) KITH_CO_CHECK(importer.add_directory("", wanted));
   std::size_t nameless = 0;
   for (;;) {
     KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
     if (!entry) co_return Result<void>{};
-    unixfs::Metadata metadata = metadata_of(*entry, request);
+    unixfs::Metadata metadata = metadata_of(*entry, wanted);
     std::string path = entry->path;
     if (path.empty()) path = request.text("stdin-name");
     report.expect(path, metadata);
@@ -358,21 +281,14 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
   }
 }
 
-/// Kubo's switch for what leaves files where they are.
-bool filestore_enabled(node::Node& node) {
-  auto enabled = node::config_get(node.home().config(), "Experimental.FilestoreEnabled");
-  return enabled && enabled->is_bool() && enabled->as_bool();
-}
-
 Task<void> run_add(Context& context, const Request& request, Output& output) {
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "nothing to add"));
   node::Node& node = *context.node;
-  std::string profile = node.settings().import_profile;
-  KITH_CO_TRY(ImportOptions options, import_options(profile, request));
+  KITH_CO_TRY(ImportOptions options, import_options(node.settings().new_files, request));
   KITH_CO_TRY(CidText text, CidText::of(request));
   std::optional<NoCopySink> no_copy;
   if (request.flag("nocopy")) {
-    if (!filestore_enabled(node)) {
+    if (!node.settings().filestore) {
       co_return std::unexpected(
           Error(Errc::invalid_argument,
                 "filestore is not enabled, which --nocopy needs: allow it by "
@@ -461,7 +377,8 @@ void add_add_command(CommandTable& table) {
        .description =
            "Cuts files into blocks, keeps them in the store, and prints the CID by which anyone "
            "can fetch "
-           "them. By IPIP-499's profile unixfs-v1-2025 unless the configuration says otherwise.",
+           "them. By IPIP-499's profile unixfs-v1-2025 unless the configuration (Import) says "
+           "otherwise.",
        .arguments = {{.name = "path",
                       .required = true,
                       .variadic = true,

@@ -113,8 +113,13 @@ Result<std::string> peer_text(const PeerId& peer, const Request& request) {
   std::string base = request.text("peerid-base");
   if (base.empty() || base == "b58mh") return peer.to_string();
   auto chosen = multiformats::base_from_name(base);
-  if (!chosen)
-    return std::unexpected(Error(Errc::invalid_argument, "option --peerid-base: " + base));
+  if (!chosen) {
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format(
+                  "option --peerid-base: \"{}\" is no multibase (use b58mh or base36, for example)",
+                  base)));
+  }
   return peer.to_cid_string(*chosen);
 }
 
@@ -338,7 +343,8 @@ void add_basic_commands(CommandTable& table) {
                     "ed25519"},
                    {"bits", 'b', OptionKind::integer, "Bits of an RSA key.", "2048"},
                    {"profile", 'p', OptionKind::text,
-                    "Profiles to apply, separated by commas (see `config profile --help`).", ""},
+                    "Profiles to apply, separated by commas (see `config profile apply --help`).",
+                    ""},
                    {"empty-repo", 'e', OptionKind::flag,
                     "Accepted for Kubo's sake: a new home is empty.", ""}},
        .where = Where::client,

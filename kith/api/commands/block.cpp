@@ -13,21 +13,24 @@ namespace {
 
 using multiformats::Cid;
 
-Task<ipld::Block> get_block(Context& context, const Request& request, const std::string& argument) {
-  KITH_CO_TRY(Cid cid, parse_cid(argument));
+/// The block that a CID or a path leads to.
+Task<ipld::Block> get_block(Context& context, const Request& request) {
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
-  co_return co_await ipld::get_block(*source, cid);
+  std::string argument = request.argument(0);
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_block(*source, argument));
+  if (!resolved.rest.empty()) co_return std::unexpected(ends_inside(argument));
+  co_return std::move(resolved.block);
 }
 
 Task<void> run_get(Context& context, const Request& request, Output& output) {
-  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request, request.argument(0)));
+  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request));
   output.announce_length(block.data.size());
   co_return co_await output.bytes(block.data);
 }
 
 Task<void> run_stat(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
-  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request, request.argument(0)));
+  KITH_CO_TRY(ipld::Block block, co_await get_block(context, request));
   json::object value;
   value["Key"] = text(block.cid);
   value["Size"] = block.data.size();
@@ -43,8 +46,9 @@ Result<void> show_stat(const json::value& value, const RenderContext& context) {
 constexpr std::int64_t digest_bytes_min = 20;
 constexpr std::int64_t digest_bytes_max = 128;
 
-Result<multiformats::CidPrefix> prefix_of(const Request& request) {
-  KITH_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("mhtype")));
+Result<multiformats::CidPrefix> prefix_of(Context& context, const Request& request) {
+  KITH_TRY(multiformats::CidPrefix prefix,
+           prefix_hashed_by(hash_option(context, request, "mhtype")));
   std::string format = request.text("format");
   std::string name = request.text("cid-codec");
   // Kubo's older --format: v0 and protobuf meant dag-pb.
@@ -73,7 +77,7 @@ Result<multiformats::CidPrefix> prefix_of(const Request& request) {
 }
 
 Task<void> run_put(Context& context, const Request& request, Output& output) {
-  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_of(request));
+  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_of(context, request));
   KITH_CO_TRY(CidText text, CidText::of(request));
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<json::value> values;
@@ -112,8 +116,12 @@ Result<void> show_key(const json::value& value, const RenderContext& context) {
 
 Task<void> run_rm(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
+  std::vector<Cid> cids;
   for (const std::string& argument : request.arguments()) {
     KITH_CO_TRY(Cid cid, parse_cid(argument));
+    cids.push_back(std::move(cid));
+  }
+  for (const Cid& cid : cids) {
     std::vector<Cid> one = {cid};
     KITH_CO_TRY(std::size_t removed, co_await context.node->store().remove(std::move(one)));
     json::object value;
@@ -152,10 +160,11 @@ class RmRenderer final : public Renderer {
 
 void add_block_commands(CommandTable& table) {
   using enum OptionKind;
+  const std::string block_help = "The block's CID, or a path to it.";
   table.describe_group("block", "Interact with raw blocks.");
   table.add({.path = "block get",
              .tagline = "Get a raw block.",
-             .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
+             .arguments = {{.name = "cid", .help = block_help, .from_stdin = true}},
              .output = OutputKind::bytes,
              .transfers = true,
              .content_type = "application/vnd.ipld.raw",
@@ -163,7 +172,7 @@ void add_block_commands(CommandTable& table) {
   table.add(
       {.path = "block stat",
        .tagline = "Show a block's CID and size.",
-       .arguments = {{.name = "cid", .help = "The block's CID.", .from_stdin = true}},
+       .arguments = {{.name = "cid", .help = block_help, .from_stdin = true}},
        .transfers = true,
        .run = run_stat,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_stat); }});
@@ -175,7 +184,8 @@ void add_block_commands(CommandTable& table) {
                       .help = "Files, or - for standard input.",
                       .kind = ArgumentKind::file}},
        .options = {{"cid-codec", 0, text, "Codec of the CID.", "raw"},
-                   {"mhtype", 0, text, "Hash function.", "sha2-256"},
+                   {"mhtype", 0, text, "Hash function (Import.HashFunction's, if it isn't given).",
+                    ""},
                    {"mhlen", 0, integer, "Cut the digest to so many bytes.", "-1"},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
                    big_block_option(),

@@ -278,12 +278,14 @@ Task<void> run_bootstrap_rm(Context& context, const Request& request, Output& ou
   std::vector<std::string> removed;
   bool all = request.flag("all") || request.argument(0) == "all" ||
              request.command_path() == "bootstrap rm all";
+  if (!all && request.arguments().empty())
+    co_return std::unexpected(Error(Errc::invalid_argument, "no bootstrap peers to remove"));
+  for (const std::string& peer : request.arguments()) {
+    if (!all) KITH_CO_CHECK(parse_peer_address(peer));
+  }
   for (const std::string& peer : peers) {
     if (all || std::ranges::find(request.arguments(), peer) != request.arguments().end())
       removed.push_back(peer);
-  }
-  if (!all && removed.size() < request.arguments().size()) {
-    co_return std::unexpected(Error(Errc::not_found, "not all of these are bootstrap peers"));
   }
   std::erase_if(peers, [&removed](const std::string& peer) {
     return std::ranges::find(removed, peer) != removed.end();

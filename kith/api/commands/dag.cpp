@@ -75,7 +75,8 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Codec store_codec, codec_option(request, "store-codec"));
   KITH_CO_TRY(Codec input_codec, codec_option(request, "input-codec"));
   KITH_CO_TRY(CidText text, CidText::of(request));
-  KITH_CO_TRY(multiformats::CidPrefix prefix, prefix_hashed_by(request.text("hash")));
+  KITH_CO_TRY(multiformats::CidPrefix prefix,
+              prefix_hashed_by(hash_option(context, request, "hash")));
   prefix.codec = store_codec;
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "no data"));
   std::vector<Cid> cids;
@@ -148,6 +149,12 @@ struct DagCount {
   std::uint64_t blocks = 0;
 };
 
+/// A whole number if it is one: a real one's JSON would be 1E0.
+json::value ratio(std::uint64_t sum, std::uint64_t size) {
+  if (sum % size == 0) return sum / size;
+  return static_cast<double>(sum) / static_cast<double>(size);
+}
+
 /// What `dag stat` answers: so far, or in the end.
 struct DagSummary {
   std::vector<DagCount> dags;
@@ -169,7 +176,7 @@ struct DagSummary {
     if (complete) value["UniqueBlocks"] = seen.size();
     if (size > 0) value["TotalSize"] = size;
     if (complete && sum > size) value["SharedSize"] = sum - size;
-    if (complete && size > 0) value["Ratio"] = static_cast<double>(sum) / static_cast<double>(size);
+    if (complete && size > 0) value["Ratio"] = ratio(sum, size);
     value["DagStats"] = std::move(list);
     return value;
   }
@@ -297,7 +304,8 @@ void add_dag_commands(CommandTable& table) {
                       .kind = ArgumentKind::file}},
        .options = {{"store-codec", 0, text, "Codec of the block.", "dag-cbor"},
                    {"input-codec", 0, text, "Codec of the input.", "dag-json"},
-                   {"hash", 0, text, "Hash function.", "sha2-256"},
+                   {"hash", 0, text, "Hash function (Import.HashFunction's, if it isn't given).",
+                    ""},
                    {"pin", 0, flag, "Accepted for Kubo's sake.", ""},
                    big_block_option()},
        .run = run_put,

@@ -34,20 +34,42 @@ constexpr std::uint64_t visited_max = 20'000'000;
 Task<Cid> resolve_argument(ipld::BlockSource& source, std::string_view text) {
   KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(source, text));
   if (!resolved.rest.empty()) {
-    co_return std::unexpected(say(fmt::format("\"{}\" ends inside a block", text)));
+    co_return std::unexpected(ends_inside(text));
   }
   co_return resolved.block.cid;
 }
 
 // cat
 
-/// Opens a part of a file; says so if there is a folder instead.
-Task<unixfs::FileReader> open_file(ipld::BlockSource& source, Cid cid, unixfs::FileRange range) {
+/// A part of what an argument names: of a file, or of a symlink's target.
+struct CatPart {
+  std::optional<unixfs::FileReader> reader;
+  std::string target;
+  std::uint64_t whole = 0;  ///< the size of all of it
+
+  std::uint64_t remaining() const { return reader ? reader->remaining() : target.size(); }
+};
+
+/// Says so if there is a folder.
+Task<CatPart> open_part(ipld::BlockSource& source, Cid cid, unixfs::FileRange range) {
+  CatPart part;
   auto reader = co_await unixfs::FileReader::open(source, cid, range);
-  if (reader || !reader.error().is(unixfs::UnixfsError::not_a_file)) co_return reader;
+  if (reader) {
+    part.whole = reader->size();
+    part.reader.emplace(*std::move(reader));
+    co_return part;
+  }
+  if (!reader.error().is(unixfs::UnixfsError::not_a_file)) {
+    co_return std::unexpected(reader.error());
+  }
   KITH_CO_TRY(unixfs::Stat stat, co_await unixfs::stat(source, cid));
-  if (stat.kind == unixfs::Kind::symlink) co_return reader;
-  co_return std::unexpected(say("this dag node is a directory"));
+  if (stat.kind != unixfs::Kind::symlink) {
+    co_return std::unexpected(say("this dag node is a directory"));
+  }
+  // Where it leads is told, and not followed: that may be anywhere.
+  part.whole = stat.target.size();
+  part.target = stat.target.substr(std::min(range.offset, part.whole), range.length);
+  co_return part;
 }
 
 Task<void> run_cat(Context& context, const Request& request, Output& output) {
@@ -60,24 +82,25 @@ Task<void> run_cat(Context& context, const Request& request, Output& output) {
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
   auto skip = static_cast<std::uint64_t>(offset);
   auto left = static_cast<std::uint64_t>(length);
-  std::vector<unixfs::FileReader> readers;
+  std::vector<CatPart> parts;
   std::uint64_t total = 0;
   for (const std::string& argument : request.arguments()) {
     if (left == 0) break;
     KITH_CO_TRY(Cid cid, co_await resolve_argument(*source, argument));
     unixfs::FileRange range{skip, left};
-    KITH_CO_TRY(unixfs::FileReader reader, co_await open_file(*source, cid, range));
-    skip -= std::min(skip, reader.size());
-    total += reader.remaining();
-    left -= reader.remaining();
-    readers.push_back(std::move(reader));
+    KITH_CO_TRY(CatPart part, co_await open_part(*source, cid, range));
+    skip -= std::min(skip, part.whole);
+    total += part.remaining();
+    left -= part.remaining();
+    parts.push_back(std::move(part));
   }
   output.announce_length(total);
-  for (unixfs::FileReader& reader : readers) {
-    for (;;) {
-      KITH_CO_TRY(Buffer part, co_await reader.next());
-      if (part.empty()) break;
-      KITH_CO_CHECK(co_await output.bytes(part));
+  for (CatPart& part : parts) {
+    if (!part.reader) KITH_CO_CHECK(co_await output.bytes(as_bytes(part.target)));
+    while (part.reader) {
+      KITH_CO_TRY(Buffer bytes, co_await part.reader->next());
+      if (bytes.empty()) break;
+      KITH_CO_CHECK(co_await output.bytes(bytes));
     }
   }
   co_return Result<void>{};
@@ -198,11 +221,21 @@ Result<void> check_ls_options(const Request& request) {
 
 /// By name, or the largest first.
 void sort_links(json::array& links, bool by_size) {
-  std::ranges::sort(links, [by_size](const json::value& a, const json::value& b) {
+  // A file's parts have no names, and their order matters.
+  std::ranges::stable_sort(links, [by_size](const json::value& a, const json::value& b) {
     std::int64_t sizes[] = {number_of(a, "Size"), number_of(b, "Size")};
     if (by_size && sizes[0] != sizes[1]) return sizes[0] > sizes[1];
     return text_of(a, "Name") < text_of(b, "Name");
   });
+}
+
+/// A file's own parts, as Kubo lists them.
+Result<std::vector<unixfs::ListedEntry>> parts_of_file(const ipld::Block& root) {
+  KITH_TRY(unixfs::Node node, unixfs::parse_node(root.cid, root.data));
+  std::vector<unixfs::ListedEntry> parts;
+  for (const ipld::DagPbLink& link : node.links)
+    parts.push_back({"", link.hash, link.tsize_or_zero()});
+  return parts;
 }
 
 Task<void> run_ls(Context& context, const Request& request, Output& output) {
@@ -221,34 +254,39 @@ Task<void> run_ls(Context& context, const Request& request, Output& output) {
     bool directory = stat && (stat->kind == unixfs::Kind::directory ||
                               stat->kind == unixfs::Kind::sharded_directory);
     if (!stat) co_return std::unexpected(Error(stat.error()).with_context(argument));
+    std::optional<unixfs::DirectoryReader> reader;
+    std::vector<unixfs::ListedEntry> batch;
     if (directory) {
-      KITH_CO_TRY(unixfs::DirectoryReader reader,
-                  unixfs::DirectoryReader::over(*source, std::move(root)));
-      for (;;) {
-        KITH_CO_TRY(std::vector<unixfs::ListedEntry> batch, co_await reader.next_batch());
-        if (batch.empty()) break;
-        std::vector<Cid> ahead;
-        for (const unixfs::ListedEntry& entry : batch) {
-          if (entry.cid.codec() != multiformats::Codec::raw) ahead.push_back(entry.cid);
+      KITH_CO_TRY(reader, unixfs::DirectoryReader::over(*source, std::move(root)));
+      KITH_CO_TRY(batch, co_await reader->next_batch());
+    } else if (stat->kind == unixfs::Kind::file) {
+      KITH_CO_TRY(batch, parts_of_file(root));
+    }
+    while (!batch.empty()) {
+      std::vector<Cid> ahead;
+      for (const unixfs::ListedEntry& entry : batch) {
+        if (entry.cid.codec() != multiformats::Codec::raw) ahead.push_back(entry.cid);
+      }
+      source->prefetch(ahead);
+      for (unixfs::ListedEntry& entry : batch) {
+        KITH_CO_TRY(json::object link, co_await link_of(*source, std::move(entry), request, text));
+        if (!stream) {
+          links.push_back(std::move(link));
+          continue;
         }
-        source->prefetch(ahead);
-        for (unixfs::ListedEntry& entry : batch) {
-          KITH_CO_TRY(json::object link,
-                      co_await link_of(*source, std::move(entry), request, text));
-          if (!stream) {
-            links.push_back(std::move(link));
-            continue;
-          }
-          json::array one;
-          one.push_back(std::move(link));
-          json::object part = object;
-          part["Links"] = std::move(one);
-          json::array parts;
-          parts.push_back(std::move(part));
-          json::object value;
-          value["Objects"] = std::move(parts);
-          KITH_CO_CHECK(co_await output.value(std::move(value)));
-        }
+        json::array one;
+        one.push_back(std::move(link));
+        json::object part = object;
+        part["Links"] = std::move(one);
+        json::array parts;
+        parts.push_back(std::move(part));
+        json::object value;
+        value["Objects"] = std::move(parts);
+        KITH_CO_CHECK(co_await output.value(std::move(value)));
+      }
+      batch.clear();
+      if (reader) {
+        KITH_CO_TRY(batch, co_await reader->next_batch());
       }
     }
     sort_links(links, request.flag("sort-size"));
@@ -277,8 +315,11 @@ std::string short_time(const std::string& text, WallTime now) {
   if (text == no_time || ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) {
     return "-";
   }
-  auto at = WallTime(std::chrono::seconds(::timegm(&parts)));
-  bool recent = at > now - std::chrono::months(6) && at < now + std::chrono::days(1);
+  // In seconds: years that people write may be beyond what nanoseconds count.
+  auto at = std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
+  auto today =
+      std::chrono::sys_seconds(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()));
+  bool recent = at > today - std::chrono::months(6) && at < today + std::chrono::days(1);
   char shown[32];
   std::size_t size =
       std::strftime(shown, sizeof shown, recent ? "%b %d %H:%M" : "%b %d  %Y", &parts);
@@ -526,7 +567,7 @@ void add_file_commands(CommandTable& table) {
              }});
   add_get_command(table);
   table.add({.path = "ls",
-             .tagline = "List what is in a folder.",
+             .tagline = "List what is in a folder, or the blocks of a file.",
              .arguments = {{.name = "path",
                             .required = true,
                             .variadic = true,

@@ -113,10 +113,7 @@ TarEntry tar_entry_of(const unixfs::TreeEntry& entry, const std::string& name) {
   const unixfs::Stat& stat = entry.stat;
   TarEntry head;
   head.path = entry.path.empty() ? name : name + "/" + entry.path;
-  if (auto mtime = stat.metadata.mtime) {
-    head.modified = WallTime(std::chrono::seconds(mtime->seconds) +
-                             std::chrono::nanoseconds(mtime->nanoseconds));
-  }
+  if (auto mtime = stat.metadata.mtime) head.modified = mtime->wall_time();
   switch (stat.kind) {
     case unixfs::Kind::directory:
     case unixfs::Kind::sharded_directory:

@@ -1,5 +1,6 @@
 #include <kith/api/detail/multipart_input.hpp>
 #include <kith/http/multipart.hpp>
+#include <kith/unixfs/node.hpp>
 
 namespace kith::api {
 namespace {
@@ -17,9 +18,8 @@ class MultipartInput final : public InputTree {
     entry.path = part->info.path;
     entry.absolute_path = part->info.absolute_path;
     entry.mode = part->info.mode;
-    if (part->info.mtime) {
-      entry.modified = WallTime(std::chrono::seconds(part->info.mtime->seconds) +
-                                std::chrono::nanoseconds(part->info.mtime->nanoseconds));
+    if (const auto& mtime = part->info.mtime) {
+      entry.modified = unixfs::Metadata::Time{mtime->seconds, mtime->nanoseconds}.wall_time();
     }
     switch (part->info.kind) {
       case http::PartInfo::Kind::file:

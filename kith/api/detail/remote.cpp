@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
 
 #include <boost/json.hpp>
@@ -41,6 +42,23 @@ http::ClientRequest call_to(const Target& target, std::string path) {
   return call;
 }
 
+/// "127.0.0.1:5001", "[::1]:5001" or a name; nothing for what is none of these.
+std::optional<Target> target_of_authority(std::string_view authority) {
+  bool bracketed = authority.starts_with('[');
+  std::size_t end = authority.find(bracketed ? ']' : ':');
+  if (bracketed && end == std::string_view::npos) return std::nullopt;
+  std::string host(authority.substr(bracketed ? 1 : 0, bracketed ? end - 1 : end));
+  std::string_view port;
+  if (end != std::string_view::npos) port = authority.substr(end + (bracketed ? 1 : 0));
+  if (host.empty() || (bracketed && !port::IpAddress::parse(host))) return std::nullopt;
+  if (port.empty()) return Target{std::move(host), 80};
+  std::uint16_t number = 0;
+  auto [stop, failure] = std::from_chars(port.data() + 1, port.data() + port.size(), number);
+  bool whole = failure == std::errc{} && stop == port.data() + port.size() && number > 0;
+  if (port.front() != ':' || !whole) return std::nullopt;
+  return Target{std::move(host), number};
+}
+
 Result<Target> target_of(const std::string& api) {
   auto wrong = [&api] {
     return std::unexpected(Error(Errc::invalid_argument,
@@ -49,15 +67,9 @@ Result<Target> target_of(const std::string& api) {
                                              api)));
   };
   if (api.starts_with("http://")) {
-    std::string rest = api.substr(
-        7, api.find('/', 7) == std::string::npos ? std::string::npos : api.find('/', 7) - 7);
-    std::size_t colon = rest.rfind(':');
-    if (colon == std::string::npos) return Target{rest, 80};
-    int number = std::atoi(rest.c_str() + colon + 1);
-    if (number <= 0 || number > 65535) return wrong();
-    std::string host = rest.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    return Target{host, static_cast<std::uint16_t>(number)};
+    auto target = target_of_authority(std::string_view(api).substr(7, api.find('/', 7) - 7));
+    if (!target) return wrong();
+    return *std::move(target);
   }
   auto address = multiformats::Multiaddr::parse(api);
   if (!address) return wrong();

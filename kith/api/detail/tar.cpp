@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -13,6 +14,9 @@ namespace {
 constexpr std::size_t pax_bytes_max = 64 * 1024;
 constexpr std::size_t name_field = 100;
 constexpr std::uint64_t octal_size_max = 077777777777;
+constexpr std::int64_t octal_time_max = 077777777777;
+/// As far as Duration counts.
+constexpr std::int64_t time_seconds_max = INT64_MAX / 1'000'000'000;
 
 struct Field {
   std::size_t offset;
@@ -50,7 +54,8 @@ Bytes block_of(const TarEntry& entry, char type, std::uint64_t size) {
   if (entry.modified) {
     seconds = std::chrono::floor<std::chrono::seconds>(entry.modified->time_since_epoch()).count();
   }
-  put_octal(block, time_at, seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds));
+  seconds = std::clamp<std::int64_t>(seconds, 0, octal_time_max);
+  put_octal(block, time_at, static_cast<std::uint64_t>(seconds));
   block[type_at.offset] = static_cast<std::uint8_t>(type);
   put_text(block, link_at, entry.target);
   std::memcpy(block.data() + magic_at.offset,
@@ -72,6 +77,31 @@ std::string pax_record(std::string_view key, std::string_view value) {
   return fmt::format("{} {}={}\n", total, key, value);
 }
 
+/// Seconds with a fraction, which counts away from 1970 as the sign does.
+std::string decimal_time(Duration since) {
+  auto whole = std::chrono::duration_cast<std::chrono::seconds>(since);
+  std::int64_t nanoseconds = (since - whole).count();
+  return fmt::format("{}{}.{:09}", since < Duration(0) ? "-" : "", std::abs(whole.count()),
+                     std::abs(nanoseconds));
+}
+
+/// What pax' "mtime" says, if it is within what Duration counts.
+std::optional<Duration> time_of_decimal(std::string_view text) {
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  std::int64_t seconds = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (failure != std::errc{} || seconds < 0 || seconds > time_seconds_max) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  std::string digits(text.starts_with('.') ? text.substr(1, 9) : "");
+  digits.resize(9, '0');
+  std::int64_t nanoseconds = 0;
+  if (seconds < time_seconds_max)
+    std::from_chars(digits.data(), digits.data() + digits.size(), nanoseconds);
+  Duration since = std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds);
+  return negative ? -since : since;
+}
+
 std::string pax_of(const TarEntry& entry) {
   std::string pax;
   if (entry.path.size() > name_field) pax += pax_record("path", entry.path);
@@ -81,10 +111,9 @@ std::string pax_of(const TarEntry& entry) {
   if (entry.modified) {
     auto since = entry.modified->time_since_epoch();
     auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    std::int64_t nanoseconds = (since - seconds).count();
-    if (nanoseconds != 0 || seconds.count() < 0) {
-      pax += pax_record("mtime", fmt::format("{}.{:09}", seconds.count(), nanoseconds));
-    }
+    // In the head, 0 is what stands there if nobody said.
+    bool fits = since == seconds && seconds.count() > 0 && seconds.count() <= octal_time_max;
+    if (!fits) pax += pax_record("mtime", decimal_time(since));
   }
   return pax;
 }
@@ -182,7 +211,8 @@ Result<void> TarReader::head_complete() {
   padding_left_ = tar_padding(*size).size();
   if (type == 'x' || type == 'g') {
     if (*size > pax_bytes_max) return std::unexpected(Errc::limit_exceeded);
-    in_pax_ = true;
+    // An empty one is over at once.
+    in_pax_ = *size > 0;
     pax_.clear();
     content_left_ = *size;
     return {};
@@ -196,7 +226,7 @@ Result<void> TarReader::head_complete() {
   entry.mode = static_cast<std::uint32_t>(*mode & 07777);
   if (pax_modified_) {
     entry.modified = pax_modified_;
-  } else if (*time != 0 && *time < 9'000'000'000) {
+  } else if (*time != 0 && *time <= static_cast<std::uint64_t>(time_seconds_max)) {
     entry.modified = WallTime(std::chrono::seconds(*time));
   }
   switch (type) {
@@ -249,15 +279,7 @@ Result<void> TarReader::entry_complete() {
     if (key == "linkpath") pax_target_ = value;
     if (key == "size") pax_size_ = std::strtoull(value.c_str(), nullptr, 10);
     if (key == "mtime") {
-      char* point = nullptr;
-      std::int64_t seconds = std::strtoll(value.c_str(), &point, 10);
-      std::string fraction = *point == '.' ? std::string(point + 1).substr(0, 9) : "";
-      fraction.resize(9, '0');
-      if (seconds > -9'000'000'000 && seconds < 9'000'000'000) {
-        pax_modified_ =
-            WallTime(std::chrono::seconds(seconds) +
-                     std::chrono::nanoseconds(std::strtoll(fraction.c_str(), nullptr, 10)));
-      }
+      if (auto since = time_of_decimal(value)) pax_modified_ = WallTime(*since);
     }
   }
   return {};

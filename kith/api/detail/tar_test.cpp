@@ -90,6 +90,59 @@ TEST(Tar, WhatIsWrittenIsRead) {
   expect_everything(collector.entries);
 }
 
+/// The bytes of an archive of one file with this time.
+Bytes archive_of_time(WallTime modified) {
+  Bytes archive;
+  TarEntry entry = entry_of("file");
+  entry.modified = modified;
+  put_file(archive, entry, "x");
+  append(archive, tar_end());
+  return archive;
+}
+
+TEST(Tar, TimesThatTheHeadHasNoRoomForAreKept) {
+  const std::pair<WallTime, std::string_view> times[] = {
+      {WallTime(std::chrono::seconds(8'589'934'592)), "mtime=8589934592.000000000\n"},
+      {WallTime(std::chrono::seconds(9'223'372'036)), "mtime=9223372036.000000000\n"},
+      {WallTime(), "mtime=0.000000000\n"},
+      {WallTime(-500ms), "mtime=-0.500000000\n"},
+      {WallTime(-1500ms), "mtime=-1.500000000\n"},
+      {WallTime(std::chrono::seconds(-3)), "mtime=-3.000000000\n"},
+      {WallTime(1500ms), "mtime=1.500000000\n"},
+  };
+  for (const auto& [modified, record] : times) {
+    Bytes archive = archive_of_time(modified);
+    EXPECT_NE(as_text(archive).find(record), std::string_view::npos) << record;
+    Collector collector;
+    TarReader reader(collector);
+    ASSERT_TRUE(reader.feed(archive)) << record;
+    ASSERT_EQ(collector.entries.size(), 1u);
+    EXPECT_EQ(collector.entries[0].entry.modified, modified) << record;
+  }
+  Bytes last = archive_of_time(WallTime(std::chrono::seconds(8'589'934'591)));
+  EXPECT_EQ(as_text(last).find("mtime="), std::string_view::npos) << "it fits the head";
+}
+
+TEST(Tar, AnEmptyPaxHeaderSaysNothing) {
+  Bytes archive = archive_of_time(WallTime(1500ms));
+  ByteView head = ByteView(archive).first(tar_block_bytes);
+  Bytes empty(head.begin(), head.end());
+  // Its size is in octal, and its checksum counts it.
+  ASSERT_EQ(empty[156], 'x');
+  unsigned sum = 0;
+  std::fill_n(empty.begin() + 124, 11, std::uint8_t{'0'});
+  std::fill_n(empty.begin() + 148, 8, std::uint8_t{' '});
+  for (std::uint8_t byte : empty)
+    sum += byte;
+  std::snprintf(reinterpret_cast<char*>(empty.data()) + 148, 7, "%06o", sum);
+  append(empty, archive_of_everything());
+  Collector collector;
+  TarReader reader(collector);
+  ASSERT_TRUE(reader.feed(empty));
+  EXPECT_TRUE(reader.ended());
+  expect_everything(collector.entries);
+}
+
 TEST(Tar, ItDoesNotMatterHowTheBytesCome) {
   Bytes archive = archive_of_everything();
   for (std::size_t step : {std::size_t{1}, std::size_t{7}, std::size_t{511}, std::size_t{513}}) {

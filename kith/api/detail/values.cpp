@@ -93,14 +93,27 @@ std::string CidText::operator()(const Cid& cid) const {
 }
 
 Result<unixfs::ContentPath> parse_path(std::string_view text) {
+  auto invalid = [text](std::string_view why) {
+    return std::unexpected(
+        Error(Errc::invalid_argument, fmt::format("invalid path \"{}\": {}", text, why)));
+  };
   std::string path(text);
   if (path.starts_with("ipfs://")) path = "/ipfs/" + path.substr(7);
-  auto parsed = unixfs::ContentPath::parse(path);
-  if (!parsed) {
-    return std::unexpected(
-        Error(Errc::invalid_argument,
-              fmt::format("invalid path \"{}\": {}", text, parsed.error().message())));
+  std::string_view rest = path;
+  if (rest.starts_with('/')) {
+    std::string_view space = rest.substr(0, rest.find('/', 1));
+    if (space != "/ipfs")
+      return invalid(fmt::format("only /ipfs/CID is known here, not {}", space));
+    rest.remove_prefix(space.size());
+    if (rest.starts_with('/')) rest.remove_prefix(1);
   }
+  std::string_view root = rest.substr(0, rest.find('/'));
+  if (root.empty()) return invalid("there is no CID in it");
+  if (auto cid = Cid::parse(root); !cid) {
+    return invalid(fmt::format("\"{}\" is no CID ({})", root, Error(cid.error()).message()));
+  }
+  auto parsed = unixfs::ContentPath::parse(path);
+  if (!parsed) return invalid(parsed.error().message());
   return parsed;
 }
 
@@ -158,6 +171,17 @@ Result<multiformats::CidPrefix> prefix_hashed_by(std::string_view hash) {
   prefix.hash_function = *code;
   prefix.digest_bytes = of_nothing->view().size();
   return prefix;
+}
+
+std::string hash_option(Context& context, const Request& request, std::string_view option) {
+  std::string given = request.text(option);
+  if (!given.empty()) return given;
+  auto function = context.node->settings().new_files.options.hash_function;
+  return std::string(multiformats::codec_name(function).value_or(""));
+}
+
+Error ends_inside(std::string_view path) {
+  return say(fmt::format("\"{}\" ends inside a block", path));
 }
 
 Error block_too_big() {

@@ -41,6 +41,10 @@ std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& r
 /// A prefix for blocks that are hashed by the function of this name, with the whole digest.
 /// Errc::invalid_argument for a name that isn't one.
 Result<multiformats::CidPrefix> prefix_hashed_by(std::string_view hash);
+/// The name of the hash function that an option says, or else Import.HashFunction.
+std::string hash_option(Context& context, const Request& request, std::string_view option);
+/// What is said of a path that leads to no block of its own.
+Error ends_inside(std::string_view path);
 /// What is said of a block that is larger than peers take.
 Error block_too_big();
 /// Kubo keeps such blocks if it is told to; we don't, and say so where one comes.
