@@ -4,7 +4,7 @@
 //   kith [global options] <command> [<subcommand>] [options] [arguments]
 //
 // Called as `ipfs`, messages say ipfs, and home is --repo-dir, $IPFS_PATH or ~/.ipfs. Exit status:
-// 0 done, 1 failed, 130 interrupted.
+// 0 done, 1 failed, 130 interrupted. Called once, on the main thread, which becomes the loop's.
 #pragma once
 
 #include <string>

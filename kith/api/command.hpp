@@ -6,7 +6,8 @@
 // the command can do without the network. It gets a Request (arguments and options, checked) and
 // writes to an Output: JSON values, one after the other, or bytes. On a terminal a Renderer turns
 // these into what a person reads; machines see them as they are, and where Kubo has the command
-// they are Kubo's. Names, flags, defaults and outputs follow Kubo where it has the command.
+// they are Kubo's. Names, flags, defaults and outputs follow Kubo where it has the command. Loop
+// thread only.
 #pragma once
 
 #include <cstdint>

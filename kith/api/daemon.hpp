@@ -1,4 +1,5 @@
-// The daemon: a node with its RPC, page and gateway, until a signal or `shutdown` ends it.
+// The daemon: a node with its RPC, page and gateway, until a signal or `shutdown` ends it. Loop
+// thread only.
 #pragma once
 
 #include <kith/api/command.hpp>

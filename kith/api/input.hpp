@@ -1,6 +1,6 @@
 // InputTree: files and folders that come with a command, one after the other, each folder before
 // what is in it: from the parts of a multipart upload, or from the file system of the program that
-// was started.
+// was started. Loop thread only.
 #pragma once
 
 #include <cstdint>

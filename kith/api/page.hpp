@@ -1,5 +1,5 @@
 // The web page, embedded in the program: static files under / of the RPC's address. web/ makes
-// them; main hands them in.
+// them; main hands them in. Loop thread only.
 #pragma once
 
 #include <span>

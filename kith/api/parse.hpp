@@ -1,4 +1,5 @@
-// From the words of a command line to a command with its raw arguments and options.
+// From the words of a command line to a command with its raw arguments and options. Pure. Thread:
+// any.
 #pragma once
 
 #include <string>

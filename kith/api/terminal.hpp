@@ -1,6 +1,6 @@
 // The process's own standard output and error as a Terminal. Writes block, which is fine for a
 // program that has nothing else to do; a signal that asks for the end ends them. A closed pipe is
-// an error, not a signal.
+// an error, not a signal. Loop thread only.
 #pragma once
 
 #include <kith/api/command.hpp>

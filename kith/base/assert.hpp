@@ -1,7 +1,7 @@
 // ASSERT: a check of our own logic, on in every build. It aborts with its place and condition.
 //
 // Invariant: no byte from a peer, a file or a user can make an ASSERT fail; for those there is
-// Result (result.hpp).
+// Result (result.hpp). Thread: any.
 #pragma once
 
 #include <source_location>

@@ -1,4 +1,4 @@
-// Bytes and views of them, big- and little-endian numbers, hexadecimal.
+// Bytes and views of them, big- and little-endian numbers, hexadecimal. Thread: any.
 #pragma once
 
 #include <algorithm>

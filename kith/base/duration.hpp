@@ -1,4 +1,4 @@
-// Durations as people and Go write them: "300ms", "1.5s", "2m30s", "1h".
+// Durations as people and Go write them: "300ms", "1.5s", "2m30s", "1h". Pure. Thread: any.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // A seeded generator for jitter, sampling and simulation; never for keys, nonces or anything a peer
 // must not guess. xoshiro256** of Blackman and Vigna, seeded through splitmix64. The same seed
 // gives the same numbers on every platform, which the standard library's distributions don't
-// promise.
+// promise. A generator belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Time as values. Nothing here reads a clock: port::Clock and port::WallClock do.
+// Time as values. Nothing here reads a clock: port::Clock and port::WallClock do. Thread: any.
 #pragma once
 
 #include <chrono>

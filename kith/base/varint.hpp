@@ -1,6 +1,7 @@
 // Unsigned varints as multiformats has them (github.com/multiformats/unsigned-varint): 7 bits a
 // byte, least significant first, at most 9 bytes (63 bits), and only the shortest form is valid.
-// Protobuf, which allows 10 bytes and padded forms, is protozero's business, not this file's.
+// Protobuf, which allows 10 bytes and padded forms, is protozero's business, not this file's. Pure.
+// Thread: any.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,8 @@
 // opened again at the next look; errors only show in the log.
 //
 // Ownership: owns its tasks and sockets; close_shielded() must have returned before it dies. The
-// callbacks are called on the loop, inside its own step: they must not block nor close it.
+// callbacks are called on the loop, inside its own step: they must not block nor close it. Loop
+// thread only.
 #pragma once
 
 #include <functional>

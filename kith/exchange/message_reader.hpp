@@ -1,6 +1,6 @@
 // MessageReader: Bitswap messages from a stream, telling of bytes as they come: a block of 2 MiB
 // may take longer on a slow link than an idle peer is given. Memory grows with what has come, so
-// that a length alone costs us nothing. The stream outlives it.
+// that a length alone costs us nothing. The stream outlives it. Loop thread only.
 #pragma once
 
 #include <functional>

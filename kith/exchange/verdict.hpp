@@ -1,4 +1,4 @@
-// Verdict: what a peer's behaviour deserves. A value: only the session acts on it.
+// Verdict: what a peer's behaviour deserves. A value: only the session acts on it. Thread: any.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,8 @@
 //
 //   Task<void> body(Host& host) { ... }
 //   int main() { return kith::host::run_program({}, body); }
+//
+// Called on the main thread, which becomes the loop's.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
 // BodyReader: a body as it comes, piece by piece. Requests at the server, responses at the client,
-// parts of a multipart body and what a client sends are all read this way.
+// parts of a multipart body and what a client sends are all read this way. Loop thread only.
 #pragma once
 
 #include <cstddef>

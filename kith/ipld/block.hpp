@@ -1,5 +1,6 @@
 // Block: bytes with the CID that names them. BlockSource: where blocks come from; the store, an
-// exchange and what joins them implement it, and DAG walks and UnixFS read through it.
+// exchange and what joins them implement it, and DAG walks and UnixFS read through it. Blocks may
+// be read on any thread; sources are asked on the loop's.
 #pragma once
 
 #include <cstdint>

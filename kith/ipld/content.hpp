@@ -1,5 +1,5 @@
 // From bytes to CIDs and back: hashing what a CID's prefix asks for, checking blocks, and reading
-// through identity CIDs, whose digest is the content.
+// through identity CIDs, whose digest is the content. Thread: any; sources are read on the loop's.
 #pragma once
 
 #include <kith/ipld/block.hpp>

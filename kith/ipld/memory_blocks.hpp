@@ -1,5 +1,5 @@
 // MemoryBlocks: blocks in a map. For tests, for hashing without storing, and as the smallest
-// example of a BlockSource and BlockSink. It counts what is asked of it.
+// example of a BlockSource and BlockSink. It counts what is asked of it. Loop thread only.
 #pragma once
 
 #include <cstdint>

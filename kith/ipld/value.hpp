@@ -2,7 +2,7 @@
 //
 // Integers go from -2^64 to 2^64 - 1, as CBOR's do. A map keeps the order its entries were read or
 // put in; encoders bring it into their codec's. Texts are UTF-8. Values made by decoders are at
-// most value_depth_max deep and values_max many.
+// most value_depth_max deep and values_max many. Pure. Thread: any.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 //
 // Codec is an open enum: a decoder gives any code below 2^63, known or not, as Codec; the names
 // below are the ones that our own code needs. codec_name and codec_from_name know the registry.
+// Pure. Thread: any.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The protocols that a multiaddr is made of (github.com/multiformats/multiaddr, protocols.csv).
 //
 // All that go-multiaddr knows and the deprecated ones of the table; "ipfs" is another name for
-// "p2p". Codes are multicodec's.
+// "p2p". Codes are multicodec's. Pure. Thread: any.
 #pragma once
 
 #include <cstddef>

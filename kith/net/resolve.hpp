@@ -1,6 +1,6 @@
 // Names in multiaddrs: /dns, /dns4, /dns6 (A and AAAA records) and /dnsaddr (TXT records
 // "dnsaddr=<multiaddr>" at _dnsaddr.<name>), as multiformats/multiaddr protocols/DNSADDR.md has
-// them.
+// them. Loop thread only.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
 // net::Stream: a stream to a known peer on which a protocol has been agreed. What protocol handlers
-// get and what Swarm::open_stream gives.
+// get and what Swarm::open_stream gives. Loop thread only.
 #pragma once
 
 #include <cstdint>

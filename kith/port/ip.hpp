@@ -1,4 +1,4 @@
-// IP addresses and endpoints as values.
+// IP addresses and endpoints as values. Thread: any.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // Stream: an ordered flow of bytes in both directions: a TCP connection, a secured connection, a
 // muxer's stream, a file upload. One task reads and one task writes at a time; the two don't
-// disturb each other.
+// disturb each other. Loop thread only.
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 //
 // "/ipfs/CID/...", "ipfs://CID/..." and "CID/..." are the same; empty steps and "." are dropped,
 // ".." takes the step before it back and never leaves the root. Names are bytes; nothing is
-// unescaped. Limits: path_bytes_max, path_depth_max. Errors: UnixfsError.
+// unescaped. Limits: path_bytes_max, path_depth_max. Errors: UnixfsError. Pure. Thread: any.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What is known of a file, directory or symlink from its root block alone.
+// What is known of a file, directory or symlink from its root block alone. Loop thread only.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@
 //
 // A stream that is destroyed while its writing side is open is reset. After close_write() it leaves
 // quietly: data that still comes is dropped, and the peer isn't disturbed for up to 30 s (a peer
-// that answers a message which its sender doesn't care for sees no reset).
+// that answers a message which its sender doesn't care for sees no reset). Loop thread only.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // SecureStream: a stream whose bytes nobody can read or change on their way, between two peers who
-// have proven who they are. What a muxer runs on; Noise implements it, TLS will.
+// have proven who they are. What a muxer runs on; Noise implements it, TLS will. Loop thread only.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // TCP addresses of libp2p: /ip4/1.2.3.4/tcp/4001 and /ip6/::1/tcp/4001, and nothing behind them.
+// Pure. Thread: any.
 #pragma once
 
 #include <optional>
