@@ -78,7 +78,8 @@ TEST(Traffic, CountsWhatStreamsCarryByProtocolAndPeer) {
     // Who the other is has been asked by then.
     KITH_CO_CHECK(co_await port::sleep_for(a.env().clock, 5s));
     // One proposal and two: what was agreed on at leisure, and at once.
-    for (std::vector<ProtocolId> protocols : {names({"/swap"}), names({"/other", "/swap"})}) {
+    for (const std::vector<ProtocolId>& protocols :
+         {names({"/swap"}), names({"/other", "/swap"})}) {
       KITH_CO_TRY(std::unique_ptr<Stream> stream,
                   co_await a.swarm.open_stream(id, protocols, a.soon()));
       const Bytes sent(up, 'u');

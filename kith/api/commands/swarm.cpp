@@ -40,7 +40,7 @@ Task<void> run_connect(Context& context, const Request& request, Output& output)
           connected.error().with_context(fmt::format("connect {} failure", peer.to_string())));
     }
     std::vector<std::string> line = {fmt::format("connect {} success", peer.to_string())};
-    KITH_CO_CHECK(co_await output.value(strings_value(std::move(line))));
+    KITH_CO_CHECK(co_await output.value(strings_value(line)));
   }
   co_return Result<void>{};
 }
@@ -57,7 +57,7 @@ Task<void> run_disconnect(Context& context, const Request& request, Output& outp
       KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, 5ms));
     std::string_view outcome = connected ? "success" : "failure: conn not found";
     std::vector<std::string> line = {fmt::format("disconnect {} {}", peer.to_string(), outcome)};
-    KITH_CO_CHECK(co_await output.value(strings_value(std::move(line))));
+    KITH_CO_CHECK(co_await output.value(strings_value(line)));
   }
   co_return Result<void>{};
 }
@@ -182,7 +182,7 @@ Task<void> list_own(Context& context, const Request& request, Output& output,
     if (request.flag("id")) texts.back() += "/p2p/" + context.node->peer().to_string();
   }
   std::ranges::sort(texts);
-  co_return co_await output.value(strings_value(std::move(texts)));
+  co_return co_await output.value(strings_value(texts));
 }
 
 Task<void> run_addrs_local(Context& context, const Request& request, Output& output) {
