@@ -52,7 +52,8 @@ class Words(Case):
                             (["cat", "--offset=x", "bafkqaaa"], "offset"), (["cat", "--offset=-1", "bafkqaaa"], "negative"),
                             (["cat", "notacid"], 'invalid path "notacid"'), (["block", "stat", "x", "y"], "at most 1"),
                             (["add", "--chunker=nonsense", "-q", "-"], "chunker"), (["add", "--cid-version=2", "-"], "cid-version"),
-                            (["cat", "--api=nonsense", "bafkqaaa"], "nonsense"), (["config", "No.Such"], "No.Such")):
+                            (["cat", "--api=nonsense", "bafkqaaa"], "nonsense"), (["config", "No.Such"], "No.Such"),
+                            (["id", "--peerid-base=xx"], '"xx" is no multibase'), (["cat", "/ipns/example.com"], "not /ipns")):
             with self.subTest(words):
                 error = node.fails(*words)
                 self.assertIn(told, error)
