@@ -91,6 +91,9 @@ TEST(Gateway, ServesRanges) {
     EXPECT_EQ(one.header("Etag"), etag);
     KITH_CO_TRY(Answer tail, co_await site.get(at(file), asking("bytes=-3")));
     EXPECT_EQ(tail.body, text.substr(997));
+    KITH_CO_TRY(Answer rest, co_await site.get(at(file), asking("bytes=1-99999999999999999999")));
+    EXPECT_EQ(rest.status, 206);
+    EXPECT_EQ(rest.body, text.substr(1));
     KITH_CO_TRY(Answer beyond, co_await site.get(at(file), asking("bytes=1000-")));
     EXPECT_EQ(beyond.status, 416);
     EXPECT_EQ(beyond.header("Content-Range"), "bytes */1000");
@@ -166,6 +169,59 @@ TEST(Gateway, SaysWhenAClientHasItAlready) {
       KITH_CO_TRY(Answer whole, co_await site.get(target, std::move(other)));
       EXPECT_EQ(whole.status, 200);
     }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Gateway, AsksWhetherContentIsHereBeforeItSaysThatAnyTagIsKnown) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.no_fetch = true;
+    Site site(world, options);
+    Cid file = site.add_file("hello");
+    Cid json = site.add_block(Codec::dag_json, as_bytes("{}"));
+    std::vector<std::string> targets{at(file), at(file, "?format=raw"), at(file, "?format=car"),
+                                     at(json)};
+    for (const Cid& gone : {file, json})
+      site.blocks.here.remove(gone);
+    for (const std::string& target : targets) {
+      Headers any{{"If-None-Match", "*"}};
+      KITH_CO_TRY(Answer answer, co_await site.get(target, std::move(any)));
+      EXPECT_EQ(answer.status, 404) << target;
+      EXPECT_FALSE(answer.headers.has("Etag"));
+      EXPECT_EQ(answer.header("Cache-Control"), "no-store");
+    }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Gateway, SendsOnlyWhatIfMatchNames) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    Cid file = site.add_file("hello");
+    Cid folder = site.add_directory({{"a", file}});
+    Cid website = site.add_directory({{"index.html", file}});
+    Cid json = site.add_block(Codec::dag_json, as_bytes("{}"));
+    for (const std::string& target :
+         {at(file), at(folder, "/"), at(website, "/"), at(json), at(file, "?format=raw")}) {
+      KITH_CO_TRY(Answer first, co_await site.get(target));
+      std::string etag = first.header("Etag");
+      for (const std::string& said : {etag, "\"x\", " + etag, std::string("*")}) {
+        Headers same{{"If-Match", said}};
+        KITH_CO_TRY(Answer whole, co_await site.get(target, std::move(same)));
+        EXPECT_EQ(whole.status, 200) << target << ' ' << said;
+      }
+      Headers other{{"If-Match", "\"x\""}, {"If-None-Match", etag}};
+      KITH_CO_TRY(Answer refused, co_await site.get(target, std::move(other)));
+      EXPECT_EQ(refused.status, 412) << target;
+      EXPECT_FALSE(refused.headers.has("Etag"));
+      EXPECT_EQ(refused.header("Cache-Control"), "no-store");
+    }
+    // An archive's tag is weak: two with it may differ.
+    KITH_CO_TRY(Answer archive, co_await site.get(at(file, "?format=car")));
+    Headers weak{{"If-Match", archive.header("Etag")}};
+    KITH_CO_TRY(Answer refused, co_await site.get(at(file, "?format=car"), std::move(weak)));
+    EXPECT_EQ(refused.status, 412);
     co_return co_await site.end();
   });
 }
