@@ -2,6 +2,7 @@
 
 #include <kith/api/detail/gateway_page.hpp>
 #include <kith/api/gateway_fixture.hpp>
+#include <kith/ipld/dag_pb.hpp>
 
 namespace kith::api::testing {
 namespace {
@@ -401,6 +402,38 @@ TEST(Gateway, SaysWhatIsWrongAndWhatToTry) {
     KITH_CO_TRY(Answer about, co_await site.get("/"));
     EXPECT_EQ(about.status, 200);
     EXPECT_NE(about.body.find("gateway"), std::string::npos);
+    co_return co_await site.end();
+  });
+}
+
+/// A dag-pb block around what says that it is UnixFS, and links.
+Cid add_node(Site& site, Bytes unixfs, const std::vector<Cid>& children = {}) {
+  ipld::DagPbNode node;
+  node.data = unixfs;
+  for (const Cid& child : children)
+    node.links.push_back({child, {}, {}});
+  return site.add_block(Codec::dag_pb, ipld::encode_dag_pb(node));
+}
+
+TEST(Gateway, TellsContentThatIsDamagedFromContentThatIsNotThere) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    // A UnixFS message: 08 the type (2: file, 4: symlink), 12 data, 18 the file's size, 20 a
+    // part's.
+    const Cid leaf = site.add_file("x");
+    const Cid longer = add_node(site, {0x08, 2, 0x12, 1, 'x', 0x18, 5});
+    const Cid parts = add_node(site, {0x08, 2, 0x18, 1, 0x20, 1}, {leaf, leaf});
+    const Cid leaf_of_another_size = add_node(site, {0x08, 2, 0x18, 5, 0x20, 5}, {leaf});
+    const Cid symlink = add_node(site, {0x08, 4, 0x12, 1, 'x'}, {leaf});
+    const Cid torn = site.add_block(Codec::dag_cbor, Bytes{0xff});
+    for (const std::string& target :
+         {at(longer), at(parts), at(leaf_of_another_size), at(symlink), at(torn, "/a")}) {
+      KITH_CO_TRY(Answer answer, co_await site.get(target));
+      EXPECT_EQ(answer.status, 500) << target << "\n" << answer.body;
+      EXPECT_NE(answer.body.find("can't be read"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.body.find("spelling"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.header("Cache-Control"), "no-store");
+    }
     co_return co_await site.end();
   });
 }

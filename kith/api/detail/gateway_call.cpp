@@ -89,6 +89,18 @@ bool is_too_large(const Error& error) noexcept {
   return error.is(UnixfsError::too_many) || error.is(ipld::IpldError::too_many);
 }
 
+/// What a path that is spelled wrongly leads to.
+bool is_no_such_step(const Error& error) noexcept {
+  return error.is(UnixfsError::no_such_entry) || error.is(UnixfsError::not_a_directory) ||
+         error.is(ipld::IpldError::no_such_path);
+}
+
+/// Blocks that are here, and make no sense.
+bool is_unreadable(const Error& error) noexcept {
+  return &error.domain() == &error_domain(UnixfsError::not_unixfs) ||
+         &error.domain() == &error_domain(ipld::IpldError::truncated);
+}
+
 std::size_t size_of(const std::vector<Buffer>& pieces) noexcept {
   std::size_t size = 0;
   for (const Buffer& piece : pieces)
@@ -103,12 +115,9 @@ int status_of(const Error& error) noexcept {
   if (error.is(UnixfsError::bad_path) || error.is(UnixfsError::too_deep)) return 400;
   if (&error.domain() == &error_domain(multiformats::MultiformatsError::empty)) return 400;
   if (error.is(ipld::IpldError::unknown_codec)) return 400;
-  if (error.is(ipld::IpldError::hash_mismatch) || is_too_large(error)) return 500;
-  // No such step, or a node that makes no sense: either way the content isn't there.
-  if (&error.domain() == &error_domain(UnixfsError::not_unixfs) ||
-      &error.domain() == &error_domain(ipld::IpldError::truncated)) {
-    return 404;
-  }
+  if (is_no_such_step(error)) return 404;
+  // Who is told 404 takes the content for gone.
+  if (is_unreadable(error)) return 500;
   if (error.is(Errc::refused)) return 410;
   if (error.is(Errc::limit_exceeded)) return 500;
   return http::status_of(error);
@@ -273,7 +282,7 @@ Task<void> GatewayCall::answer_error(Error error) {
     what =
         fmt::format("{} has more parts than a request to this gateway may hold", path_.to_string());
     hint = "Fetch it with a node of your own, or its blocks one by one with ?format=raw.";
-  } else if (status == 404) {
+  } else if (is_no_such_step(error)) {
     what = fmt::format("{} isn't there: {}", path_.to_string(), error.message());
     hint = "Check the spelling; names are in the case in which they were added.";
   } else if (status == 406) {
@@ -283,6 +292,9 @@ Task<void> GatewayCall::answer_error(Error error) {
     hint = "Its block can be had with ?format=raw.";
   } else if (&error.domain() == &error_domain(multiformats::MultiformatsError::empty)) {
     hint = "An address is /ipfs/CID, with a CID as bafy... or Qm...";
+  } else if (is_unreadable(error) && status == 500) {
+    what = fmt::format("{} can't be read: {}", path_.to_string(), error.message());
+    hint = "It was made like that: no other copy is better. Its block can be had with ?format=raw.";
   } else if (error.is(Errc::invalid_argument)) {
     what = std::string(error.context());
   }
