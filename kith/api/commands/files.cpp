@@ -210,6 +210,7 @@ Task<void> run_ls(Context& context, const Request& request, Output& output) {
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
   KITH_CO_TRY(CidText text, CidText::of(request));
   bool stream = request.flag("stream");
+  if (stream) output.announce_stream();
   json::array objects;
   for (const std::string& argument : request.arguments()) {
     KITH_CO_TRY(Cid cid, co_await resolve_argument(*source, argument));
