@@ -1,3 +1,5 @@
+#include <set>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -111,6 +113,7 @@ CommandTable make_table() {
              .where = Where::anywhere,
              .output = OutputKind::bytes,
              .run = run_cut_short});
+  table.add(*make_command_table().find("commands"));
   table.add({.path = "slow fetch", .where = Where::anywhere, .transfers = true, .run = run_late});
   return table;
 }
@@ -336,6 +339,35 @@ TEST(Rpc, AnswersForItsPrefixWithoutASlashToo) {
     KITH_CO_TRY(Answer refused, co_await site.send(std::move(get)));
     EXPECT_EQ(refused.status, 405);
     EXPECT_EQ(refused.header("Allow"), "OPTIONS, POST");
+    co_return co_await site.end();
+  });
+}
+
+void collect_paths(const json::value& of, const std::string& above, std::set<std::string>& paths) {
+  for (const json::value& command : list_of(of, "Subcommands")) {
+    const std::string path = above + text_of(command, "Name");
+    EXPECT_TRUE(paths.insert(path).second) << path << " twice";
+    if (path == "ls") {
+      EXPECT_EQ(json_text(list_of(command, "Options")[0]), R"({"Names":["headers","v"]})");
+      EXPECT_TRUE(list_of(command, "Subcommands").empty());
+    }
+    collect_paths(command, path + " ", paths);
+  }
+}
+
+TEST(Rpc, ListsItsCommandsAsATree) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer answer, co_await site.post("commands"));
+    EXPECT_EQ(answer.status, 200);
+    const json::value root = json::parse(answer.body);
+    EXPECT_EQ(text_of(root, "Name"), "kith");
+    EXPECT_NE(answer.body.find(R"({"Names":["timeout"]})"), std::string::npos);
+    std::set<std::string> paths;
+    collect_paths(root, "", paths);
+    const CommandTable table = make_command_table();
+    for (const auto& [path, command] : table.all())
+      EXPECT_TRUE(paths.contains(path)) << path;
     co_return co_await site.end();
   });
 }

@@ -1,6 +1,7 @@
 """What the daemon's RPC says of its answers, as programs that know Kubo's read it."""
 
 import http.client
+import json
 
 from program import Case
 
@@ -42,3 +43,12 @@ class Answers(Case):
         self.assertEqual(self.ask(node, "/api/v0").status, 404)
         got = self.ask(node, "/api/v0", "GET")
         self.assertEqual((got.status, got.headers["Allow"]), (405, "OPTIONS, POST"))
+
+    def test_commands_are_listed(self):
+        node = self.started()
+        answer = json.loads(self.ask(node, "/api/v0/commands").text)
+        names = {command["Name"] for command in answer["Subcommands"]}
+        self.assertLessEqual({"add", "block", "cat", "id", "swarm"}, names)
+        self.assertIn("kith block get", node.text("commands").splitlines())
+        self.assertNotIn("kith block", node.text("commands").splitlines())
+        self.assertIn("kith cat --offset / kith cat -o", node.text("commands", "--flags").splitlines())
