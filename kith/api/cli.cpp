@@ -321,12 +321,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
     KITH_CO_TRY(input, input_options(request));
     KITH_CO_TRY(request.files, co_await disk_input(env_, paths, input));
   }
-  std::string encoding = request.given("enc") ? request.text("enc") : request.text("encoding");
-  if (encoding != "json" && encoding != "text") {
-    co_return std::unexpected(
-        Error(Errc::invalid_argument,
-              fmt::format("option --encoding: \"{}\" should be json or text", encoding)));
-  }
+  KITH_CO_TRY(const std::string encoding, encoding_of(request));
   std::optional<Duration> patience;
   if (request.given("timeout")) {
     KITH_CO_TRY(patience, parse_duration(request.text("timeout")));

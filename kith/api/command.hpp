@@ -112,6 +112,8 @@ class Output {
   virtual void announce_length(std::uint64_t length) = 0;
   /// What the bytes are, if not what the command's table says.
   virtual void announce_type(std::string_view) {}
+  /// Values come one by one, whatever the command's table says.
+  virtual void announce_stream() {}
   /// Sends what was written before at once: more may take long.
   virtual Task<void> flush() = 0;
 };

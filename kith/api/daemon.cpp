@@ -135,7 +135,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   Gateway sandboxed_gateway(node, gateway_options);
   http::Handler api_handler = [&rpc, &authorizations, &sandboxed_gateway, page = context.page](
                                   http::Request& request, http::ResponseWriter& response) {
-    if (request.path.starts_with(rpc_prefix)) return rpc.serve(request, response);
+    if (is_rpc_path(request.path)) return rpc.serve(request, response);
     if (request.path.starts_with("/ipfs/")) {
       // Who guards the API doesn't expect it to fetch for strangers.
       if (!authorizations.allow(request)) return deny(response);

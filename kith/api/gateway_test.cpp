@@ -2,6 +2,7 @@
 
 #include <kith/api/detail/gateway_page.hpp>
 #include <kith/api/gateway_fixture.hpp>
+#include <kith/ipld/dag_pb.hpp>
 
 namespace kith::api::testing {
 namespace {
@@ -91,6 +92,9 @@ TEST(Gateway, ServesRanges) {
     EXPECT_EQ(one.header("Etag"), etag);
     KITH_CO_TRY(Answer tail, co_await site.get(at(file), asking("bytes=-3")));
     EXPECT_EQ(tail.body, text.substr(997));
+    KITH_CO_TRY(Answer rest, co_await site.get(at(file), asking("bytes=1-99999999999999999999")));
+    EXPECT_EQ(rest.status, 206);
+    EXPECT_EQ(rest.body, text.substr(1));
     KITH_CO_TRY(Answer beyond, co_await site.get(at(file), asking("bytes=1000-")));
     EXPECT_EQ(beyond.status, 416);
     EXPECT_EQ(beyond.header("Content-Range"), "bytes */1000");
@@ -166,6 +170,59 @@ TEST(Gateway, SaysWhenAClientHasItAlready) {
       KITH_CO_TRY(Answer whole, co_await site.get(target, std::move(other)));
       EXPECT_EQ(whole.status, 200);
     }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Gateway, AsksWhetherContentIsHereBeforeItSaysThatAnyTagIsKnown) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.no_fetch = true;
+    Site site(world, options);
+    Cid file = site.add_file("hello");
+    Cid json = site.add_block(Codec::dag_json, as_bytes("{}"));
+    std::vector<std::string> targets{at(file), at(file, "?format=raw"), at(file, "?format=car"),
+                                     at(json)};
+    for (const Cid& gone : {file, json})
+      site.blocks.here.remove(gone);
+    for (const std::string& target : targets) {
+      Headers any{{"If-None-Match", "*"}};
+      KITH_CO_TRY(Answer answer, co_await site.get(target, std::move(any)));
+      EXPECT_EQ(answer.status, 404) << target;
+      EXPECT_FALSE(answer.headers.has("Etag"));
+      EXPECT_EQ(answer.header("Cache-Control"), "no-store");
+    }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Gateway, SendsOnlyWhatIfMatchNames) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    Cid file = site.add_file("hello");
+    Cid folder = site.add_directory({{"a", file}});
+    Cid website = site.add_directory({{"index.html", file}});
+    Cid json = site.add_block(Codec::dag_json, as_bytes("{}"));
+    for (const std::string& target :
+         {at(file), at(folder, "/"), at(website, "/"), at(json), at(file, "?format=raw")}) {
+      KITH_CO_TRY(Answer first, co_await site.get(target));
+      std::string etag = first.header("Etag");
+      for (const std::string& said : {etag, "\"x\", " + etag, std::string("*")}) {
+        Headers same{{"If-Match", said}};
+        KITH_CO_TRY(Answer whole, co_await site.get(target, std::move(same)));
+        EXPECT_EQ(whole.status, 200) << target << ' ' << said;
+      }
+      Headers other{{"If-Match", "\"x\""}, {"If-None-Match", etag}};
+      KITH_CO_TRY(Answer refused, co_await site.get(target, std::move(other)));
+      EXPECT_EQ(refused.status, 412) << target;
+      EXPECT_FALSE(refused.headers.has("Etag"));
+      EXPECT_EQ(refused.header("Cache-Control"), "no-store");
+    }
+    // An archive's tag is weak: two with it may differ.
+    KITH_CO_TRY(Answer archive, co_await site.get(at(file, "?format=car")));
+    Headers weak{{"If-Match", archive.header("Etag")}};
+    KITH_CO_TRY(Answer refused, co_await site.get(at(file, "?format=car"), std::move(weak)));
+    EXPECT_EQ(refused.status, 412);
     co_return co_await site.end();
   });
 }
@@ -345,6 +402,38 @@ TEST(Gateway, SaysWhatIsWrongAndWhatToTry) {
     KITH_CO_TRY(Answer about, co_await site.get("/"));
     EXPECT_EQ(about.status, 200);
     EXPECT_NE(about.body.find("gateway"), std::string::npos);
+    co_return co_await site.end();
+  });
+}
+
+/// A dag-pb block around what says that it is UnixFS, and links.
+Cid add_node(Site& site, Bytes unixfs, const std::vector<Cid>& children = {}) {
+  ipld::DagPbNode node;
+  node.data = unixfs;
+  for (const Cid& child : children)
+    node.links.push_back({child, {}, {}});
+  return site.add_block(Codec::dag_pb, ipld::encode_dag_pb(node));
+}
+
+TEST(Gateway, TellsContentThatIsDamagedFromContentThatIsNotThere) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    // A UnixFS message: 08 the type (2: file, 4: symlink), 12 data, 18 the file's size, 20 a
+    // part's.
+    const Cid leaf = site.add_file("x");
+    const Cid longer = add_node(site, {0x08, 2, 0x12, 1, 'x', 0x18, 5});
+    const Cid parts = add_node(site, {0x08, 2, 0x18, 1, 0x20, 1}, {leaf, leaf});
+    const Cid leaf_of_another_size = add_node(site, {0x08, 2, 0x18, 5, 0x20, 5}, {leaf});
+    const Cid symlink = add_node(site, {0x08, 4, 0x12, 1, 'x'}, {leaf});
+    const Cid torn = site.add_block(Codec::dag_cbor, Bytes{0xff});
+    for (const std::string& target :
+         {at(longer), at(parts), at(leaf_of_another_size), at(symlink), at(torn, "/a")}) {
+      KITH_CO_TRY(Answer answer, co_await site.get(target));
+      EXPECT_EQ(answer.status, 500) << target << "\n" << answer.body;
+      EXPECT_NE(answer.body.find("can't be read"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.body.find("spelling"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.header("Cache-Control"), "no-store");
+    }
     co_return co_await site.end();
   });
 }

@@ -30,6 +30,7 @@ Task<void> refuse(http::ResponseWriter& response, int status, std::string text) 
 
 /// What a command answers instead of output.
 Task<void> send_failure(http::ResponseWriter& response, const Error& error) {
+  response.headers.remove("X-Content-Length");
   json::object body;
   body["Message"] = sentence_of(error);
   body["Code"] = 0;
@@ -68,6 +69,8 @@ class RpcOutput final : public Output {
 
   void announce_type(std::string_view content_type) override { content_type_ = content_type; }
 
+  void announce_stream() override { streams_ = true; }
+
   void announce_length(std::uint64_t length) override {
     if (!prepared_) response_.headers.set("X-Content-Length", std::to_string(length));
   }
@@ -98,6 +101,8 @@ class RpcOutput final : public Output {
   /// A command without any output answers with an empty body.
   Task<void> finish() {
     prepare();
+    // An answer without a body isn't chunked, and has no room for trailers (RFC 9110, 6.5.1).
+    if (!begun()) response_.headers.remove("Trailer");
     if (!held_.empty()) KITH_CO_CHECK(co_await response_.write(as_bytes(held_)));
     co_return co_await response_.finish();
   }
@@ -110,7 +115,7 @@ class RpcOutput final : public Output {
     http::Headers& headers = response_.headers;
     if (command_.output == OutputKind::values) {
       headers.set("Content-Type", "application/json");
-      if (command_.streams) headers.set("X-Chunked-Output", "1");
+      if (streams_ || command_.streams) headers.set("X-Chunked-Output", "1");
     } else {
       if (content_type_.empty()) content_type_ = command_.content_type;
       headers.set("Content-Type", content_type_.empty() ? "text/plain" : content_type_);
@@ -144,6 +149,7 @@ class RpcOutput final : public Output {
   const Command& command_;
   http::ResponseWriter& response_;
   std::string content_type_;
+  bool streams_ = false;
   bool prepared_ = false;
   std::string held_;
   bool sending_soon_ = false;
@@ -259,7 +265,7 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
     co_return co_await refuse(response, 405, "405 - Method Not Allowed");
   }
   if (!allowed) co_return co_await refuse(response, 403, "403 - Forbidden");
-  std::string path = request.path.substr(rpc_prefix.size());
+  std::string path = request.path.substr(std::min(request.path.size(), rpc_prefix.size()));
   std::ranges::replace(path, '/', ' ');
   const Command* command = table_.find(path);
   if (command == nullptr || command->where == Where::client) {
@@ -283,6 +289,9 @@ Task<void> Rpc::serve(http::Request& request, http::ResponseWriter& response) {
   }
   auto call = Request::make(*command, std::move(arguments), options);
   if (!call) co_return co_await refuse(response, 400, sentence_of(call.error()));
+  // Text is made where it is shown: here JSON is the answer to both.
+  Result<std::string> encoding = encoding_of(*call);
+  if (!encoding) co_return co_await refuse(response, 400, sentence_of(encoding.error()));
   if (input) {
     call->files = std::move(input);
   } else if (std::ranges::any_of(command->arguments, [](const ArgumentSpec& spec) {

@@ -32,6 +32,12 @@ namespace kith::api {
 
 inline constexpr std::string_view rpc_prefix = "/api/v0/";
 
+/// Whether a request for this path is the RPC's. Without its last slash the prefix is, too: nobody
+/// else should answer what was meant for it.
+constexpr bool is_rpc_path(std::string_view path) noexcept {
+  return path.starts_with(rpc_prefix) || path == rpc_prefix.substr(0, rpc_prefix.size() - 1);
+}
+
 /// How long a value may wait for others that go out with it.
 inline constexpr Duration rpc_value_delay = 20ms;
 /// Arguments in a body, and their bytes.
@@ -49,7 +55,7 @@ class Rpc {
   Rpc(const CommandTable& table, Context context, RpcOptions options)
       : table_(table), context_(std::move(context)), options_(std::move(options)) {}
 
-  /// Answers a request whose path begins with rpc_prefix.
+  /// Answers a request whose path is_rpc_path.
   Task<void> serve(http::Request& request, http::ResponseWriter& response);
 
  private:

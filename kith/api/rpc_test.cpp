@@ -1,3 +1,5 @@
+#include <set>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -62,6 +64,20 @@ Task<void> run_nothing(Context&, const Request&, Output&) {
   co_return Result<void>{};
 }
 
+Task<void> run_whole(Context&, const Request&, Output& output) {
+  co_return co_await output.value(numbered(1));
+}
+
+Task<void> run_stream(Context&, const Request&, Output& output) {
+  output.announce_stream();
+  co_return co_await output.value(numbered(1));
+}
+
+Task<void> run_cut_short(Context&, const Request&, Output& output) {
+  output.announce_length(1000);
+  co_return std::unexpected(say("nothing came"));
+}
+
 /// One transfer, which stands still.
 Task<void> run_transfers(Context&, const Request&, Output& output) {
   json::object transfer;
@@ -91,6 +107,13 @@ CommandTable make_table() {
              .arguments = {{.name = "id"}},
              .where = Where::anywhere,
              .run = run_transfers});
+  table.add({.path = "whole", .where = Where::anywhere, .run = run_whole});
+  table.add({.path = "stream", .where = Where::anywhere, .run = run_stream});
+  table.add({.path = "cut short",
+             .where = Where::anywhere,
+             .output = OutputKind::bytes,
+             .run = run_cut_short});
+  table.add(*make_command_table().find("commands"));
   table.add({.path = "slow fetch", .where = Where::anywhere, .transfers = true, .run = run_late});
   return table;
 }
@@ -244,6 +267,107 @@ TEST(Rpc, ACommandThatHadNoTimeToBeginFails) {
       EXPECT_EQ(answer.status, 500) << timeout;
       EXPECT_NE(answer.body.find("no answer within " + timeout), std::string::npos) << answer.body;
     }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, AnnouncesTrailersWhereThereIsRoomForThem) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer nothing, co_await site.post("nothing"));
+    EXPECT_EQ(nothing.header("Content-Length"), "0");
+    EXPECT_FALSE(nothing.headers.has("Trailer"));
+    KITH_CO_TRY(Answer chunked, co_await site.post("whole"));
+    EXPECT_EQ(chunked.header("Trailer"), "X-Stream-Error");
+    EXPECT_FALSE(chunked.headers.has("Content-Length"));
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, SaysOfACommandThatFailedNothingOfItsOutput) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer answer, co_await site.post("cut/short"));
+    EXPECT_EQ(answer.status, 500);
+    EXPECT_FALSE(answer.headers.has("X-Content-Length"));
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, MarksValuesThatComeOneByOne) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer whole, co_await site.post("whole"));
+    EXPECT_FALSE(whole.headers.has("X-Chunked-Output"));
+    KITH_CO_TRY(Answer stream, co_await site.post("stream"));
+    EXPECT_EQ(stream.header("X-Chunked-Output"), "1");
+    EXPECT_EQ(stream.body, whole.body);
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, RefusesAnEncodingThatItHasNot) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    for (std::string name : {"encoding", "enc"}) {
+      KITH_CO_TRY(Answer json, co_await site.post(fmt::format("whole?{}=json", name)));
+      EXPECT_EQ(json.status, 200);
+      KITH_CO_TRY(Answer xml, co_await site.post(fmt::format("whole?{}=xml", name)));
+      EXPECT_EQ(xml.status, 400);
+      EXPECT_NE(xml.body.find("\"xml\" should be json or text"), std::string::npos) << xml.body;
+    }
+    co_return co_await site.end();
+  });
+}
+
+TEST(Rpc, AnswersForItsPrefixWithoutASlashToo) {
+  EXPECT_TRUE(is_rpc_path("/api/v0"));
+  EXPECT_TRUE(is_rpc_path("/api/v0/cat"));
+  EXPECT_FALSE(is_rpc_path("/api/v01"));
+  EXPECT_FALSE(is_rpc_path("/api"));
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    for (std::string target : {"/api/v0", "/api/v0/"}) {
+      http::ClientRequest post = site.request("");
+      post.target = target;
+      KITH_CO_TRY(Answer answer, co_await site.send(std::move(post)));
+      EXPECT_EQ(answer.status, 404) << target;
+    }
+    http::ClientRequest get = site.request("");
+    get.target = "/api/v0";
+    get.method = "GET";
+    KITH_CO_TRY(Answer refused, co_await site.send(std::move(get)));
+    EXPECT_EQ(refused.status, 405);
+    EXPECT_EQ(refused.header("Allow"), "OPTIONS, POST");
+    co_return co_await site.end();
+  });
+}
+
+void collect_paths(const json::value& of, const std::string& above, std::set<std::string>& paths) {
+  for (const json::value& command : list_of(of, "Subcommands")) {
+    const std::string path = above + text_of(command, "Name");
+    EXPECT_TRUE(paths.insert(path).second) << path << " twice";
+    if (path == "ls") {
+      EXPECT_EQ(json_text(list_of(command, "Options")[0]), R"({"Names":["headers","v"]})");
+      EXPECT_TRUE(list_of(command, "Subcommands").empty());
+    }
+    collect_paths(command, path + " ", paths);
+  }
+}
+
+TEST(Rpc, ListsItsCommandsAsATree) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Site site(world);
+    KITH_CO_TRY(Answer answer, co_await site.post("commands"));
+    EXPECT_EQ(answer.status, 200);
+    const json::value root = json::parse(answer.body);
+    EXPECT_EQ(text_of(root, "Name"), "kith");
+    EXPECT_NE(answer.body.find(R"({"Names":["timeout"]})"), std::string::npos);
+    std::set<std::string> paths;
+    collect_paths(root, "", paths);
+    const CommandTable table = make_command_table();
+    for (const auto& [path, command] : table.all())
+      EXPECT_TRUE(paths.contains(path)) << path;
     co_return co_await site.end();
   });
 }

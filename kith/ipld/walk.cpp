@@ -11,7 +11,6 @@ using multiformats::Cid;
 
 DagWalk::DagWalk(BlockSource& source, Cid root, WalkOptions options)
     : source_(source), options_(options) {
-  options_.depth = std::min(options_.depth, walk_depth_max);
   pending_.push_back({std::move(root), 0, false});
 }
 
@@ -47,18 +46,16 @@ Task<std::optional<Block>> DagWalk::next() {
 Result<void> DagWalk::push_links(const Block& block, std::size_t depth) {
   if (!codec_known(block.cid.codec())) return {};
   std::size_t first = pending_.size();
+  bool too_deep = false;
   bool too_many = false;
   KITH_CHECK(for_each_link(block.cid.codec(), block.data, [&](const Cid& link) {
-    if (depth >= options_.depth || (options_.unique && visited_.contains(link))) return;
+    too_deep |= depth >= walk_depth_max;
+    if (options_.unique && visited_.contains(link)) return;
     too_many |= pending_.size() >= walk_pending_max;
     if (!too_many) pending_.push_back({link, depth + 1, false});
   }));
   if (too_many) return std::unexpected(IpldError::too_many);
-  // A tree that is cut where it was asked to be is complete; one that is too deep to follow isn't.
-  if (depth == walk_depth_max) {
-    KITH_TRY(std::vector<Cid> links, links_of(block.cid.codec(), block.data));
-    if (!links.empty()) return std::unexpected(IpldError::too_deep);
-  }
+  if (too_deep) return std::unexpected(IpldError::too_deep);
   std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(first), pending_.end());
   return {};
 }

@@ -5,8 +5,11 @@
 // (walk_pending_max links) and, if each block is to come once, the CIDs it has given
 // (walk_visited_max). Identity CIDs are followed and not given out: they are no blocks. Blocks of a
 // codec that nobody here can read are given out and have no links. Loop thread. Errors: IpldError
-// (too_deep, too_many), those of the source; get may be tried again after those, nothing is
+// (too_deep, too_many), those of the source; next() may be tried again after those, nothing is
 // skipped.
+//
+// Not here: a walk to a depth. A block that was met first at its end and is met again nearer to the
+// root would have to be followed a second time (`refs` does it).
 #pragma once
 
 #include <optional>
@@ -21,8 +24,6 @@ namespace kith::ipld {
 struct WalkOptions {
   /// Each block once. Otherwise as often as it is linked.
   bool unique = true;
-  /// Links from the root to the deepest block that is given: 0 gives the root alone.
-  std::size_t depth = walk_depth_max;
   /// Blocks asked for ahead.
   std::size_t ahead = 64;
   /// A block that only `has` would have to fetch is left out, with all below it.

@@ -135,6 +135,24 @@ class Output(Case):
         self.assertNotIn("\x1b", shown)
         self.assertIn("evil\\x1b[2Jname\\nx", shown)
 
+    def test_refs_to_a_depth_list_each_link_that_is_as_near(self):
+        node = self.subject
+
+        def link_to(**links):
+            data = json.dumps({name: {"/": cid} for name, cid in links.items()}).encode()
+            return node.text("dag", "put", "--input-codec=dag-json", stdin=data)
+
+        leaf = node.text("add", "-Q", self.write("leaf", b"leaf"))
+        x = link_to(l=leaf)
+        a = link_to(l=x)
+        root = link_to(a=a, x=x)  # x is met first two links below, at the end, and then one below
+        refs = ["refs", "-r", "--max-depth=2", root]
+        self.assertEqual(node.text(*refs).split(), [a, x, x, leaf])
+        self.assertEqual(node.text(*refs, "-u").split(), [a, x, leaf])
+        self.assertEqual(node.text("refs", "-r", "-u", "--max-depth=1", root).split(), [a, x])
+        self.assertEqual(node.text("refs", "-r", "-u", root).split(), [a, x, leaf])
+        self.assertEqual(node.text("refs", "-r", "-u", "--max-depth=2", a, root).split(), [x, leaf, a])
+
 
 class Input(Case):
     def test_add_reads_standard_input(self):

@@ -1,4 +1,7 @@
 // init, daemon, shutdown, id, version, commands, ping, perf.
+#include <algorithm>
+#include <utility>
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -322,11 +325,82 @@ Result<void> show_perf(const json::value& value, const RenderContext& context) {
 
 // commands
 
-Task<void> run_commands(ClientContext& context, const Request&) {
+json::object new_subcommand(std::string_view name) {
+  json::object command;
+  command["Name"] = name;
+  command["Subcommands"] = json::array();
+  command["Options"] = json::array();
+  return command;
+}
+
+/// The one of this name: the last, or it comes now, since paths come in order.
+json::object& subcommand(json::object& of, std::string_view name) {
+  json::array& all = of["Subcommands"].as_array();
+  if (all.empty() || text_of(all.back(), "Name") != name) all.push_back(new_subcommand(name));
+  return all.back().as_object();
+}
+
+json::array names_of(const std::vector<OptionSpec>& options) {
+  json::array all;
+  for (const OptionSpec& option : options) {
+    json::array names;
+    names.emplace_back(option.name);
+    if (option.letter != 0) names.emplace_back(std::string(1, option.letter));
+    json::object named;
+    named["Names"] = std::move(names);
+    all.push_back(std::move(named));
+  }
+  return all;
+}
+
+/// A tree, in which a group is a command, too.
+Task<void> run_commands(Context& context, const Request&, Output& output) {
+  json::object root = new_subcommand(context.program);
+  root["Options"] = names_of(global_options());
+  const CommandTable table = make_command_table();
+  for (const auto& [path, command] : table.all()) {
+    json::object* at = &root;
+    for (std::string_view rest = path; !rest.empty();) {
+      const std::string_view word = rest.substr(0, rest.find(' '));
+      at = &subcommand(*at, word);
+      rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    }
+    (*at)["Options"] = names_of(command.options);
+  }
+  co_return co_await output.value(std::move(root));
+}
+
+void append_options(std::string& text, const std::string& line, const json::value& command) {
+  for (const json::value& option : list_of(command, "Options")) {
+    std::string_view between;
+    for (const json::value& name : list_of(option, "Names")) {
+      const std::string word = text_of(name);
+      text += fmt::format("{}{} {}{}", std::exchange(between, " / "), line,
+                          word.size() == 1 ? "-" : "--", word);
+    }
+    text += '\n';
+  }
+}
+
+/// What can be called, a line each. A group can't.
+void append_commands(std::string& text, const CommandTable& table, const json::value& of,
+                     const std::string& path, const RenderContext& context) {
+  for (const json::value& command : list_of(of, "Subcommands")) {
+    const std::string name = text_of(command, "Name");
+    const std::string below = path.empty() ? name : path + " " + name;
+    const std::string line = context.program + " " + below;
+    if (table.find(below) != nullptr) {
+      text += line + "\n";
+      if (context.request.flag("flags")) append_options(text, line, command);
+    }
+    append_commands(text, table, command, below, context);
+  }
+}
+
+Result<void> show_commands(const json::value& value, const RenderContext& context) {
   std::string text;
-  for (const auto& [path, command] : context.table.all())
-    text += context.program + " " + path + "\n";
-  co_return context.terminal.out(text);
+  append_commands(text, make_command_table(), value, "", context);
+  return context.terminal.out(text);
 }
 
 }  // namespace
@@ -417,8 +491,12 @@ void add_basic_commands(CommandTable& table) {
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_perf); }});
   table.add({.path = "commands",
              .tagline = "List every command.",
-             .where = Where::client,
-             .run_client = run_commands});
+             .options = {{"flags", 'f', OptionKind::flag, "With the options of each.", ""}},
+             .where = Where::anywhere,
+             .run = run_commands,
+             .renderer = [](const RenderContext& context) {
+               return text_renderer(context, show_commands);
+             }});
 }
 
 }  // namespace kith::api

@@ -191,6 +191,7 @@ void add_block_commands(CommandTable& table) {
                    big_block_option(),
                    {"format", 'f', text, "Codec, by older names; v0 makes a CID of version 0.",
                     ""}},
+       .streams = true,
        .run = run_put,
        .renderer = [](const RenderContext& context) { return text_renderer(context, show_key); }});
   table.add({.path = "block rm",

@@ -1,6 +1,6 @@
 // cat, ls, refs.
 #include <ctime>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -243,6 +243,7 @@ Task<void> run_ls(Context& context, const Request& request, Output& output) {
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request);
   KITH_CO_TRY(CidText text, CidText::of(request));
   bool stream = request.flag("stream");
+  if (stream) output.announce_stream();
   json::array objects;
   for (const std::string& argument : request.arguments()) {
     KITH_CO_TRY(Cid cid, co_await resolve_argument(*source, argument));
@@ -416,7 +417,8 @@ struct RefsWalk {
   std::int64_t depth_max;
   bool unique;
   std::string format;
-  std::unordered_set<Cid, multiformats::SeededHash> seen;
+  /// And how far from the root each was met at the least.
+  std::unordered_map<Cid, std::int64_t, multiformats::SeededHash> seen;
 };
 
 struct Link {
@@ -466,6 +468,21 @@ void prefetch_links(ipld::BlockSource& source, const std::vector<Link>& links) {
   ipld::prefetch_blocks(source, std::move(soon));
 }
 
+struct Met {
+  bool fresh;
+  bool follow;
+};
+
+/// With --unique a link is listed once; but one that was met at the end of --max-depth is followed
+/// when it comes again nearer to the root.
+Met meet(RefsWalk& walk, const Cid& cid, std::int64_t depth) {
+  if (!walk.unique) return {true, true};
+  auto [seen, fresh] = walk.seen.try_emplace(cid, depth);
+  const bool nearer = walk.depth_max >= 0 && depth < seen->second;
+  seen->second = std::min(seen->second, depth);
+  return {fresh, fresh || nearer};
+}
+
 Task<void> walk_refs(RefsWalk& walk, Cid root) {
   struct Open {
     Cid cid;
@@ -497,13 +514,13 @@ Task<void> walk_refs(RefsWalk& walk, Cid root) {
     }
     Link link = std::move(top.links.back());
     top.links.pop_back();
-    if (walk.unique && !walk.seen.insert(link.cid).second) continue;
+    const Met met = meet(walk, link.cid, top.depth + 1);
     if (walk.seen.size() > visited_max) co_return std::unexpected(Errc::limit_exceeded);
     json::object value;
     value["Ref"] = ref_text(walk, top.cid, link);
     value["Err"] = "";
-    next.emplace_back(std::move(link.cid), top.depth + 1);
-    KITH_CO_CHECK(co_await walk.output.value(std::move(value)));
+    if (met.follow) next.emplace_back(std::move(link.cid), top.depth + 1);
+    if (met.fresh) KITH_CO_CHECK(co_await walk.output.value(std::move(value)));
   }
   co_return Result<void>{};
 }

@@ -167,8 +167,11 @@ Task<void> send_tree(TreeFeed& feed, const GetOptions& options, Output& output, 
     KITH_CO_TRY(std::optional<FoundEntry> found, co_await feed.next());
     if (!found) break;
     if (std::exchange(first, false)) {
-      // A compressed stream's length isn't known before it is made.
-      if (!options.compress) output.announce_length(found->entry.stat.cumulative_size);
+      // The file's or the tree's, for a client's progress: an archive is a little longer. A
+      // compressed stream's length isn't known before it is made.
+      const unixfs::Stat& stat = found->entry.stat;
+      const std::uint64_t length = found->reader ? found->reader->size() : stat.cumulative_size;
+      if (!options.compress) output.announce_length(length);
       if (bare && !found->reader) co_return std::unexpected(say("file is not regular"));
     }
     if (bare) {

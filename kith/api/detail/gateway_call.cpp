@@ -89,6 +89,18 @@ bool is_too_large(const Error& error) noexcept {
   return error.is(UnixfsError::too_many) || error.is(ipld::IpldError::too_many);
 }
 
+/// What a path that is spelled wrongly leads to.
+bool is_no_such_step(const Error& error) noexcept {
+  return error.is(UnixfsError::no_such_entry) || error.is(UnixfsError::not_a_directory) ||
+         error.is(ipld::IpldError::no_such_path);
+}
+
+/// Blocks that are here, and make no sense.
+bool is_unreadable(const Error& error) noexcept {
+  return &error.domain() == &error_domain(UnixfsError::not_unixfs) ||
+         &error.domain() == &error_domain(ipld::IpldError::truncated);
+}
+
 std::size_t size_of(const std::vector<Buffer>& pieces) noexcept {
   std::size_t size = 0;
   for (const Buffer& piece : pieces)
@@ -103,12 +115,9 @@ int status_of(const Error& error) noexcept {
   if (error.is(UnixfsError::bad_path) || error.is(UnixfsError::too_deep)) return 400;
   if (&error.domain() == &error_domain(multiformats::MultiformatsError::empty)) return 400;
   if (error.is(ipld::IpldError::unknown_codec)) return 400;
-  if (error.is(ipld::IpldError::hash_mismatch) || is_too_large(error)) return 500;
-  // No such step, or a node that makes no sense: either way the content isn't there.
-  if (&error.domain() == &error_domain(UnixfsError::not_unixfs) ||
-      &error.domain() == &error_domain(ipld::IpldError::truncated)) {
-    return 404;
-  }
+  if (is_no_such_step(error)) return 404;
+  // Who is told 404 takes the content for gone.
+  if (is_unreadable(error)) return 500;
   if (error.is(Errc::refused)) return 410;
   if (error.is(Errc::limit_exceeded)) return 500;
   return http::status_of(error);
@@ -273,7 +282,7 @@ Task<void> GatewayCall::answer_error(Error error) {
     what =
         fmt::format("{} has more parts than a request to this gateway may hold", path_.to_string());
     hint = "Fetch it with a node of your own, or its blocks one by one with ?format=raw.";
-  } else if (status == 404) {
+  } else if (is_no_such_step(error)) {
     what = fmt::format("{} isn't there: {}", path_.to_string(), error.message());
     hint = "Check the spelling; names are in the case in which they were added.";
   } else if (status == 406) {
@@ -283,6 +292,9 @@ Task<void> GatewayCall::answer_error(Error error) {
     hint = "Its block can be had with ?format=raw.";
   } else if (&error.domain() == &error_domain(multiformats::MultiformatsError::empty)) {
     hint = "An address is /ipfs/CID, with a CID as bafy... or Qm...";
+  } else if (is_unreadable(error) && status == 500) {
+    what = fmt::format("{} can't be read: {}", path_.to_string(), error.message());
+    hint = "It was made like that: no other copy is better. Its block can be had with ?format=raw.";
   } else if (error.is(Errc::invalid_argument)) {
     what = std::string(error.context());
   }
@@ -298,7 +310,19 @@ Task<void> GatewayCall::not_acceptable() {
 
 bool GatewayCall::client_has(std::string_view etag) const {
   auto field = request_.headers.get("If-None-Match");
-  return field && etag_listed(*field, etag);
+  // If-Match goes before, and asks whether there is anything.
+  return field && !request_.headers.has("If-Match") && etag_listed(*field, etag);
+}
+
+Task<bool> GatewayCall::may_send(std::string etag, std::string_view cache_control) {
+  const int status = status_of_conditions(request_.headers, etag);
+  set_caching(std::move(etag), cache_control);
+  if (status == 304) KITH_CO_CHECK(co_await response_.send(status, "", {}));
+  if (status == 412) {
+    KITH_CO_CHECK(co_await answer(status, "this content isn't what If-Match names",
+                                  "Ask without If-Match to have it as it is."));
+  }
+  co_return status == 200;
 }
 
 Task<void> GatewayCall::not_modified(std::string etag, std::string_view cache_control) {
@@ -361,7 +385,8 @@ Task<void> GatewayCall::serve_raw(Cid cid) {
   std::string etag = quoted(cid, ".raw");
   if (client_has(etag)) co_return co_await not_modified(std::move(etag), cache_for_ever);
   KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(*source_, cid));
-  set_caching(std::move(etag), cache_for_ever);
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_for_ever));
+  if (!wanted) co_return Result<void>{};
   set_disposition("attachment", cid.to_string() + ".bin");
   response_.headers.set("X-Content-Type-Options", "nosniff");
   MemoryContent content(block.data);
@@ -384,7 +409,8 @@ Task<void> GatewayCall::serve_codec(Cid cid) {
   std::string_view caching = for_people ? cache_a_while : cache_for_ever;
   if (client_has(etag)) co_return co_await not_modified(std::move(etag), caching);
   KITH_CO_TRY(ipld::Block block, co_await ipld::get_block(*source_, cid));
-  set_caching(std::move(etag), caching);
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), caching));
+  if (!wanted) co_return Result<void>{};
   if (for_people) {
     std::string page = block_page(request_.path, block);
     set_page_policy();
@@ -410,14 +436,16 @@ Task<void> GatewayCall::serve_unixfs(Cid cid, std::uint64_t cumulative_size) {
   if (cumulative_size == 0) cumulative_size = stat.cumulative_size;
   stat.cumulative_size = cumulative_size;
   if (stat.kind == Kind::file || stat.kind == Kind::symlink) {
-    set_caching(quoted(cid), cache_for_ever);
-    co_return co_await serve_file(std::move(cid), std::move(stat));
+    etag = quoted(cid);
+    co_return co_await serve_file(std::move(cid), std::move(stat), std::move(etag));
   }
   if (wanted_.format == Format::json && !wanted_.or_else) co_return co_await not_acceptable();
   co_return co_await serve_directory(std::move(block), std::move(stat));
 }
 
-Task<void> GatewayCall::serve_file(Cid cid, unixfs::Stat stat) {
+Task<void> GatewayCall::serve_file(Cid cid, unixfs::Stat stat, std::string etag) {
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_for_ever));
+  if (!wanted) co_return Result<void>{};
   set_disposition("", path_.steps.empty() ? std::string() : path_.steps.back());
   if (const auto& mtime = stat.metadata.mtime) {
     constexpr std::int64_t seconds_max = 9'000'000'000;  // as far as nanoseconds count
@@ -454,10 +482,10 @@ Task<void> GatewayCall::serve_directory(ipld::Block block, unixfs::Stat stat) {
   if (index) {
     KITH_CO_TRY(unixfs::Stat found, co_await unixfs::stat(*source_, index->cid));
     if (found.kind == Kind::file) {
-      set_caching(quoted(block.cid), cache_for_ever);
       path_.steps.emplace_back("index.html");
       Cid cid = found.cid;
-      co_return co_await serve_file(std::move(cid), std::move(found));
+      std::string etag = quoted(block.cid);
+      co_return co_await serve_file(std::move(cid), std::move(found), std::move(etag));
     }
   }
   co_return co_await serve_listing(std::move(block), std::move(stat));
@@ -466,7 +494,9 @@ Task<void> GatewayCall::serve_directory(ipld::Block block, unixfs::Stat stat) {
 Task<void> GatewayCall::serve_listing(ipld::Block block, unixfs::Stat stat) {
   ListingPlace place{request_.path, block.cid, stat.cumulative_size};
   if (!place.path.ends_with('/')) place.path += '/';
-  set_caching(listing_etag(block.cid), cache_a_while);
+  std::string etag = listing_etag(block.cid);
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_a_while));
+  if (!wanted) co_return Result<void>{};
   response_.headers.set("Content-Type", "text/html; charset=utf-8");
   set_page_policy();
   if (is_head()) co_return co_await response_.flush();
@@ -646,7 +676,8 @@ Task<void> GatewayCall::serve_car() {
                                 "Ask for entity-bytes within it.");
     }
   }
-  set_caching(std::move(etag), cache_for_ever);
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_for_ever));
+  if (!wanted) co_return Result<void>{};
   std::string name = path_.root.to_string();
   if (!path_.steps.empty()) name += "_" + path_.steps.back();
   set_disposition("attachment", name + ".car");

@@ -46,15 +46,19 @@ class GatewayCall {
   Task<void> serve_raw(multiformats::Cid cid);
   Task<void> serve_codec(multiformats::Cid cid);
   Task<void> serve_unixfs(multiformats::Cid cid, std::uint64_t cumulative_size);
-  Task<void> serve_file(multiformats::Cid cid, unixfs::Stat stat);
+  /// `etag` is the directory's if this is its index.
+  Task<void> serve_file(multiformats::Cid cid, unixfs::Stat stat, std::string etag);
   Task<void> serve_directory(ipld::Block block, unixfs::Stat stat);
   Task<void> serve_listing(ipld::Block block, unixfs::Stat stat);
   Task<void> serve_car();
   Task<void> stream_car(multiformats::Cid root, std::vector<multiformats::Cid> way, ipld::Block end,
                         std::vector<std::string> rest);
 
-  /// True if the client has this already, and 304 is the answer.
+  /// True if the client has this already, wherever it is, and 304 is the answer.
   bool client_has(std::string_view etag) const;
+  /// Says what caches need of content that is here. False, and answered, if the client's conditions
+  /// are against sending it.
+  Task<bool> may_send(std::string etag, std::string_view cache_control);
   Task<void> not_modified(std::string etag, std::string_view cache_control);
   void set_roots(const std::vector<multiformats::Cid>& way);
   void set_caching(std::string etag, std::string_view cache_control);

@@ -62,6 +62,13 @@ std::optional<Number> number_of(std::string_view text) noexcept {
   return value;
 }
 
+/// A place in content, or nothing if it isn't a number; the last place there is for a larger one.
+std::optional<std::uint64_t> place_of(std::string_view text) noexcept {
+  const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (text.empty() || !digits) return std::nullopt;
+  return number_of<std::uint64_t>(text).value_or(UINT64_MAX);
+}
+
 /// A weight (RFC 9110, section 12.4.2) in thousandths.
 int weight_of(const http::ParameterizedValue& type) noexcept {
   std::string_view text = type.get("q").value_or("1");
@@ -232,8 +239,8 @@ Ranges read_ranges(std::string_view field, std::uint64_t size) {
     if (dash == std::string_view::npos) return {};
     std::string_view first_text = trim(text.substr(0, dash));
     std::string_view last_text = trim(text.substr(dash + 1));
-    auto first = number_of<std::uint64_t>(first_text);
-    auto last = number_of<std::uint64_t>(last_text);
+    auto first = place_of(first_text);
+    auto last = place_of(last_text);
     if ((!first && !first_text.empty()) || (!last && !last_text.empty())) return {};
     if ((!first && !last) || (first && last && *first > *last)) return {};
     any = true;
@@ -280,9 +287,23 @@ bool etag_listed(std::string_view field, std::string_view etag) {
   };
   while (!field.empty()) {
     std::string_view tag = next_of_list(field);
-    if (tag == "*" || (!tag.empty() && opaque(tag) == opaque(etag))) return true;
+    if (!tag.empty() && opaque(tag) == opaque(etag)) return true;
   }
   return false;
+}
+
+int status_of_conditions(const http::Headers& headers, std::string_view etag) {
+  constexpr std::string_view any = "*";
+  std::string_view wanted = trim(headers.get("If-Match").value_or(""));
+  if (!wanted.empty() && wanted != any) {
+    // A weak tag doesn't say that two answers are the same.
+    bool same = false;
+    while (!wanted.empty() && !same)
+      same = next_of_list(wanted) == etag && !etag.starts_with("W/");
+    if (!same) return 412;
+  }
+  std::string_view known = trim(headers.get("If-None-Match").value_or(""));
+  return known == any || etag_listed(known, etag) ? 304 : 200;
 }
 
 std::string content_disposition(std::string_view kind, std::string_view filename) {

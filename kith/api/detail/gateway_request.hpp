@@ -1,6 +1,6 @@
 // What a request to the gateway asks for, read from its query and headers: format, ranges, archive
 // parameters, entity tags. (specs.ipfs.tech/http-gateways: path-gateway, trustless-gateway,
-// IPIP-0402, 0412, 0523; RFC 9110, sections 8.8, 12.5 and 14.) Pure; any thread.
+// IPIP-0402, 0412, 0523; RFC 9110, sections 8.8, 12.5, 13 and 14.) Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -89,8 +89,13 @@ Ranges read_ranges(std::string_view field, std::uint64_t size);
 /// What a range of bytes of an entity comes to; empty if it has no bytes in common with it.
 ByteRange range_of(const EntityBytes& bytes, std::uint64_t size);
 
-/// If-None-Match: weak comparison with one of a list, or "*".
+/// Weak comparison with one of a list.
 bool etag_listed(std::string_view field, std::string_view etag);
+
+/// What If-Match and If-None-Match (RFC 9110, section 13.1) come to for content that is here and
+/// has this tag: 412, 304, or 200 to go on with. "*" is any tag, and so says nothing before the
+/// content has been found.
+int status_of_conditions(const http::Headers& headers, std::string_view etag);
 
 /// `kind` is "inline" or "attachment"; `filename` any bytes.
 std::string content_disposition(std::string_view kind, std::string_view filename);

@@ -54,7 +54,12 @@ void fuzz_gateway_request(ByteView input) {
       ASSERT(http::Query::parse(gateway::query_of(*wanted, *query)).has_value());
     }
   }
-  static_cast<void>(gateway::etag_listed(tags, "\"tag\""));
+  http::Headers conditions{{"If-None-Match", std::string(tags)}};
+  const int known = gateway::status_of_conditions(conditions, "\"tag\"");
+  ASSERT(known == 304 || (known == 200 && !gateway::etag_listed(tags, "\"tag\"")));
+  conditions.add("If-Match", std::string(tags));
+  const int both = gateway::status_of_conditions(conditions, "\"tag\"");
+  ASSERT(both == known || both == 412);
   static_cast<void>(gateway::content_type_of_bytes(input, true));
   std::string disposition = gateway::content_disposition("inline", text);
   ASSERT(std::ranges::none_of(disposition, [](char c) {

@@ -158,6 +158,14 @@ std::unique_ptr<ipld::BlockSource> source_for(Context& context, const Request& r
   return std::make_unique<LocalSource>(std::move(source));
 }
 
+Result<std::string> encoding_of(const Request& request) {
+  std::string encoding = request.text(request.given("enc") ? "enc" : "encoding");
+  if (encoding == "json" || encoding == "text") return encoding;
+  return std::unexpected(
+      Error(Errc::invalid_argument,
+            fmt::format("option --encoding: \"{}\" should be json or text", encoding)));
+}
+
 Result<multiformats::CidPrefix> prefix_hashed_by(std::string_view hash) {
   auto unknown = [hash] {
     return std::unexpected(

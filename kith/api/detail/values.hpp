@@ -56,6 +56,9 @@ Task<unixfs::Resolved> resolve_link(ipld::BlockSource& source, std::string_view 
 /// The same, and gets the block.
 Task<unixfs::Resolved> resolve_block(ipld::BlockSource& source, std::string_view path);
 
+/// "json" or "text", as --encoding or its short form wants it. Errc::invalid_argument for another.
+Result<std::string> encoding_of(const Request& request);
+
 // For renderers, whose values may come from another daemon than ours: nothing that is missing or of
 // another type is an error.
 
