@@ -25,11 +25,11 @@ struct FullPeer {
   }
 
   Task<void> begin() {
-    store::StoreOptions options;
-    options.path = "/data/blocks";
-    KITH_CO_TRY(store, co_await store::BlockStore::open(node.env(), options));
+    store::StoreOptions store_options;
+    store_options.path = "/data/blocks";
+    KITH_CO_TRY(store, co_await store::BlockStore::open(node.env(), store_options));
     blocks = std::make_unique<StoredBlocks>(*store);
-    bitswap = std::make_unique<Bitswap>(node.env(), network, *blocks);
+    bitswap = std::make_unique<Bitswap>(node.env(), network, *blocks, options);
     bitswap->start();
     co_return Result<void>{};
   }
@@ -51,6 +51,7 @@ struct FullPeer {
   }
 
   sim::Node& node;
+  BitswapOptions options;
   net::PeerStore peers;
   net::Swarm swarm;
   SwarmNetwork network;
@@ -148,9 +149,10 @@ TEST(SwarmNetwork, OpensStreamsOfProtocolsThatAreSpokenOnConnectionsThatAreThere
 }
 
 /// The peer is somewhere else now, and its old address silent: nothing says that the old connection
-/// is dead.
+/// is dead. What waits to be sent on it must not take the room of what the peer asks for now.
 Task<void> serves_where_the_peer_is_now(sim::World& world) {
   FullPeer far(world.add_node(), 2);
+  far.options.server.unsent_bytes_per_peer_max = 150'000;
   FullPeer before(world.add_node(), 1);
   FullPeer now(world.add_node(), 1);
   for (FullPeer* peer : {&far, &before, &now}) {

@@ -695,9 +695,30 @@ Result<FileReference> Engine::reference_file(const std::string& path) {
   KITH_TRY(FileStamp stamp, stamp_of(path));
   KITH_TRY(auto file, files_.open(path, port::OpenMode::read));
   Result<void> synced = file->sync();
-  if (synced) synced = port::sync_way(files_, path);
   if (!synced && !port::is_unsyncable(synced.error())) return std::unexpected(synced.error());
+  KITH_CHECK(sync_way(path));
   return FileReference{path, stamp};
+}
+
+/// Makes the names on the way to a file durable. Those in a folder that hasn't changed since this
+/// was done there are: many small files lie in few folders, and a sync costs milliseconds.
+Result<void> Engine::sync_way(const std::string& path) {
+  for (std::string folder = path; folder != "/";) {
+    folder = port::parent_path(folder);
+    KITH_TRY(port::FileInfo info, files_.info_followed(folder));
+    FileStamp stamp = FileStamp::of(info);
+    {
+      std::lock_guard hold(folders_mutex_);
+      auto known = synced_folders_.find(folder);
+      if (known != synced_folders_.end() && known->second == stamp) continue;
+    }
+    auto synced = files_.sync_directory(folder);
+    if (!synced && !port::is_unsyncable(synced.error())) return synced;
+    std::lock_guard hold(folders_mutex_);
+    if (synced_folders_.size() >= synced_folders_max) synced_folders_.clear();
+    synced_folders_.insert_or_assign(folder, stamp);
+  }
+  return {};
 }
 
 /// The number under which the file with this stamp is known. commit_mutex_ is held.

@@ -310,6 +310,7 @@ class Engine {
   Result<void> forget_file(port::Batch& batch, FileId file, const FileRow& row);
   Result<void> commit(Change& change);
   Result<FileStamp> stamp_of(const std::string& path);
+  Result<void> sync_way(const std::string& path);
   Result<FileId> file_id(const FileReference& file);
   bool pending_in_file(FileId file) const;
   void bury_uncommitted(Change& change) const;
@@ -354,6 +355,10 @@ class Engine {
   std::map<PackId, std::uint64_t> uncommitted_;
   /// Packs in which a write failed: what it left behind their ends may still be there.
   std::set<PackId> strays_;
+
+  std::mutex folders_mutex_;  // held for moments, and no other with it
+  /// Folders of the user's files as they were when the names in them were made durable.
+  std::map<std::string, FileStamp> synced_folders_;
 };
 
 }  // namespace kith::store

@@ -488,6 +488,20 @@ TEST_F(EngineFilesTest, RestsOnNothingThatACrashCanTake) {
   }
 }
 
+TEST_F(EngineFilesTest, SyncsAFolderOnceForManyFilesAndAgainWhenItHasChanged) {
+  auto operations_of = [this](const std::string& path, WallTime folder_changed) {
+    EXPECT_OK(machine.write_file(path, film.content));
+    EXPECT_OK(machine.files->set_modified("/data", folder_changed));
+    const std::uint64_t before = machine.disk.faults().operations();
+    EXPECT_OK(engine().reference_file(path));
+    return machine.disk.faults().operations() - before;
+  };
+  // The file, and the names in /data and /.
+  EXPECT_EQ(operations_of("/data/one", WallTime(1s)), 3U);
+  EXPECT_EQ(operations_of("/data/two", WallTime(1s)), 1U);
+  EXPECT_EQ(operations_of("/data/three", WallTime(2s)), 2U);
+}
+
 TEST_F(EngineFilesTest, TakesNoBlockOfAFileThatCanNotBeMadeDurable) {
   EXPECT_OK(machine.write_file(film.path, film.content));
   machine.disk.faults().fail_at(machine.disk.faults().operations(), EIO);

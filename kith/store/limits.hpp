@@ -23,6 +23,9 @@ inline constexpr std::size_t pack_header_bytes = 32;
 /// The path of one of the user's own files.
 inline constexpr std::size_t file_path_bytes_max = 4096;
 
+/// Folders of such files whose names are known to be durable.
+inline constexpr std::size_t synced_folders_max = 4096;
+
 /// What one gather write takes at most (and the block that passes it).
 inline constexpr std::size_t write_step_blocks = 512;
 inline constexpr std::size_t write_step_bytes = 8 * 1024 * 1024;
