@@ -570,6 +570,8 @@ Task<void> Bitswap::check_prefetched(JobId job) {
       const Multihash hash = cids[i].hash();
       if ((*sizes)[i] || check->second.came.contains(hash)) continue;
       if (storing_.contains(hash) || ahead_.contains(hash)) continue;
+      // It may be good again: whoever reads it will see.
+      if (blocks_.doubtful(cids[i])) continue;
       client_.want(job, cids[i], env_.clock.now());
     }
     wake_pump();
@@ -634,8 +636,10 @@ Task<ipld::Block> BitswapSession::get(Cid cid, Instant deadline) {
 Task<ipld::Block> BitswapSession::find(Cid cid, Waiter waiter, Instant deadline) {
   // What is under way isn't in the store.
   if (!bitswap_.client_.wanted(cid) && !bitswap_.storing_.contains(cid.hash())) {
+    // Damage is told once; from then on others are asked for what can't be read here.
+    const bool told = bitswap_.blocks_.doubtful(cid);
     Result<ipld::Block> local = co_await bitswap_.blocks_.get(cid);
-    if (local || !local.error().is(Errc::not_found)) co_return local;
+    if (local || !(told || local.error().is(Errc::not_found))) co_return local;
   }
   co_return co_await fetch(cid, std::move(waiter), deadline);
 }

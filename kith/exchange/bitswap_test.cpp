@@ -355,6 +355,38 @@ TEST(Bitswap, KeepsTheLatestOfWhatWasFetchedAhead) {
   });
 }
 
+Task<void> doubtful_block(sim::World& world) {
+  TestNet net(world);
+  Peer near(net), far(net);
+  net.connect(near.host, far.host);
+  const std::vector<ipld::Block> blocks = random_blocks(2, 1000);
+  near.blocks.add(blocks);
+  far.blocks.add({blocks[1]});
+  for (const ipld::Block& block : blocks)
+    near.blocks.unreadable.insert(block.cid);
+  auto session = near.bitswap->new_session();
+  for (const ipld::Block& block : blocks) {
+    auto told = co_await session->get(block.cid);
+    EXPECT_TRUE(!told && told.error().is(Errc::corrupt));
+  }
+  // The first becomes good again here, the second is had from somebody else.
+  near.blocks.unreadable.erase(blocks[0].cid);
+  const std::vector<Cid> cids = cids_of(blocks);
+  session->prefetch(cids);
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  for (const ipld::Block& block : blocks) {
+    auto got = co_await session->get(block.cid, world.now() + 10s);
+    EXPECT_TRUE(got && equal(got->data, block.data));
+  }
+  EXPECT_EQ(far.bitswap->stats().blocks_sent, 1U);
+  session.reset();
+  co_return co_await close_all(near, far);
+}
+
+TEST(Bitswap, ReadsWhatIsGoodAgainAndFetchesWhatIsNot) {
+  sim::run_test(1, doubtful_block);
+}
+
 TEST(Bitswap, GoesOnAfterARestartWithoutFetchingAgain) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);

@@ -16,6 +16,9 @@ class LocalBlocks {
       std::vector<multiformats::Cid> cids) = 0;
   /// Errc::not_found if it isn't here.
   virtual Task<ipld::Block> get(multiformats::Cid cid) = 0;
+  /// Whether it was here and couldn't be read: sizes() knows nothing of it until somebody puts it
+  /// anew, or reads it after all.
+  virtual bool doubtful(const multiformats::Cid&) const { return false; }
   /// Takes verified blocks; they can be read when it returns.
   virtual Task<void> put(std::vector<ipld::Block> blocks) = 0;
 };

@@ -15,6 +15,7 @@ class StoredBlocks final : public LocalBlocks {
     return store_.sizes(std::move(cids));
   }
   Task<ipld::Block> get(multiformats::Cid cid) override { return store_.get(cid); }
+  bool doubtful(const multiformats::Cid& cid) const override { return store_.doubtful(cid); }
   Task<void> put(std::vector<ipld::Block> blocks) override { return store_.put(std::move(blocks)); }
 
  private:

@@ -52,7 +52,8 @@ inline PeerId peer_id(std::uint32_t number) {
 }
 
 /// A store in memory. `lies` are given instead of the blocks of their CIDs; with `mute` set, reads
-/// never end; with `fault` set, puts fail. A look-up that takes a time answers as of its beginning.
+/// never end; with `fault` set, puts fail. What is `unreadable` is doubtful once somebody has
+/// tried. A look-up that takes a time answers as of its beginning.
 class MemoryBlocks final : public LocalBlocks {
  public:
   explicit MemoryBlocks(port::Clock& clock) : clock_(clock) {}
@@ -78,7 +79,8 @@ class MemoryBlocks final : public LocalBlocks {
     for (const Cid& cid : cids) {
       auto found = blocks_.find(cid);
       all.emplace_back();
-      if (found != blocks_.end()) all.back() = static_cast<std::uint32_t>(found->second.size());
+      if (found == blocks_.end() || doubtful(cid)) continue;
+      all.back() = static_cast<std::uint32_t>(found->second.size());
     }
     KITH_CO_CHECK(co_await port::sleep_for(clock_, lookup_takes));
     co_return all;
@@ -90,6 +92,11 @@ class MemoryBlocks final : public LocalBlocks {
     const bool there = blocks_.contains(cid);
     KITH_CO_CHECK(co_await port::sleep_for(clock_, lookup_takes));
     if (!there) co_return std::unexpected(Errc::not_found);
+    if (unreadable.contains(cid)) {
+      doubts_.insert(cid);
+      co_return std::unexpected(Errc::corrupt);
+    }
+    doubts_.erase(cid);
     if (mute) KITH_CO_CHECK(co_await port::sleep_until(clock_, never));
     auto found = blocks_.find(cid);
     if (found == blocks_.end()) co_return std::unexpected(Errc::not_found);
@@ -105,7 +112,10 @@ class MemoryBlocks final : public LocalBlocks {
     co_return Result<void>{};
   }
 
+  bool doubtful(const Cid& cid) const override { return doubts_.contains(cid); }
+
   std::map<Cid, Buffer> lies;
+  std::set<Cid> unreadable;
   std::optional<Error> fault;
   bool mute = false;
   Duration lookup_takes{0};
@@ -116,6 +126,7 @@ class MemoryBlocks final : public LocalBlocks {
  private:
   port::Clock& clock_;
   std::map<Cid, Buffer> blocks_;
+  std::set<Cid> doubts_;
 };
 
 /// A stream that the network can reset when its peers part.

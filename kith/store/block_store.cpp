@@ -145,6 +145,10 @@ Task<Buffer> BlockStore::get_range(Cid cid, std::uint64_t offset, std::uint64_t 
 
 void BlockStore::prefetch(std::span<const Cid>) {}
 
+bool BlockStore::doubtful(const Cid& cid) const {
+  return engine_->doubtful(cid.hash());
+}
+
 Task<bool> BlockStore::has(Cid cid) {
   KITH_CO_TRY(Multihash key, key_of(cid));
   KITH_CO_TRY(auto found, co_await look_up(key));

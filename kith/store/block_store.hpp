@@ -69,6 +69,8 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   /// Nothing to do: reading is what takes the time.
   void prefetch(std::span<const multiformats::Cid> cids) override;
   Task<bool> has(multiformats::Cid cid) override;
+  /// Whether it was found damaged or changed, and hasn't been good since. Doesn't look at the disk.
+  bool doubtful(const multiformats::Cid& cid) const;
   Task<std::vector<bool>> has_many(std::vector<multiformats::Cid> cids);
   /// The block's bytes; Errc::not_found.
   Task<std::uint32_t> size(multiformats::Cid cid);

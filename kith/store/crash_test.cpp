@@ -15,7 +15,6 @@ namespace kith::store {
 namespace {
 
 using testing::block_of;
-using testing::hash_of;
 using testing::small_options;
 
 constexpr std::size_t numbers = 48;  // blocks that the workload knows

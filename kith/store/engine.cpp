@@ -201,6 +201,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
 void Engine::suspect(const Multihash& hash, const Extent* where, const Error& why) {
   std::unique_lock hold(table_mutex_);
   if (suspects_.size() < suspects_max) suspects_.insert(hash);
+  any_suspects_ = true;
   // Without a place it is the index; there is no pack 0.
   std::pair<bool, std::uint64_t> place{false, 0};
   if (const auto* file = where != nullptr ? std::get_if<FileExtent>(where) : nullptr) {
@@ -211,6 +212,12 @@ void Engine::suspect(const Multihash& hash, const Extent* where, const Error& wh
   if (complained_.size() < complaints_max && complained_.insert(place).second) {
     complaints_.push_back(why.message());
   }
+}
+
+bool Engine::doubtful(const Multihash& hash) const {
+  if (!any_suspects_) return false;
+  std::shared_lock hold(table_mutex_);
+  return suspects_.contains(hash);
 }
 
 /// It could be read after all: the user's file is what it was again, or the disk.

@@ -48,6 +48,7 @@
 // ports' own.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -188,6 +189,9 @@ class Engine {
   /// Bytes [offset, offset + size) of a block, cut at its end. Of a pack only those are read, and
   /// checked only with options.verify_reads.
   Result<Buffer> get_range(const Multihash& hash, std::uint64_t offset, std::uint64_t size);
+  /// Whether a read found it damaged or changed, and none has found it good since. Waits for no
+  /// disk.
+  bool doubtful(const Multihash& hash) const;
   /// One index lookup; no promise that the bytes are good, but what is known to be damaged isn't
   /// here.
   Result<bool> has(const Multihash& hash);
@@ -341,6 +345,7 @@ class Engine {
   std::map<PackId, PackInfo> packs_;
   StateRow state_;
   std::unordered_set<Multihash> suspects_;
+  std::atomic<bool> any_suspects_ = false;  ///< there have been
   /// Packs (false) and files (true) that were told of; the sentences that nobody has taken yet.
   std::set<std::pair<bool, std::uint64_t>> complained_;
   std::vector<std::string> complaints_;
