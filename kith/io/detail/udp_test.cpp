@@ -88,7 +88,7 @@ struct BatchCase {
   bool coalesce;
 };
 
-Task<void> batches(Env& env, const BatchCase& in) {
+Task<void> batches(Env& env, BatchCase in) {
   port::UdpOptions options;
   options.coalesce = in.coalesce;
   KITH_CO_TRY(SocketPointer from, env.net.bind_udp(in.local, {}));
