@@ -25,7 +25,6 @@ void occupy_standard_descriptors() {
 
 int main(int argc, char** argv) {
   occupy_standard_descriptors();
-  kith::io::raise_descriptor_limit();
   auto runtime = kith::io::Runtime::create(kith::api::runtime_options({argv, argv + argc}));
   if (!runtime) {
     std::fprintf(stderr, "Error: %s\n", runtime.error().message().c_str());

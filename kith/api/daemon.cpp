@@ -1,7 +1,6 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/resource.h>
 
 #include <kith/api/daemon.hpp>
 #include <kith/api/detail/init_config.hpp>
@@ -189,15 +188,6 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
 
 }  // namespace
 
-/// Each peer and each file of the store takes a descriptor, and systems are stingy with them until
-/// they are asked.
-void raise_descriptor_limit() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /// There is no DHT here yet, nor what else Kubo finds content by.
 Result<void> check_routing(const Request& request) {
   std::string routing = request.text("routing");
@@ -211,7 +201,7 @@ Result<void> check_routing(const Request& request) {
 
 Task<void> run_daemon(ClientContext& context, const Request& request) {
   KITH_CO_CHECK(check_routing(request));
-  if (request.flag("manage-fdlimit")) raise_descriptor_limit();
+  if (request.flag("manage-fdlimit")) io::raise_descriptor_limit();
   KITH_CO_TRY(node::Home home, open_or_make_home(context, request));
   context.passphrase.reset();
   KITH_CO_CHECK(context.terminal.out(

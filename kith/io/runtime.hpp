@@ -28,7 +28,7 @@ struct RuntimeOptions {
 };
 
 /// Lets the process open as many files and sockets as the system allows it: the limit that programs
-/// start with is an old one, for the sake of select(). For main().
+/// start with is an old one, for the sake of select(). For programs that have many peers.
 void raise_descriptor_limit() noexcept;
 
 class Runtime {
