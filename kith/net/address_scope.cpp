@@ -3,6 +3,7 @@
 #include <string>
 
 #include <kith/net/address_scope.hpp>
+#include <kith/net/ip_network.hpp>
 
 namespace kith::net {
 namespace {
@@ -10,13 +11,6 @@ namespace {
 using multiformats::Multiaddr;
 
 constexpr std::string_view local_names[] = {"local", "internal", "home.arpa"};
-
-/// An IPv4 address written as an IPv6 one (::ffff:a.b.c.d) leads to where the IPv4 address does.
-port::IpAddress unmapped(const port::IpAddress& address) {
-  constexpr std::array<std::uint8_t, 12> prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (address.is_v4() || !equal(address.bytes().first(prefix.size()), prefix)) return address;
-  return *port::IpAddress::from_bytes(address.bytes().last(4));
-}
 
 bool is_below(std::string_view name, std::string_view domain) {
   if (!name.ends_with(domain)) return false;

@@ -27,8 +27,7 @@ enum class AddressScope : std::uint8_t {
 };
 inline constexpr std::size_t address_scopes = 3;
 
-/// Where an address leads that begins with an IP address. An IPv4 address written as an IPv6 one
-/// (::ffff:a.b.c.d) leads to where the IPv4 address does.
+/// Where an address leads that begins with an IP address; unmapped (ip_network.hpp).
 std::optional<port::IpAddress> ip_of(const multiformats::Multiaddr& address);
 
 AddressScope scope_of(const port::IpAddress& address);

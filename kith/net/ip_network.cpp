@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <kith/net/ip_network.hpp>
-#include <kith/port/ip.hpp>
 
 namespace kith::net {
 namespace {
@@ -21,6 +20,11 @@ bool is_mapped(ByteView address) noexcept {
 }
 
 }  // namespace
+
+port::IpAddress unmapped(const port::IpAddress& address) {
+  if (!is_mapped(address.bytes())) return address;
+  return *port::IpAddress::from_bytes(address.bytes().last(4));
+}
 
 IpNetwork::IpNetwork(ByteView address, std::size_t bits) noexcept : bits_(bits) {
   if (is_mapped(address) && bits >= mapped_bits) {

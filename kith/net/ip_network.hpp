@@ -3,7 +3,9 @@
 // is. Thread: any.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,11 +13,18 @@
 
 #include <kith/base/result.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/port/ip.hpp>
 
 namespace kith::net {
 
+/// An IPv4 address written as an IPv6 one (::ffff:a.b.c.d) leads to where the IPv4 address does.
+port::IpAddress unmapped(const port::IpAddress& address);
+
 class IpNetwork {
  public:
+  /// The addresses whose first `bits` bits are this one's; all of its bits if it has fewer.
+  IpNetwork(const port::IpAddress& address, std::size_t bits) noexcept
+      : IpNetwork(address.bytes(), std::min(bits, 8 * address.bytes().size())) {}
   /// "/ip4/ADDRESS/ipcidr/BITS" or the same with ip6. Errc::invalid_argument for anything else.
   static Result<IpNetwork> parse(std::string_view text);
   /// That of an address which begins with an IP address: with the ipcidr after it, or else the
@@ -28,7 +37,7 @@ class IpNetwork {
   /// As parse() reads it, with the bits behind the prefix zero.
   std::string to_string() const;
 
-  friend bool operator==(const IpNetwork&, const IpNetwork&) noexcept = default;
+  friend auto operator<=>(const IpNetwork&, const IpNetwork&) noexcept = default;
 
  private:
   IpNetwork(ByteView address, std::size_t bits) noexcept;

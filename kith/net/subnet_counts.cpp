@@ -17,16 +17,8 @@ SubnetLimits default_subnet_limits() {
           .ip6 = {{.bits = 56, .connections = 8}, {.bits = 48, .connections = 64}}};
 }
 
-SubnetCounts::Subnet SubnetCounts::subnet_of(const port::IpAddress& address,
-                                             std::size_t bits) noexcept {
-  const ByteView bytes = address.bytes();
-  if (shares_its_prefix(address)) bits = 8 * bytes.size();
-  Subnet subnet{.bits = bits, .family = address.family()};
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::size_t kept = bits > 8 * i ? std::min<std::size_t>(bits - 8 * i, 8) : 0;
-    subnet.prefix[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00u >> kept));
-  }
-  return subnet;
+IpNetwork SubnetCounts::subnet_of(const port::IpAddress& address, std::size_t bits) noexcept {
+  return IpNetwork(address, shares_its_prefix(address) ? 8 * address.bytes().size() : bits);
 }
 
 std::span<const SubnetLimit> SubnetCounts::limits_of(
@@ -56,7 +48,7 @@ void SubnetCounts::remove(const port::IpAddress& address) noexcept {
     take_one(subnet_of(address, limit.bits));
 }
 
-void SubnetCounts::take_one(const Subnet& subnet) noexcept {
+void SubnetCounts::take_one(const IpNetwork& subnet) noexcept {
   auto count = counts_.find(subnet);
   ASSERT(count != counts_.end());
   if (--count->second == 0) counts_.erase(count);

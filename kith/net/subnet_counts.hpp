@@ -7,8 +7,6 @@
 // Pure. At most one entry a connection and prefix is kept.
 #pragma once
 
-#include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -16,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include <kith/net/ip_network.hpp>
 #include <kith/port/ip.hpp>
 
 namespace kith::net {
@@ -47,18 +46,12 @@ class SubnetCounts {
   std::size_t entries() const noexcept { return counts_.size(); }
 
  private:
-  struct Subnet {
-    std::array<std::uint8_t, 16> prefix{};
-    std::size_t bits = 0;
-    port::IpFamily family{};
-    auto operator<=>(const Subnet&) const = default;
-  };
-  static Subnet subnet_of(const port::IpAddress& address, std::size_t bits) noexcept;
+  static IpNetwork subnet_of(const port::IpAddress& address, std::size_t bits) noexcept;
   std::span<const SubnetLimit> limits_of(const port::IpAddress& address) const noexcept;
-  void take_one(const Subnet& subnet) noexcept;
+  void take_one(const IpNetwork& subnet) noexcept;
 
   SubnetLimits limits_;
-  std::map<Subnet, std::uint64_t> counts_;
+  std::map<IpNetwork, std::uint64_t> counts_;
 };
 
 }  // namespace kith::net
