@@ -16,14 +16,6 @@ namespace {
 
 using NetlinkSocket = Guarded<asio::posix::basic_descriptor<LoopExecutor>>;
 
-struct WaitReadable {
-  template <class Completion>
-  void operator()(NetlinkSocket& socket, Completion completion) {
-    socket.async_wait(asio::posix::descriptor_base::wait_read, completion);
-  }
-  bool enough(std::size_t) noexcept { return true; }
-};
-
 class NetlinkWatch final : public port::InterfaceWatch {
  public:
   NetlinkWatch(NetlinkSocket socket, port::Clock& clock) noexcept
@@ -31,8 +23,8 @@ class NetlinkWatch final : public port::InterfaceWatch {
 
   Task<void> changed(Instant deadline) override {
     for (;;) {
-      KITH_CO_CHECK(
-          co_await perform<void>(socket_, clock_, deadline, Errc::closed, WaitReadable()));
+      KITH_CO_CHECK(co_await perform<void>(socket_, clock_, deadline, Errc::closed,
+                                           WaitFor<asio::posix::descriptor_base::wait_read>()));
       if (drain()) co_return Result<void>{};
     }
   }

@@ -119,6 +119,16 @@ inline bool is_open(const auto& io) {
   }
 }
 
+/// Waits until the object is ready for `event`, one of its wait types.
+template <auto event>
+struct WaitFor {
+  template <class Io, class Completion>
+  void operator()(Io& io, Completion completion) {
+    io.async_wait(event, completion);
+  }
+  bool enough(std::size_t) noexcept { return true; }
+};
+
 /// The size as the answer of an operation that has one.
 template <class T>
 Result<T> answer_of(std::size_t size) {

@@ -36,15 +36,6 @@ struct ReceiveFrom {
   bool enough(std::size_t) noexcept { return true; }
 };
 
-template <asio::socket_base::wait_type event>
-struct WaitFor {
-  template <class Completion>
-  void operator()(DatagramSocket& socket, Completion completion) {
-    socket.async_wait(event, completion);
-  }
-  bool enough(std::size_t) noexcept { return true; }
-};
-
 bool would_block(int error) noexcept {
   return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
 }

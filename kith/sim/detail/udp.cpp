@@ -101,7 +101,7 @@ void SimUdpSocket::take(port::IncomingDatagrams& into) {
 }
 
 Task<void> SimUdpSocket::send(port::Endpoint to, ByteView datagram) {
-  co_return send_now(to, datagram, port::Ecn::not_capable, std::nullopt);
+  co_return send_one({.to = to, .bytes = datagram}, datagram);
 }
 
 Task<void> SimUdpSocket::send_batch(std::span<const port::OutgoingDatagrams> batch) {
@@ -124,11 +124,7 @@ Task<void> SimUdpSocket::send_batch(std::span<const port::OutgoingDatagrams> bat
 }
 
 Result<void> SimUdpSocket::send_one(const port::OutgoingDatagrams& one, ByteView datagram) {
-  return send_now(one.to, datagram, one.ecn, one.hops);
-}
-
-Result<void> SimUdpSocket::send_now(port::Endpoint to, ByteView datagram, port::Ecn ecn,
-                                    std::optional<int> hops) {
+  const port::Endpoint& to = one.to;
   if (failure_) return std::unexpected(*failure_);
   if (closed_) return std::unexpected(Errc::closed);
   if (datagram.size() > datagram_bytes_max) return std::unexpected(Error::from_errno(EMSGSIZE));
@@ -146,9 +142,9 @@ Result<void> SimUdpSocket::send_now(port::Endpoint to, ByteView datagram, port::
   Host* target = host_.owns(to.address) ? &host_ : network.host_of(to.address);
   if (target == nullptr) return {};
   // Between segments stands a router, which passes nothing on whose last hop it is.
-  if (hops && *hops <= 1 && target->segment() != host_.segment()) return {};
+  if (one.hops && *one.hops <= 1 && target->segment() != host_.segment()) return {};
   network.send_datagram(network.link(host_.node(), target->node()), *target, from, to, datagram,
-                        ecn);
+                        one.ecn);
   return {};
 }
 

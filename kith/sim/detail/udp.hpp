@@ -50,9 +50,8 @@ class SimUdpSocket final : public port::UdpSocket {
   };
   Task<void> wait_readable(Instant deadline);
   void take(port::IncomingDatagrams& into);
+  /// One of them, as it goes over the link.
   Result<void> send_one(const port::OutgoingDatagrams& one, ByteView datagram);
-  Result<void> send_now(port::Endpoint to, ByteView datagram, port::Ecn ecn,
-                        std::optional<int> hops);
   void send_to_group(const port::Endpoint& group, ByteView datagram);
 
   Host& host_;
