@@ -313,12 +313,14 @@ class Engine {
   void count(Change& change, const Multihash& hash, const PackExtent& extent);
   Result<void> forget_file(port::Batch& batch, FileId file, const FileRow& row);
   Result<void> commit(Change& change);
-  Result<FileStamp> stamp_of(const std::string& path);
-  Result<void> sync_way(const std::string& path);
-  Result<FileId> file_id(const FileReference& file);
   bool pending_in_file(FileId file) const;
   void bury_uncommitted(Change& change) const;
   Result<void> cut_strays();
+
+  // engine_files.cpp
+  Result<FileStamp> stamp_of(const std::string& path);
+  Result<void> sync_way(const std::string& path);
+  Result<FileId> file_id(const FileReference& file);
 
   // engine_maintenance.cpp
   Result<std::size_t> move_blocks(std::span<const NewBlock> blocks,
