@@ -5,6 +5,7 @@
 
 #include <kith/discovery/lan_dialer.hpp>
 #include <kith/discovery/mdns.hpp>
+#include <kith/net/test_peer.hpp>
 #include <kith/sim/testing.hpp>
 
 namespace kith::discovery {
@@ -12,6 +13,7 @@ namespace {
 
 using multiformats::Multiaddr;
 using multiformats::PeerId;
+using net::key_of;
 using port::Endpoint;
 using port::IpAddress;
 
@@ -270,12 +272,6 @@ TEST(Mdns, FindsAgainWhoWasStartedAnew) {
 }
 
 // Connecting.
-
-crypto::PrivateKey key_of(std::uint8_t number) {
-  std::array<std::uint8_t, 32> seed{};
-  seed[0] = number;
-  return crypto::PrivateKey::from_ed25519_seed(seed);
-}
 
 /// A swarm that finds its peers by itself.
 struct Peer {

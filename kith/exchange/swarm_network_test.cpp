@@ -4,6 +4,7 @@
 #include <kith/exchange/stored_blocks.hpp>
 #include <kith/exchange/swarm_network.hpp>
 #include <kith/exchange/test_network.hpp>
+#include <kith/net/test_peer.hpp>
 #include <kith/sim/testing.hpp>
 
 namespace kith::exchange {
@@ -11,12 +12,7 @@ namespace {
 
 using namespace testing;
 using multiformats::Multiaddr;
-
-crypto::PrivateKey key_of(std::uint8_t number) {
-  std::array<std::uint8_t, 32> seed{};
-  seed[0] = number;
-  return crypto::PrivateKey::from_ed25519_seed(seed);
-}
+using net::key_of;
 
 struct FullPeer {
   FullPeer(sim::Node& at, std::uint8_t number)

@@ -6,6 +6,7 @@
 
 #include <kith/net/address_scope.hpp>
 #include <kith/net/identify.hpp>
+#include <kith/net/test_peer.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/resource_overrides.hpp>
@@ -17,6 +18,7 @@ namespace {
 namespace json = boost::json;
 using multiformats::Multiaddr;
 using multiformats::PeerId;
+using net::key_of;
 using net::Resource;
 
 const std::string home = "/home";
@@ -48,12 +50,6 @@ Task<std::unique_ptr<Node>> start(sim::Node& at, Settings settings, std::string 
   KITH_CO_TRY(Home opened, Home::open(env, home, {}));
   NodeOptions options;
   co_return co_await Node::start(env, std::move(opened), options);
-}
-
-crypto::PrivateKey key_of(std::uint8_t number) {
-  std::array<std::uint8_t, 32> seed{};
-  seed[0] = number;
-  return crypto::PrivateKey::from_ed25519_seed(seed);
 }
 
 /// Somebody else, who keeps to no limits.
@@ -291,6 +287,16 @@ Task<void> open_streams(Peer& peer, Node& node, std::size_t count, std::size_t b
   co_return Result<void>{};
 }
 
+Task<void> connect_and_open(Peers& peers, Node& node, std::size_t count, std::size_t bytes) {
+  for (auto& peer : peers) {
+    KITH_CO_CHECK(co_await peer->connect(node));
+    // Identify's streams take places too, for the moment.
+    KITH_CO_CHECK(co_await port::sleep_for(peer->at.env().clock, 2s));
+    KITH_CO_CHECK(co_await open_streams(*peer, node, count, bytes));
+  }
+  co_return Result<void>{};
+}
+
 struct StreamCase {
   std::string overrides;
   std::size_t served;  ///< of two peers that open five each
@@ -302,12 +308,7 @@ Task<void> streams_come_in(sim::World& world, const StreamCase& wanted) {
   std::size_t serving = 0;
   serve_hold(*node, serving);
   Peers peers = make_peers(world, 2);
-  for (auto& peer : peers) {
-    KITH_CO_CHECK(co_await peer->connect(*node));
-    // Identify's streams take places too, for the moment.
-    KITH_CO_CHECK(co_await port::sleep_for(peer->at.env().clock, 2s));
-    KITH_CO_CHECK(co_await open_streams(*peer, *node, 5, 1));
-  }
+  KITH_CO_CHECK(co_await connect_and_open(peers, *node, 5, 1));
   KITH_CO_CHECK(co_await port::sleep_for(peers[0]->at.env().clock, 2s));
   EXPECT_EQ(serving, wanted.served);
   KITH_CO_CHECK(co_await close_all(*node, peers));
@@ -404,11 +405,7 @@ Task<void> unread_bytes(sim::World& world, const MemoryCase& wanted) {
   std::size_t serving = 0;
   serve_hold(*node, serving);
   Peers peers = make_peers(world, 2);
-  for (auto& peer : peers) {
-    KITH_CO_CHECK(co_await peer->connect(*node));
-    KITH_CO_CHECK(co_await port::sleep_for(peer->at.env().clock, 2s));
-    KITH_CO_CHECK(co_await open_streams(*peer, *node, 15, 200'000));
-  }
+  KITH_CO_CHECK(co_await connect_and_open(peers, *node, 15, 200'000));
   KITH_CO_CHECK(co_await port::sleep_for(peers[0]->at.env().clock, 5s));
   std::size_t alive = 0;
   for (auto& peer : peers) {
