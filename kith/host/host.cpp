@@ -82,7 +82,7 @@ Task<std::vector<Duration>> Host::ping(PeerId peer, std::size_t count, Instant d
   std::vector<Duration> round_trips;
   while (round_trips.size() < count) {
     Instant answered_by = std::min(deadline, after(net::ping_timeout));
-    KITH_CO_TRY(Duration round_trip, co_await ping_.round_trip(*stream, answered_by));
+    KITH_CO_TRY(Duration round_trip, co_await ping_.round_trip(stream, answered_by));
     round_trips.push_back(round_trip);
   }
   KITH_CO_CHECK(co_await stream->close_write(std::min(deadline, after(net::ping_timeout))));

@@ -19,10 +19,13 @@ class Ping {
   /// A stream to ping on.
   Task<std::unique_ptr<Stream>> open(multiformats::PeerId peer, Instant deadline);
 
-  /// One round trip on it. Errc::corrupt if other bytes come back.
-  Task<Duration> round_trip(Stream& stream, Instant deadline);
+  /// One round trip on it. Errc::corrupt if other bytes come back. If the stream's connection ends
+  /// while there is another with the peer (of two that crossed one goes), `stream` becomes one on
+  /// that, and the round trip is made there.
+  Task<Duration> round_trip(std::unique_ptr<Stream>& stream, Instant deadline);
 
  private:
+  Task<Duration> round_trip_on(Stream& stream, Instant deadline);
   Task<void> serve(std::unique_ptr<Stream> stream);
 
   port::Env& env_;

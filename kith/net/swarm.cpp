@@ -196,14 +196,27 @@ bool Swarm::dialed_by_smaller(const Link& link) const {
 
 Task<std::unique_ptr<Stream>> Swarm::open_stream(PeerId peer, std::vector<ProtocolId> protocols,
                                                  Instant deadline) {
-  Link* link = best_link(peer);
-  ConnectionId id{};
-  if (link != nullptr) {
-    id = link->id;
-  } else {
-    KITH_CO_TRY(id, co_await connect(peer, {}, deadline));
+  for (bool dialed = false;;) {
+    Link* link = best_link(peer);
+    ConnectionId id{};
+    if (link != nullptr) {
+      id = link->id;
+    } else {
+      if (std::exchange(dialed, true)) co_return std::unexpected(Errc::closed);
+      KITH_CO_TRY(id, co_await connect(peer, {}, deadline));
+    }
+    auto opened = co_await open_stream_on(id, protocols, deadline);
+    // Of two that crossed one goes, maybe just now, and the other serves as well.
+    if (opened || !lost(opened.error(), id)) co_return opened;
   }
-  co_return co_await open_stream_on(id, std::move(protocols), deadline);
+}
+
+/// Whether something failed because its connection ended.
+bool Swarm::lost(const Error& failure, ConnectionId id) const {
+  auto found = links_.find(id);
+  if (found != links_.end() && !found->second->connection->closing()) return false;
+  return !failure.is(Errc::cancelled) && !failure.is(Errc::timed_out) &&
+         !failure.is(SwarmError::protocol_refused);
 }
 
 Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,

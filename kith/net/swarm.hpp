@@ -152,7 +152,8 @@ class Swarm {
                              std::vector<multiformats::Multiaddr> addresses, Instant deadline);
 
   /// Opens a stream, dialing if there is no connection, and agrees on the first of `protocols` that
-  /// the peer speaks. A single protocol costs no round trip; a refusal then shows at the first read
+  /// the peer speaks. If the connection ends meanwhile, another with the peer is taken, or dialed
+  /// once. A single protocol costs no round trip; a refusal then shows at the first read
   /// as SwarmError::protocol_refused.
   Task<std::unique_ptr<Stream>> open_stream(multiformats::PeerId peer,
                                             std::vector<ProtocolId> protocols, Instant deadline);
@@ -255,6 +256,7 @@ class Swarm {
   Error limit_reached() const;
   Link* best_link(const multiformats::PeerId& peer) const;
   bool dialed_by_smaller(const Link& link) const;
+  bool lost(const Error& failure, ConnectionId id) const;
   ConnectionInfo info_of(const Link& link) const;
   Task<void> trim_loop();
   void trim();

@@ -19,7 +19,7 @@ Task<void> two_peers_connect(sim::World& world) {
   EXPECT_EQ(one.store.agent(two.id()), "test/1");
   EXPECT_TRUE(std::ranges::binary_search(one.store.protocols(two.id()), ping_protocol));
   KITH_CO_TRY(std::unique_ptr<Stream> stream, co_await one.ping.open(two.id(), one.soon()));
-  KITH_CO_TRY(Duration round_trip, co_await one.ping.round_trip(*stream, one.soon()));
+  KITH_CO_TRY(Duration round_trip, co_await one.ping.round_trip(stream, one.soon()));
   EXPECT_GT(round_trip, Duration(0));
   EXPECT_TRUE(two.swarm.connected(one.id()));
   EXPECT_EQ(one.swarm.connections().at(0).muxer, "/yamux/1.0.0");
@@ -80,6 +80,73 @@ Task<void> both_dial(sim::World& world) {
 }
 TEST(Swarm, KeepsOneOfTwoConnectionsThatCrossed) {
   sim::run_seeds(1, 20, both_dial);
+}
+
+/// Both dial at once and get a connection each. Returns which of the two `one` prefers.
+Task<ConnectionId> cross(sim::World& world, Peer& one, Peer& two) {
+  world.net().set_links({});
+  two.net.reuses_ports = false;
+  std::vector<Multiaddr> there = two.addresses();
+  std::vector<Multiaddr> here = one.addresses();
+  std::optional<Result<ConnectionId>> inward;
+  std::optional<Result<ConnectionId>> outward;
+  port::TaskGroup dials(one.env().executor, one.env().clock);
+  dials.spawn(connect_into(one.swarm, two.id(), there, one.soon(), outward));
+  dials.spawn(connect_into(two.swarm, one.id(), here, two.soon(), inward));
+  co_await dials.join_shielded();
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  EXPECT_EQ(one.swarm.connections_of(two.id()).size(), 2u);
+  co_return one.swarm.connection_to(two.id()).value();
+}
+
+/// What the peer does to the other's favourite connection.
+void end_at(Peer& peer, const PeerId& other) {
+  peer.swarm.close_connection(peer.swarm.connection_to(other).value());
+}
+
+Task<void> one_of_two_ends(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  KITH_CO_TRY(const ConnectionId first, co_await cross(world, one, two));
+  KITH_CO_TRY(std::unique_ptr<Stream> stream, co_await one.ping.open(two.id(), one.soon()));
+  EXPECT_EQ(stream->connection(), first);
+  KITH_CO_CHECK(co_await one.ping.round_trip(stream, one.soon()));
+  end_at(two, one.id());
+  KITH_CO_CHECK(co_await one.ping.round_trip(stream, one.soon()));
+  EXPECT_NE(stream->connection(), first);
+  // With the last one gone there is nobody to ask.
+  end_at(two, one.id());
+  auto nobody = co_await one.ping.round_trip(stream, one.soon());
+  EXPECT_FALSE(nobody.has_value());
+  stream.reset();
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, PingsOnTheOtherOfTwoConnectionsWhenOneEnds) {
+  sim::run_seeds(1, 20, one_of_two_ends);
+}
+
+Task<void> ends_while_opening(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  KITH_CO_CHECK(co_await cross(world, one, two));
+  // Two protocols of a peer that nothing is known of cost a round trip, in which the connection
+  // goes: the other is taken, and when that goes, one is dialed.
+  for (int i = 0; i < 3; ++i) {
+    one.store.set_protocols(two.id(), {});
+    const ConnectionId before = one.swarm.connection_to(two.id()).value();
+    two.swarm.close_connection(two.swarm.connection_to(one.id()).value());
+    std::vector<ProtocolId> protocols = {"/unheard/1", ProtocolId(ping_protocol)};
+    KITH_CO_TRY(std::unique_ptr<Stream> stream,
+                co_await one.swarm.open_stream(two.id(), protocols, one.soon()));
+    EXPECT_EQ(stream->protocol(), ping_protocol);
+    EXPECT_NE(stream->connection(), before);
+    KITH_CO_CHECK(co_await one.ping.round_trip(stream, one.soon()));
+    stream.reset();
+  }
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, OpensStreamsOnTheOtherConnectionOrANewOneWhenOneEnds) {
+  sim::run_seeds(1, 20, ends_while_opening);
 }
 
 Task<void> wrong_peer(sim::World& world) {

@@ -72,6 +72,8 @@ class TestNet final : public port::Net {
   std::vector<std::string> lookups;
   std::size_t lookups_at_once = 0;
   int accept_failures = 0;
+  /// Not everybody dials from where they listen; then two that dial at once get two connections.
+  bool reuses_ports = true;
 
   Result<std::vector<port::InterfaceAddress>> interfaces() override {
     ++looks;
@@ -91,6 +93,7 @@ class TestNet final : public port::Net {
                                                   port::TcpDialOptions options,
                                                   Instant deadline) override {
     dials.push_back({clock_.now(), remote});
+    if (!reuses_ports) options.local.reset();
     return net_.dial_tcp(remote, options, deadline);
   }
   Result<std::unique_ptr<port::TcpListener>> listen_tcp(port::Endpoint local,

@@ -264,7 +264,7 @@ Task<void> run_ping(Context& context, const Request& request, Output& output) {
   for (std::int64_t i = 0; i < count; ++i) {
     if (i > 0) KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, 1s));
     Instant until = context.env.clock.now() + net::ping_timeout;
-    auto round_trip = co_await node.ping().round_trip(**stream, until);
+    auto round_trip = co_await node.ping().round_trip(*stream, until);
     if (!round_trip) {
       if (round_trip.error().is(Errc::cancelled)) co_return std::unexpected(round_trip.error());
       KITH_CO_CHECK(co_await output.value(
