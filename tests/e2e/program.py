@@ -1,5 +1,6 @@
 """kith's command line on homes of its own: started, driven and ended. Built on the interop tests' harness."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -100,6 +101,16 @@ class Node:
         code = self.daemon.stop(how) if self.daemon else None
         self.daemon = None
         return code, time.monotonic() - begun
+
+    @contextlib.contextmanager
+    def held(self, seconds=0.5):
+        """The daemon stands still until this long after the body: work that would be over at once takes a while."""
+        self.daemon.popen.send_signal(signal.SIGSTOP)
+        try:
+            yield
+            time.sleep(seconds)
+        finally:
+            self.daemon.popen.send_signal(signal.SIGCONT)
 
     @property
     def id(self):

@@ -252,7 +252,8 @@ class OnATerminal(Case):
     def test_add_and_get_draw_a_bar_with_bytes_rate_and_time_left(self):
         node = self.started()
         path = self.write("big", os.urandom(120_000_000))
-        adding = self.screen(node, "add", str(path))
+        with node.held():
+            adding = self.screen(node, "add", str(path))
         adding.wait_for(r"\d+\.\d+ MiB / 114\.44 MiB \[=*>? *\] \d+\.\d% \d+\.\d+ MiB/s \d\S*s")
         self.assertEqual(adding.finish(), 0)
         cid = adding.wait_for(r"added (\S+) big").group(1)
@@ -281,7 +282,8 @@ class OnATerminal(Case):
                 self.assertEqual(quiet.finish(), 0)
                 self.assertNotIn("MiB", quiet.text)
                 self.assertNotIn("\x1b", quiet.text)
-        asked = self.screen(node, "add", "-q", "--progress", str(path))
+        with node.held():
+            asked = self.screen(node, "add", "-q", "--progress", str(path))
         self.assertEqual(asked.finish(), 0)
         self.assertIn("MiB", asked.text)
 
@@ -311,7 +313,8 @@ class OnATerminal(Case):
         cid = node.add(self.write("big", os.urandom(120_000_000)))
         archive = self.write("big.car", node.ok("dag", "export", cid))
         other = self.started("other")
-        importing = self.screen(other, "dag", "import", str(archive))
+        with other.held():
+            importing = self.screen(other, "dag", "import", str(archive))
         importing.wait_for(r"\d+\.\d+ MiB / 114\.\d+ MiB \[=*>? *\] \d+\.\d% \d+\.\d+ MiB/s \d\S*s")
         self.assertEqual(importing.finish(), 0)
         self.assertIn(f"Pinned root\t{cid}\tsuccess", importing.text)
