@@ -615,7 +615,7 @@ void MdnsService::push(MdnsLinkId id, std::optional<Endpoint> to, const DnsMessa
   if (outgoing_.size() >= mdns_outgoing_max) return;
   MdnsOutgoing out;
   out.link = id;
-  out.to = std::move(to);
+  out.to = to;
   out.datagram = encode_dns(message);
   ASSERT(out.datagram.size() <= mdns_message_bytes_max);
   outgoing_.push_back(std::move(out));

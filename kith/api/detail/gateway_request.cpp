@@ -130,7 +130,7 @@ Result<Accepted> read_accept(const http::Headers& headers, std::optional<Format>
       if (!fits || weight <= best_weight) continue;
       best_weight = weight;
       best.format = row->format;
-      best.car = std::move(car);
+      best.car = car;
     }
   }
   // An archive as nobody can make it is a mistake to be told of, unless something else will do.

@@ -247,7 +247,7 @@ Task<bool> ServerConnection::answer(RequestHead head, Framing framing, Target ta
     co_return std::unexpected(Errc::cancelled);
   }
   if (!outcome && !response.head_sent()) {
-    Error why = outcome.error();
+    const Error& why = outcome.error();
     int status = status_of(why);
     KITH_CO_CHECK(co_await refuse(status, why));
     co_return false;

@@ -173,7 +173,7 @@ class Resolver::Query final : public port::Timer, public std::enable_shared_from
     if (found == watched_.end()) {
       auto watched = std::make_shared<Watched>(executor_);
       boost::system::error_code error;
-      watched->descriptor.assign(socket, error);
+      static_cast<void>(watched->descriptor.assign(socket, error));
       // Without a watch the query runs into its time-out, which is an answer as well.
       if (error) return;
       found = watched_.emplace(socket, std::move(watched)).first;

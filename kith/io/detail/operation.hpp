@@ -52,7 +52,7 @@ class Operation final : public port::Timer {
     Operation* operation;
     template <class... Size>
     void operator()(error_code error, Size... size) const {
-      operation->complete(error, static_cast<std::size_t>((0 + ... + size)));
+      operation->complete(error, (std::size_t{0} + ... + size));
     }
   };
 

@@ -229,7 +229,7 @@ void LoopTcpStream::reset() noexcept {
   linger at_once = {1, 0};
   ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   error_code ignored;
-  (void)socket_.close(ignored);
+  static_cast<void>(socket_.close(ignored));
 }
 
 Task<std::unique_ptr<TcpStream>> LoopTcpListener::accept() {
@@ -271,7 +271,7 @@ Task<std::unique_ptr<TcpStream>> LoopTcpListener::accept() {
 
 void LoopTcpListener::close() noexcept {
   error_code ignored;
-  (void)acceptor_.close(ignored);
+  static_cast<void>(acceptor_.close(ignored));
   closed_.notify_all();
 }
 

@@ -275,7 +275,7 @@ class LoopUdpSocket final : public UdpSocket {
 
   void close() noexcept override {
     error_code ignored;
-    socket_.close(ignored);
+    static_cast<void>(socket_.close(ignored));
   }
 
  private:
@@ -319,7 +319,8 @@ Result<std::unique_ptr<UdpSocket>> bind_udp(LoopExecutor executor, Clock& clock,
   Endpoint chosen = socket.local_endpoint();
   DatagramSocket datagrams(executor);
   error_code error;
-  datagrams.assign(local.address.is_v4() ? Udp::v4() : Udp::v6(), socket.number(), error);
+  static_cast<void>(
+      datagrams.assign(local.address.is_v4() ? Udp::v4() : Udp::v6(), socket.number(), error));
   if (error) return std::unexpected(Error::from_errno(error.value()));
   socket.release();
   return std::make_unique<LoopUdpSocket>(std::move(datagrams), clock, chosen);
