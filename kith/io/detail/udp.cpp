@@ -36,10 +36,6 @@ struct ReceiveFrom {
   bool enough(std::size_t) noexcept { return true; }
 };
 
-bool would_block(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
-}
-
 /// What stands beside a datagram: at most the cut, the ECN bits and the hops.
 struct Control {
   alignas(cmsghdr) std::array<std::uint8_t, 3 * CMSG_SPACE(sizeof(int))> bytes{};
@@ -230,9 +226,13 @@ class LoopUdpSocket final : public UdpSocket {
       const int error = errno;
       if (sent > 0) {
         batch = batch.subspan(static_cast<std::size_t>(sent));
-      } else if (would_block(error)) {
+      } else if (error == EAGAIN || error == EWOULDBLOCK) {
         KITH_CO_CHECK(co_await perform<void>(socket_, clock_, never, Errc::closed,
                                              WaitFor<asio::socket_base::wait_write>()));
+      } else if (error == ENOBUFS) {
+        // The device's queue is full, and the socket is writable all the same: waiting for it would
+        // spin. It is lost as one in a router's full queue is.
+        batch = batch.subspan(1);
       } else if (error == EIO && batch.front().segment_bytes != 0) {
         // The device can't do the checksums of datagrams that it is to cut.
         const std::vector<port::OutgoingDatagrams> single = cut_up(batch.front());
