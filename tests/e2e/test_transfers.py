@@ -167,6 +167,7 @@ class Several(Case):
         self.assertRegex(first.text("ping", "-n", "2", second.id), r"(?s)PING .*Pong received: .*Average latency: ")
         perf = first.json("perf", second.id, "--upload", str(5 * MIB), "--download", str(7 * MIB))
         self.assertEqual((perf["UploadBytes"], perf["DownloadBytes"]), (5 * MIB, 7 * MIB))
+        self.assertIn("Experimental.PerfServer", second.fails("perf", first.id))
 
     def test_disconnect(self):
         first, second = self.pair()

@@ -299,9 +299,19 @@ Task<void> run_perf_command(Context& context, const Request& request, Output& ou
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.integer("upload").value_or(0)));
   auto down = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, request.integer("download").value_or(0)));
+  node::Node& node = *context.node;
+  Instant answered_by = context.env.clock.now() + peer_dial_deadline;
+  KITH_CO_TRY(net::ConnectionId connection, co_await node.swarm().connect(peer, {}, answered_by));
+  KITH_CO_CHECK(co_await node.identify().wait(connection, answered_by));
+  if (!std::ranges::binary_search(node.swarm().peer_store().protocols(peer), net::perf_protocol)) {
+    co_return std::unexpected(say(fmt::format(
+        "{} doesn't serve {}; a kith does after `kith config --bool Experimental.PerfServer true` "
+        "and a restart there",
+        peer.to_string(), net::perf_protocol)));
+  }
   Instant deadline = context.env.clock.now() + 1h;
   KITH_CO_TRY(net::PerfResult result,
-              co_await net::run_perf(context.env, context.node->swarm(), peer, up, down, deadline));
+              co_await net::run_perf(context.env, node.swarm(), peer, up, down, deadline));
   json::object value;
   value["UploadBytes"] = result.uploaded_bytes;
   value["UploadTime"] = result.upload_time.count();
