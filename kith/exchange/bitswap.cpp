@@ -595,7 +595,10 @@ BitswapSession::~BitswapSession() {
 }
 
 TransferStatus BitswapSession::status() const {
-  return bitswap_.client_.status(job_, bitswap_.env_.clock.now());
+  TransferStatus status = bitswap_.client_.status(job_, bitswap_.env_.clock.now());
+  auto getting = getting_.find(status.waiting_cid);
+  if (getting != getting_.end()) status.damage = getting->second.damage;
+  return status;
 }
 
 void BitswapSession::prefetch(std::span<const Cid> cids) {
@@ -634,29 +637,34 @@ Task<ipld::Block> BitswapSession::get(Cid cid, Instant deadline) {
 }
 
 Task<ipld::Block> BitswapSession::find(Cid cid, Waiter waiter, Instant deadline) {
+  std::string damage;
   // What is under way isn't in the store.
   if (!bitswap_.client_.wanted(cid) && !bitswap_.storing_.contains(cid.hash())) {
     // Damage is told once; from then on others are asked for what can't be read here.
     const bool told = bitswap_.blocks_.doubtful(cid);
     Result<ipld::Block> local = co_await bitswap_.blocks_.get(cid);
     if (local || !(told || local.error().is(Errc::not_found))) co_return local;
+    if (!local.error().is(Errc::not_found)) damage = local.error().message();
   }
-  co_return co_await fetch(cid, std::move(waiter), deadline);
+  co_return co_await fetch(cid, std::move(waiter), std::move(damage), deadline);
 }
 
-Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, Instant deadline) {
+Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, std::string damage,
+                                        Instant deadline) {
   const auto function = static_cast<std::uint64_t>(cid.hash_function());
   if (cid.digest().size() < digest_bytes_min || !crypto::hash_known(function)) {
     co_return std::unexpected(Errc::refused);
   }
-  ++getting_[cid];
+  Getting& one = getting_[cid];
+  ++one.waiting;
+  if (!damage.empty()) one.damage = std::move(damage);
   if (!waiter->ready() && !bitswap_.storing_.contains(cid.hash())) {
     bitswap_.client_.want(job_, cid, bitswap_.env_.clock.now(), true);
     bitswap_.wake_pump();
   }
   Result<ipld::Block> block = co_await waiter->wait(deadline);
   auto getting = getting_.find(cid);
-  if (--getting->second == 0) {
+  if (--getting->second.waiting == 0) {
     getting_.erase(getting);
     if (!block) {
       bitswap_.client_.forget(job_, cid);

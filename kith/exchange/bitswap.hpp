@@ -216,12 +216,15 @@ class BitswapSession final : public ipld::BlockSource {
  private:
   using Waiter = std::shared_ptr<Bitswap::Waiter>;
   Task<ipld::Block> find(Cid cid, Waiter waiter, Instant deadline);
-  Task<ipld::Block> fetch(Cid cid, Waiter waiter, Instant deadline);
+  Task<ipld::Block> fetch(Cid cid, Waiter waiter, std::string damage, Instant deadline);
 
   Bitswap& bitswap_;
   JobId job_;
-  /// How many gets wait for each.
-  std::map<Cid, std::size_t> getting_;
+  struct Getting {
+    std::size_t waiting = 0;
+    std::string damage;  ///< why it can't be read here, if it is here
+  };
+  std::map<Cid, Getting> getting_;
 };
 
 }  // namespace kith::exchange

@@ -60,6 +60,7 @@ std::string describe(const TransferStatus& status) {
                        why.empty() ? "" : ", ", status.paused,
                        status.paused == 1 ? " takes" : "s take", status.paused == 1 ? "is" : "are");
   }
+  if (!status.damage.empty()) why += fmt::format(", and here {}", status.damage);
   return fmt::format("waiting for {}: {}", status.waiting_cid.to_string(), why);
 }
 

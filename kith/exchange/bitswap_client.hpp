@@ -59,6 +59,7 @@ struct TransferStatus {
   Waiting waiting = Waiting::nothing;
   Cid waiting_cid;
   std::vector<PeerId> waiting_for;
+  std::string damage;  ///< why what it waits for can't be read here, if it is here
 };
 
 /// "waiting for bafy...: asked 3 peers, none has answered yet": why a transfer stands still.

@@ -355,6 +355,11 @@ TEST(Bitswap, KeepsTheLatestOfWhatWasFetchedAhead) {
   });
 }
 
+Task<void> get_whatever(BitswapSession& session, Cid cid) {
+  static_cast<void>(co_await session.get(cid));
+  co_return Result<void>{};
+}
+
 Task<void> doubtful_block(sim::World& world) {
   TestNet net(world);
   Peer near(net), far(net);
@@ -368,6 +373,16 @@ Task<void> doubtful_block(sim::World& world) {
   for (const ipld::Block& block : blocks) {
     auto told = co_await session->get(block.cid);
     EXPECT_TRUE(!told && told.error().is(Errc::corrupt));
+  }
+  // From then on others are asked, and whoever waits hears why.
+  {
+    port::TaskGroup reading(world.executor(), world.clock());
+    reading.spawn(get_whatever(*session, blocks[0].cid));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_TRUE(describe(session->status()).ends_with("has it, and here stored data is damaged"))
+        << describe(session->status());
+    reading.cancel();
+    co_await reading.join_shielded();
   }
   // The first becomes good again here, the second is had from somebody else.
   near.blocks.unreadable.erase(blocks[0].cid);
