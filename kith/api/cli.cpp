@@ -115,7 +115,7 @@ class CommandLine {
   Result<void> check_config_file(const Invocation& invocation) const;
   Result<std::optional<crypto::Secret>> find_passphrase(const Invocation& invocation) const;
   Task<void> add_stdin_arguments(const Command& command, std::vector<std::string>& arguments);
-  Result<DiskInputOptions> input_options(const Request& request) const;
+  Result<DiskInputOptions> input_options(const Command& command, const Request& request) const;
   std::optional<std::string> find_api(const Invocation& invocation) const;
   Result<void> tell_of_terminal(std::string_view what) const;
 
@@ -144,11 +144,15 @@ std::string option_of(const Invocation& invocation, const std::string& name) {
 }
 
 /// How files are read from the disk, by the options that `add` and its kin have.
-Result<DiskInputOptions> CommandLine::input_options(const Request& request) const {
+Result<DiskInputOptions> CommandLine::input_options(const Command& command,
+                                                    const Request& request) const {
   DiskInputOptions options;
   options.recursive = request.flag("recursive");
   options.hidden = request.flag("hidden");
-  options.follow_arguments = request.flag("dereference-args");
+  // Only a tree can hold a symlink; others want the bytes.
+  const bool as_tree = command.option("dereference-args") != nullptr;
+  options.follow_arguments = !as_tree || request.flag("dereference-args");
+  options.distinct_names = as_tree;
   options.follow_all = request.flag("dereference-symlinks");
   options.keep_mode = request.flag("preserve-mode");
   options.keep_modified = request.flag("preserve-mtime");
@@ -318,7 +322,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   }
   DiskInputOptions input;
   if (takes_files) {
-    KITH_CO_TRY(input, input_options(request));
+    KITH_CO_TRY(input, input_options(command, request));
     KITH_CO_TRY(request.files, co_await disk_input(env_, paths, input));
   }
   KITH_CO_TRY(const std::string encoding, encoding_of(request));

@@ -322,13 +322,13 @@ Task<void> misuse(port::Env& env, std::string& answers) {
   co_return Result<void>{};
 }
 
-TEST(TreeImporter, RefusesBadPathsAndKindsThatClash) {
+TEST(TreeImporter, RefusesBadPathsAndNamesThatClash) {
   std::string answers;
   run_on_node(1, misuse, answers);
   EXPECT_EQ(answers,
             "-----"
             "++---"
-            "+-");
+            "--");
 }
 
 }  // namespace

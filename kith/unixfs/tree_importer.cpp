@@ -64,22 +64,24 @@ Result<TreeImporter::Item*> TreeImporter::place(std::string_view path, Kind kind
     return std::unexpected(about(UnixfsError::bad_name, path));
   }
   Item* item = &root_;
+  bool made = false;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (item->kind != Kind::directory) {
       return std::unexpected(about(UnixfsError::duplicate_name, path));
     }
     Kind wanted = i + 1 == steps.size() ? kind : Kind::directory;
     auto found = item->children.find(steps[i]);
-    if (found == item->children.end()) {
+    made = found == item->children.end();
+    if (made) {
       if (++items_ > import_entries_max) return std::unexpected(UnixfsError::too_many);
       found = item->children.emplace(std::string(steps[i]), std::make_unique<Item>()).first;
       found->second->kind = wanted;
     }
     item = found->second.get();
   }
-  bool replaces = (item->kind == Kind::directory) == (kind == Kind::directory);
-  if (!replaces) return std::unexpected(about(UnixfsError::duplicate_name, path));
-  item->kind = kind;
+  // A folder may come again, to be filled further; what anything else held would be lost.
+  if (!made && !(item->kind == Kind::directory && kind == Kind::directory))
+    return std::unexpected(about(UnixfsError::duplicate_name, path));
   return item;
 }
 

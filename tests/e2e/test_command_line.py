@@ -175,6 +175,35 @@ class Input(Case):
         cid = node.text("dag", "put", stdin=b'{"a":[1,2]}')
         self.assertEqual(json.loads(node.text("dag", "get", f"{cid}/a")), [1, 2])
 
+    def test_symlinks_and_pipes_are_read_where_bytes_are_wanted(self):
+        node = self.started()
+        path = self.write("bytes", b"raw bytes")
+        cid = node.text("block", "put", path)
+        (self.folder / "link").symlink_to(path)
+        self.assertEqual(node.text("block", "put", self.folder / "link"), cid)
+        self.assertEqual(node.text("block", "put", "/dev/stdin", stdin=b"raw bytes"), cid)
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for words in (("block", "put"), ("add", "-Q")):
+            with self.subTest(words[0]):
+                writer = subprocess.Popen(["sh", "-c", f"printf 'raw bytes' > '{pipe}'"])
+                self.assertEqual(node.ok("cat", node.text(*words, pipe)), b"raw bytes")
+                self.assertEqual(writer.wait(), 0)
+        self.assertIn("nor a pipe", node.fails("block", "put", "/dev/null"))
+
+    def test_two_arguments_of_one_name_are_one_too_many(self):
+        node = self.started()
+        one, two = self.write("d/a.txt", b"one"), self.write("e/a.txt", b"two")
+        error = node.fails("add", "-w", one, two)
+        self.assertIn(f"file name a.txt repeated under different import directories: {two.parent} and {one.parent}", error)
+        again = node.text("add", "-w", one, one).splitlines()
+        self.assertEqual(len(again), 2, again)
+
+    def test_refs_takes_one_format(self):
+        node = self.made()
+        cid = node.add(self.write("x", b"x"))
+        self.assertIn("not allowed", node.fails("refs", "-e", "--format=<src>", cid))
+
     def test_unusual_names_survive_the_way_there_and_back(self):
         for daemon in (False, True):
             with self.subTest(daemon=daemon):

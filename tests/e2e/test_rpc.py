@@ -26,6 +26,18 @@ class Answers(Case):
         put = self.ask(node, "/api/v0/block/put", body=part, headers={"Content-Type": "multipart/form-data; boundary=b"})
         self.assertEqual((put.status, put.headers["X-Chunked-Output"]), (200, "1"))
 
+    def test_add_refuses_a_name_that_comes_twice_and_can_be_silent(self):
+        node = self.started()
+        head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=b"}
+        twice = head + b"one\r\n" + head + b"two\r\n--b--\r\n"
+        answer = self.ask(node, "/api/v0/add?wrap-with-directory=true", body=twice, headers=kind)
+        # The reason stands in a trailer; what a success would end with, the root, isn't there.
+        self.assertEqual([json.loads(line)["Name"] for line in answer.text.splitlines()], ["a.txt"])
+        once = head + b"one\r\n--b--\r\n"
+        answer = self.ask(node, "/api/v0/add?silent=true", body=once, headers=kind)
+        self.assertEqual((answer.status, answer.text), (200, b""))
+
     def test_get_announces_the_size_of_a_file(self):
         node = self.started()
         content = bytes(600_000)

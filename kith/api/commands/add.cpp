@@ -88,7 +88,8 @@ class Report {
   Report(port::Clock& clock, const Request& request, const CidText& text, ipld::BlockSink* sink,
          Output& output)
       : clock_(clock),
-        progress_(request.flag("progress")),
+        progress_(request.flag("progress") && !request.flag("silent")),
+        silent_(request.flag("silent")),
         text_(text),
         sink_(sink),
         output_(output),
@@ -102,6 +103,7 @@ class Report {
   void added(const AddedNode& node) {
     unixfs::Metadata metadata;
     if (auto known = metadata_.extract(node.path)) metadata = known.mapped();
+    if (silent_) return;
     if (progress_ && node.kind == unixfs::Kind::file) tell_bytes(node.path, file_bytes_);
     json::object value;
     value["Name"] = node.path;
@@ -156,6 +158,7 @@ class Report {
 
   port::Clock& clock_;
   bool progress_;
+  bool silent_;
   CidText text_;
   ipld::BlockSink* sink_;
   Output& output_;

@@ -530,7 +530,14 @@ Task<void> run_refs(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(CidText text, CidText::of(request));
   bool recursive = request.flag("recursive");
   std::int64_t depth = recursive ? request.integer("max-depth").value_or(-1) : 1;
-  std::string format = request.flag("edges") ? "<src> -> <dst>" : request.text("format");
+  std::string format = request.text("format");
+  if (request.flag("edges")) {
+    if (request.given("format")) {
+      co_return std::unexpected(
+          Error(Errc::invalid_argument, "using format argument with edges is not allowed"));
+    }
+    format = "<src> -> <dst>";
+  }
   RefsWalk walk{*source,           request, text, output, depth, request.flag("unique"),
                 std::move(format), {}};
   for (const std::string& argument : request.arguments()) {

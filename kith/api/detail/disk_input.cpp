@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <limits.h>
+#include <map>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -58,9 +61,9 @@ class DiskInput final : public InputTree {
     if (path == "-") {
       if (!stdin_) {
         KITH_TRY(StandardInput input, StandardInput::open(env_));
-        stdin_.emplace(std::move(input));
+        stdin_ = std::make_shared<StandardInput>(std::move(input));
       }
-      arguments_.push_back({"", options_.stdin_name, {}, true});
+      arguments_.push_back({"", options_.stdin_name, {}, stdin_});
       return {};
     }
     KITH_TRY(port::FileInfo info, options_.follow_arguments || options_.follow_all
@@ -71,20 +74,30 @@ class DiskInput final : public InputTree {
           Errc::invalid_argument,
           fmt::format("'{}' is a directory, use the '-r' flag to specify directories", path)));
     }
-    arguments_.push_back({path, name_of(path), info, false});
+    std::string name = name_of(path);
+    if (options_.distinct_names) {
+      KITH_TRY(const bool first, note_name(path, name));
+      if (!first) return {};
+    }
+    std::shared_ptr<StandardInput> pipe;
+    if (info.kind == port::FileKind::other) {
+      KITH_TRY(StandardInput input, StandardInput::open_pipe(env_, path));
+      pipe = std::make_shared<StandardInput>(std::move(input));
+    }
+    arguments_.push_back({path, std::move(name), info, std::move(pipe)});
     return {};
   }
 
   Task<std::optional<InputEntry>> next() override {
     file_.reset();
-    from_stdin_ = false;
+    stream_.reset();
     auto work = [this] { return next_on_disk(); };
     co_return co_await port::run_on(env_.pool, work);
   }
 
   Task<Buffer> read(std::size_t size_max) override {
     std::size_t size = std::min(size_max, read_bytes);
-    if (from_stdin_) co_return co_await stdin_->read(size);
+    if (stream_) co_return co_await stream_->read(size);
     auto work = [this, size]() -> Result<Buffer> {
       if (!file_) return Buffer();
       Buffer buffer = Buffer::allocate(size);
@@ -101,7 +114,7 @@ class DiskInput final : public InputTree {
     std::string path;
     std::string name;
     port::FileInfo info;
-    bool standard_input;
+    std::shared_ptr<StandardInput> stream;  ///< standard input, or a named pipe
   };
   struct Folder {
     std::string path;
@@ -111,6 +124,19 @@ class DiskInput final : public InputTree {
     std::uint64_t inode;
     std::vector<port::DirectoryEntry> entries;  ///< the next one last
   };
+
+  /// True if this argument wasn't there yet.
+  Result<bool> note_name(const std::string& path, const std::string& name) {
+    std::string folder =
+        std::filesystem::path(path + "/.").lexically_normal().parent_path().parent_path().string();
+    if (folder.empty()) folder = ".";
+    auto [before, added] = folder_of_name_.try_emplace(name, folder);
+    if (added || before->second == folder) return added;
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              fmt::format("file name {} repeated under different import directories: {} and {}",
+                          name, folder, before->second)));
+  }
 
   Result<std::optional<InputEntry>> next_on_disk() {
     while (!open_.empty()) {
@@ -130,8 +156,8 @@ class DiskInput final : public InputTree {
     }
     if (next_argument_ == arguments_.size()) return std::optional<InputEntry>();
     Argument& argument = arguments_[next_argument_++];
-    if (argument.standard_input) {
-      from_stdin_ = true;
+    if (argument.stream) {
+      stream_ = argument.stream;
       InputEntry entry;
       entry.path = argument.name;
       return std::optional(std::move(entry));
@@ -193,8 +219,9 @@ class DiskInput final : public InputTree {
   std::vector<Folder> open_;
   std::unique_ptr<port::File> file_;
   std::uint64_t offset_ = 0;
-  std::optional<StandardInput> stdin_;
-  bool from_stdin_ = false;
+  std::map<std::string, std::string> folder_of_name_;
+  std::shared_ptr<StandardInput> stdin_;
+  std::shared_ptr<StandardInput> stream_;  ///< what the present entry is read from, if no file
 };
 
 }  // namespace

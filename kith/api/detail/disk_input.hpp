@@ -15,6 +15,7 @@ namespace kith::api {
 
 struct DiskInputOptions {
   bool recursive = false;
+  bool distinct_names = false;    ///< arguments become entries of one folder
   bool hidden = false;            ///< also names that begin with a dot, inside of folders
   bool follow_arguments = false;  ///< a symlink given as an argument stands for its target
   bool follow_all = false;        ///< any symlink does
@@ -24,8 +25,9 @@ struct DiskInputOptions {
   std::string stdin_name;
 };
 
-/// No paths, or "-": standard input. Errc::invalid_argument for a folder without `recursive`; errno
-/// errors.
+/// No paths, or "-": standard input. A named pipe is read like that. Errc::invalid_argument for a
+/// folder without `recursive`, and with `distinct_names` for two arguments of one name in different
+/// folders (the same one again counts once); errno errors.
 Task<std::shared_ptr<InputTree>> disk_input(port::Env& env, std::vector<std::string> paths,
                                             DiskInputOptions options);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <kith/api/detail/standard_input.hpp>
@@ -49,8 +50,23 @@ Result<StandardInput> StandardInput::open(port::Env& env) {
   return StandardInput(env, unblocked_terminal(), Descriptor(number));
 }
 
+Result<StandardInput> StandardInput::open_pipe(port::Env& env, const std::string& path) {
+  // Without waiting for a writer: that is what reading does.
+  Descriptor pipe(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat info = {};
+  if (pipe.number() < 0 || ::fstat(pipe.number(), &info) != 0)
+    return std::unexpected(Error::from_errno(errno, path));
+  if (!S_ISFIFO(info.st_mode)) {
+    return std::unexpected(
+        Error(Errc::unsupported, path + " is neither a file, a folder, a symlink nor a pipe"));
+  }
+  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake.number() < 0) return std::unexpected(Error::from_errno(errno, path));
+  return StandardInput(env, std::move(pipe), std::move(wake));
+}
+
 Task<void> StandardInput::read_on_worker(std::size_t size_max, Result<Buffer>& into) {
-  const int from = terminal_.number() >= 0 ? terminal_.number() : STDIN_FILENO;
+  const int from = own_.number() >= 0 ? own_.number() : STDIN_FILENO;
   auto work = [this, from, size_max] { return read_unless_woken(from, wake_.number(), size_max); };
   into = co_await port::run_on(env_->pool, work);
   co_return Result<void>{};

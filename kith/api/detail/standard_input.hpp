@@ -1,5 +1,6 @@
-// StandardInput: the process's standard input, read on a worker, where a read may last for as long
-// as a person thinks or a pipe is quiet. It ends when the task that waits for it is cancelled.
+// StandardInput: the process's standard input, or a named pipe in its place, read on a worker,
+// where a read may last for as long as a person thinks or a pipe is quiet. It ends when the task
+// that waits for it is cancelled.
 #pragma once
 
 #include <kith/api/detail/descriptor.hpp>
@@ -13,18 +14,22 @@ class StandardInput {
   /// errno errors if the system gives no descriptor to wake it by.
   static Result<StandardInput> open(port::Env& env);
 
+  /// The same for a pipe that has a name (`<(...)`, mkfifo). Errc::unsupported for what is none;
+  /// errno errors.
+  static Result<StandardInput> open_pipe(port::Env& env, const std::string& path);
+
   /// At most `size_max` bytes, empty at the end. Errc::cancelled, and for good; errno errors.
   Task<Buffer> read(std::size_t size_max);
   /// All that comes; Errc::limit_exceeded above `size_max`.
   Task<Bytes> read_all(std::size_t size_max);
 
  private:
-  StandardInput(port::Env& env, Descriptor terminal, Descriptor wake)
-      : env_(&env), terminal_(std::move(terminal)), wake_(std::move(wake)) {}
+  StandardInput(port::Env& env, Descriptor own, Descriptor wake)
+      : env_(&env), own_(std::move(own)), wake_(std::move(wake)) {}
   Task<void> read_on_worker(std::size_t size_max, Result<Buffer>& into);
 
   port::Env* env_;
-  Descriptor terminal_;  ///< none if the input isn't one
+  Descriptor own_;  ///< none if descriptor 0 is read itself
   Descriptor wake_;
 };
 
