@@ -541,7 +541,8 @@ Task<void> GatewayCall::serve_listing(ipld::Block block, unixfs::Stat stat) {
 
 Ranges GatewayCall::wanted_ranges(std::uint64_t size) const {
   auto field = request_.headers.get("Range");
-  if (!field || is_head()) return {};
+  // Some clients ask for a range whatever comes; an empty file has none, and goes out whole.
+  if (!field || is_head() || size == 0) return {};
   auto only_if = request_.headers.get("If-Range");
   auto etag = response_.headers.get("Etag");
   // A date would be the weaker validator; who has one gets the whole.
