@@ -18,7 +18,9 @@ void LanDialer::found(const FoundPeer& peer) {
   if (peer.peer == swarm_.local_peer()) return;
   swarm_.peer_store().add_addresses(peer.peer, peer.addresses, net::AddressSource::discovered,
                                     env_.wall.now());
-  bool enough = swarm_.connection_count() + busy_.size() >= swarm_.limits().high_water;
+  // With a mark of 0 nothing is ever trimmed.
+  const std::size_t most = swarm_.limits().high_water;
+  const bool enough = most != 0 && swarm_.connection_count() + busy_.size() >= most;
   if (enough || swarm_.connected(peer.peer) || busy_.contains(peer.peer)) return;
   if (queue_.size() >= lan_dials_queued_max) return;
   queue_.push_back(peer.peer);

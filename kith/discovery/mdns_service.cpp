@@ -519,10 +519,19 @@ std::vector<DnsRecord> MdnsService::known_answers(MdnsLinkId id, Instant now) co
                                 DnsPointer{known.instance}));
   }
   std::ranges::sort(answers, std::greater{}, &DnsRecord::ttl_seconds);
-  if (answers.size() > mdns_known_answers_max) {
-    answers.erase(answers.begin() + mdns_known_answers_max, answers.end());
+  // A stranger chose the names, and may have chosen long ones.
+  constexpr std::size_t header_bytes = 12;
+  constexpr std::size_t question_bytes = 4;
+  constexpr std::size_t answer_bytes = 12;  // the name is the question's, and points at it
+  std::size_t room = mdns_message_bytes_max - header_bytes - service_.wire_bytes() - question_bytes;
+  std::vector<DnsRecord> fitting;
+  for (DnsRecord& answer : answers) {
+    const std::size_t size = answer_bytes + std::get<DnsPointer>(answer.data).target.wire_bytes();
+    if (size > room || fitting.size() == mdns_known_answers_max) break;
+    room -= size;
+    fitting.push_back(std::move(answer));
   }
-  return answers;
+  return fitting;
 }
 
 void MdnsService::ask(MdnsLinkId id, LinkState& state, Instant now) {

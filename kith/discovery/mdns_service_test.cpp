@@ -551,6 +551,29 @@ TEST(MdnsService, NamesThePeersThatItKnowsWhenItAsks) {
         << "it isn't heard any more";
 }
 
+TEST(MdnsService, NamesNoMorePeersThanFitHoweverLongTheirNames) {
+  Rig rig;
+  rig.run(2min);
+  for (std::uint32_t number = 2; number < 30; ++number) {
+    // rust-libp2p's names needn't lie below the service's.
+    std::string name;
+    for (char letter : {'a', 'b', 'c'})
+      name += std::string(62, letter) + ".";
+    const DnsName instance = DnsName::of(name + std::to_string(number) + std::string(50, 'd'));
+    DnsMessage message = response("x", {told("/ip4/192.168.1.9/tcp/1", number)}, 3200);
+    message.answers[0].data = DnsPointer{instance};
+    message.additionals[0].name = instance;
+    rig.take(message);
+  }
+  std::size_t most = 0;
+  for (const MdnsOutgoing& out : rig.run(5min)) {
+    DnsMessage message = *decode_dns(out.datagram);
+    if (!message.response) most = std::max(most, message.answers.size());
+  }
+  EXPECT_GE(most, 4u);
+  EXPECT_LT(most, 7u);
+}
+
 TEST(MdnsService, BelievesAGoodbyeOfWhoSaidHello) {
   Rig rig;
   rig.take(response("x", {told("/ip4/192.168.1.9/tcp/1", 2)}));
