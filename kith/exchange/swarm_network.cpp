@@ -41,10 +41,12 @@ void SwarmNetwork::stop_observing(NetworkObserver& observer) {
 }
 
 void SwarmNetwork::on_connected(const net::ConnectionInfo& connection) {
-  // Who dials a second time has lost the first connection, and perhaps all that it knew of us. Our
-  // side of it may stay silent for a minute before it fails.
+  // Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless
+  // we dialed at the same time. Our side of it may stay silent for a minute before it fails.
   auto lost = [&connection](const net::ConnectionInfo& other) {
-    return other.id != connection.id && other.direction == net::Direction::inbound;
+    const Duration apart = connection.stats.opened_at - other.stats.opened_at;
+    return other.id != connection.id &&
+           (other.direction == net::Direction::inbound || apart > net::dial_timeout);
   };
   bool comes_anew = connection.direction == net::Direction::inbound &&
                     std::ranges::any_of(swarm_.connections_of(connection.peer), lost);

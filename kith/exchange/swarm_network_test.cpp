@@ -146,17 +146,25 @@ TEST(SwarmNetwork, OpensStreamsOfProtocolsThatAreSpokenOnConnectionsThatAreThere
 
 /// The peer is somewhere else now, and its old address silent: nothing says that the old connection
 /// is dead. What waits to be sent on it must not take the room of what the peer asks for now.
-Task<void> serves_where_the_peer_is_now(sim::World& world) {
-  FullPeer far(world.add_node(), 2);
+Task<void> serves_where_the_peer_is_now(sim::World& world, const std::uint8_t& far_number,
+                                        const bool& far_dials) {
+  FullPeer far(world.add_node(), far_number);
   far.options.server.unsent_bytes_per_peer_max = 150'000;
-  FullPeer before(world.add_node(), 1);
-  FullPeer now(world.add_node(), 1);
+  const std::uint8_t number = 3 - far_number;
+  FullPeer before(world.add_node(), number);
+  FullPeer now(world.add_node(), number);
   for (FullPeer* peer : {&far, &before, &now}) {
     KITH_CO_CHECK(co_await peer->begin());
   }
   const std::vector<ipld::Block> blocks = random_blocks(64, 100'000);
   KITH_CO_CHECK(co_await far.store->put(blocks));
-  KITH_CO_CHECK(co_await before.connect(far));
+  if (far_dials) {
+    KITH_CO_CHECK(co_await far.connect(before));
+    // So that the next one can't be taken for one that crossed it.
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), net::dial_timeout + 1s));
+  } else {
+    KITH_CO_CHECK(co_await before.connect(far));
+  }
   auto cut_short = before.bitswap->new_session();
   cut_short->prefetch(cids_of(blocks));
   KITH_CO_CHECK(co_await cut_short->get(blocks.front().cid));
@@ -181,7 +189,10 @@ Task<void> serves_where_the_peer_is_now(sim::World& world) {
 }
 
 TEST(SwarmNetwork, ServesAPeerThatDialsAgainOnItsNewConnection) {
-  sim::run_seeds(1, 10, serves_where_the_peer_is_now);
+  for (std::uint8_t far_number : {1, 2}) {
+    for (bool far_dials : {false, true})
+      sim::run_seeds(1, 5, serves_where_the_peer_is_now, far_number, far_dials);
+  }
 }
 
 }  // namespace

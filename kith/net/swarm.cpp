@@ -183,9 +183,17 @@ Swarm::Link* Swarm::best_link(const PeerId& peer) const {
     Link& link = *links_.at(id);
     if (link.connection->closing()) continue;
     // The newest: a peer that dials again has lost what it had before.
-    if (best == nullptr || dialed_by_smaller(link) || !dialed_by_smaller(*best)) best = &link;
+    if (best == nullptr || !crossed(*best, link) || dialed_by_smaller(link)) best = &link;
   }
   return best;
+}
+
+/// Each side dialed one at about the same time. Nobody dials who has a connection, so a later one
+/// in the other direction means that its dialer had lost the first.
+bool Swarm::crossed(const Link& one, const Link& other) const {
+  const Duration apart = one.opened_at > other.opened_at ? one.opened_at - other.opened_at
+                                                         : other.opened_at - one.opened_at;
+  return dialed_by_smaller(one) != dialed_by_smaller(other) && apart <= dial_timeout;
 }
 
 /// Of two that crossed, both sides keep this one.
@@ -444,9 +452,8 @@ void Swarm::close_duplicates() {
     if (kept == nullptr) continue;
     for (ConnectionId id : ids) {
       Link& link = *links_.at(id);
-      const bool crossed = dialed_by_smaller(link) != dialed_by_smaller(*kept);
       const bool ours = link.connection->direction() == Direction::outbound;
-      if (&link == kept || !(crossed || ours)) continue;
+      if (&link == kept || !(crossed(link, *kept) || ours)) continue;
       if (link.streams() > 0 || now - link.idle_since < duplicate_idle) continue;
       link.connection->close();
     }

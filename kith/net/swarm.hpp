@@ -256,6 +256,7 @@ class Swarm {
   Error limit_reached() const;
   Link* best_link(const multiformats::PeerId& peer) const;
   bool dialed_by_smaller(const Link& link) const;
+  bool crossed(const Link& one, const Link& other) const;
   bool lost(const Error& failure, ConnectionId id) const;
   ConnectionInfo info_of(const Link& link) const;
   Task<void> trim_loop();
