@@ -286,7 +286,10 @@ void Scheduler::end_flight(Source& source, Unit& unit, UnitId id) {
 void Scheduler::lose(SourceId source_id, UnitId id) {
   Source& source = sources_.at(source_id);
   Unit& unit = units_.at(id);
-  count(unit, id, source.flights.at(id), false);
+  Flight& flight = source.flights.at(id);
+  count(unit, id, flight, false);
+  // It may have begun blind and its source have learned to answer since.
+  if (std::exchange(flight.blind, false)) --unit.blind;
   set_state(unit, *unit.find(source_id), State::lost);
 }
 
