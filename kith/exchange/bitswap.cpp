@@ -28,6 +28,10 @@ std::vector<Cid> hash_blocks(const std::vector<BlockPayload>& payloads) {
   return cids;
 }
 
+bool ended_by_peer(const Error& why) noexcept {
+  return why.is(Errc::reset) || why.is(Errc::closed) || why.is(Errc::end_of_stream);
+}
+
 std::vector<net::ProtocolId> protocol_ids() {
   return {std::begin(bitswap_protocols), std::end(bitswap_protocols)};
 }
@@ -139,7 +143,7 @@ Task<void> Bitswap::serve_stream(std::unique_ptr<net::Stream> stream) {
 
 Task<void> Bitswap::read_stream(net::Stream& stream) {
   const PeerId peer = stream.remote_peer();
-  MessageReader reader(stream, env_.clock, [this, peer](std::size_t bytes) {
+  MessageReader reader(stream, env_.clock, coming_in_, peer, [this, peer](std::size_t bytes) {
     client_.progress(peer, bytes, env_.clock.now());
   });
   for (;;) {
@@ -382,6 +386,18 @@ Task<void> Bitswap::open_patiently(std::shared_ptr<Link> link, Outbound& out) {
   }
 }
 
+/// A stream that was used before may have been ended by the peer (Helia ends what is silent for
+/// 10 s), which says nothing of its wants.
+Task<void> Bitswap::send_reply(std::shared_ptr<Link> link, Outbound& out,
+                               const BitswapMessage& message) {
+  const bool used = out.stream != nullptr;
+  KITH_CO_CHECK(co_await open_patiently(link, out));
+  Result<void> sent = co_await send(out, message);
+  if (sent || link->gone || !used || !ended_by_peer(sent.error())) co_return sent;
+  KITH_CO_CHECK(co_await open_patiently(link, out));
+  co_return co_await send(out, message);
+}
+
 Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
   const std::vector<Buffer> pieces = encode_message(message, out.version);
   Result<void> sent = co_await send_pieces(*out.stream, pieces);
@@ -464,6 +480,7 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
       if (out.stream) KITH_CO_CHECK(co_await out.stream->close_write(idle_until + send_timeout));
       break;
     }
+    const bool used = out.stream != nullptr;
     Result<void> done = co_await open(link->peer, out);
     if (done) {
       std::optional<BitswapMessage> message = client_.take_wantlist(link->peer);
@@ -476,6 +493,7 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
       continue;
     }
     if (done.error().is(Errc::cancelled) || done.error().is(Errc::unsupported)) co_return done;
+    if (used && ended_by_peer(done.error())) continue;
     if (++failures == open_failures_max) co_return done;
     KITH_CO_CHECK(co_await port::sleep_for(env_.clock, reopen_delay));
   }
@@ -517,10 +535,7 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
     KITH_CO_CHECK(co_await prepared->ready.wait());
     if (link->gone) break;
     const BitswapMessage& message = prepared->message;
-    if (!message.empty()) {
-      KITH_CO_CHECK(co_await open_patiently(link, out));
-      KITH_CO_CHECK(co_await send(out, message));
-    }
+    if (!message.empty()) KITH_CO_CHECK(co_await send_reply(link, out, message));
     blocks_sent_ += message.blocks.size();
     for (const BlockPayload& block : message.blocks)
       data_sent_ += block.data.size();
@@ -596,7 +611,8 @@ BitswapSession::~BitswapSession() {
 
 TransferStatus BitswapSession::status() const {
   TransferStatus status = bitswap_.client_.status(job_, bitswap_.env_.clock.now());
-  auto getting = getting_.find(status.waiting_cid);
+  if (status.waiting == Waiting::nothing) return status;
+  auto getting = getting_.find(status.waiting_cid.hash());
   if (getting != getting_.end()) status.damage = getting->second.damage;
   return status;
 }
@@ -655,7 +671,7 @@ Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, std::string dama
   if (cid.digest().size() < digest_bytes_min || !crypto::hash_known(function)) {
     co_return std::unexpected(Errc::refused);
   }
-  Getting& one = getting_[cid];
+  Getting& one = getting_[cid.hash()];
   ++one.waiting;
   if (!damage.empty()) one.damage = std::move(damage);
   if (!waiter->ready() && !bitswap_.storing_.contains(cid.hash())) {
@@ -663,7 +679,7 @@ Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, std::string dama
     bitswap_.wake_pump();
   }
   Result<ipld::Block> block = co_await waiter->wait(deadline);
-  auto getting = getting_.find(cid);
+  auto getting = getting_.find(cid.hash());
   if (--getting->second.waiting == 0) {
     getting_.erase(getting);
     if (!block) {

@@ -33,6 +33,7 @@
 #include <kith/exchange/bitswap_client.hpp>
 #include <kith/exchange/bitswap_server.hpp>
 #include <kith/exchange/local_blocks.hpp>
+#include <kith/exchange/message_room.hpp>
 #include <kith/exchange/network.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
@@ -155,6 +156,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> write_replies_until_idle(std::shared_ptr<Link> link);
   Task<void> open(PeerId peer, Outbound& out);
   Task<void> open_patiently(std::shared_ptr<Link> link, Outbound& out);
+  Task<void> send_reply(std::shared_ptr<Link> link, Outbound& out, const BitswapMessage& message);
   Task<void> send(Outbound& out, const BitswapMessage& message);
   Task<void> send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces);
 
@@ -187,6 +189,7 @@ class Bitswap final : private NetworkObserver {
   std::size_t sessions_ = 0;
   std::map<JobId, Check> to_check_;
 
+  MessageRoom coming_in_{incoming_bytes_max, incoming_bytes_per_peer_max};
   std::uint64_t processing_bytes_ = 0;
   port::Event processing_room_;
   bool pump_dirty_ = false;
@@ -224,7 +227,7 @@ class BitswapSession final : public ipld::BlockSource {
     std::size_t waiting = 0;
     std::string damage;  ///< why it can't be read here, if it is here
   };
-  std::map<Cid, Getting> getting_;
+  std::unordered_map<Multihash, Getting> getting_;
 };
 
 }  // namespace kith::exchange

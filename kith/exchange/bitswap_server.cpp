@@ -181,15 +181,15 @@ void BitswapServer::disconnected(const PeerId& id) {
   drop_if_idle(id);
 }
 
-bool BitswapServer::may_take(const Peer& peer) const {
-  if (!peer.presences.empty()) return peer.unsent_bytes < options_.unsent_bytes_per_peer_max;
+bool BitswapServer::may_take(const Peer& peer, std::uint64_t most) const {
+  if (!peer.presences.empty()) return peer.unsent_bytes < most;
   if (peer.queue.empty()) return false;
   const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
-  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= options_.unsent_bytes_per_peer_max;
+  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= most;
 }
 
 void BitswapServer::update_ready(const PeerId& id, Peer& peer) {
-  const bool ready = may_take(peer);
+  const bool ready = may_take(peer, options_.unsent_bytes_per_peer_max);
   if (ready == peer.ready) return;
   if (ready) {
     peer.served = std::max(peer.served, virtual_time_);
@@ -212,9 +212,16 @@ void BitswapServer::drop_if_idle(const PeerId& id) {
 }
 
 std::optional<Reply> BitswapServer::next_reply() {
-  if (ready_.empty() || unsent_bytes_ >= options_.unsent_bytes_max) return std::nullopt;
-  const auto [served, id] = *ready_.begin();
-  ready_.erase(ready_.begin());
+  if (unsent_bytes_ >= options_.unsent_bytes_max) return std::nullopt;
+  // Nobody may have more than what is left for others, so that those who take slowly, however many,
+  // leave room for who comes next.
+  const std::uint64_t most =
+      std::min(options_.unsent_bytes_per_peer_max, options_.unsent_bytes_max - unsent_bytes_);
+  const auto next = std::ranges::find_if(
+      ready_, [&](const auto& entry) { return may_take(peers_.at(entry.second), most); });
+  if (next == ready_.end()) return std::nullopt;
+  const auto [served, id] = *next;
+  ready_.erase(next);
   Peer& peer = peers_.at(id);
   peer.ready = false;
   virtual_time_ = std::max(virtual_time_, served);
@@ -235,7 +242,7 @@ std::optional<Reply> BitswapServer::next_reply() {
     const Entry& entry = peer.wants.at(cid);
     if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
     const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;
-    if (unsent > 0 && unsent + entry.size > options_.unsent_bytes_per_peer_max) break;
+    if (unsent > 0 && unsent + entry.size > most) break;
     reply.bytes += entry.size;
     reply.blocks.push_back({cid, entry.send_dont_have});
     erase(id, peer, cid);

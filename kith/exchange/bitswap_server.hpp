@@ -129,7 +129,7 @@ class BitswapServer {
   void answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size);
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
-  bool may_take(const Peer& peer) const;
+  bool may_take(const Peer& peer, std::uint64_t most) const;
 
   const ServerOptions options_;
   const MayHave may_have_;

@@ -251,6 +251,26 @@ TEST_F(BitswapServerTest, BoundsWhatIsUnsentInAll) {
   EXPECT_LT(server.unsent_bytes(), unsent_bytes_max + ipld::block_bytes_max);
 }
 
+TEST_F(BitswapServerTest, ManyThatTakeNothingLeaveRoomForWhoComesNext) {
+  std::vector<Want> much;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    store[cid_number(i)] = 250'000;
+    much.push_back(want_block(cid_number(i)));
+  }
+  for (std::uint32_t i = 10; i < 110; ++i)
+    receive(peer_id(i), much);
+  while (server.next_reply()) {
+  }
+  receive(alice, much);
+  std::uint64_t taken = 0;
+  while (auto reply = server.next_reply()) {
+    EXPECT_EQ(reply->peer, alice);
+    taken += reply->bytes;
+  }
+  EXPECT_GE(taken, 250'000U);
+  EXPECT_LE(server.unsent_bytes(), unsent_bytes_max);
+}
+
 TEST_F(BitswapServerTest, BoundsTheWantsOfAFlood) {
   for (std::uint64_t round = 0; round < 3; ++round) {
     std::vector<Want> flood;

@@ -528,6 +528,63 @@ TEST(Bitswap, AReplyWaitsForAStream) {
   });
 }
 
+TEST(Bitswap, AnswersAndAsksOnAfterThePeerHasEndedAnIdleStream) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    std::vector<ipld::Block> blocks = random_blocks(5, 1000);
+    far.blocks.add(blocks);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    for (const ipld::Block& block : blocks) {
+      const Instant begun = world.now();
+      KITH_CO_CHECK(co_await session->get(block.cid, begun + 1min));
+      EXPECT_LT(world.now() - begun, 1s);
+      KITH_CO_CHECK(co_await port::sleep_for(world.clock(), stream_idle_timeout / 2));
+      net.reset_streams(near.id(), far.id());
+    }
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, HoldsLittleForAPeerThatBeginsMessagesAndEndsNone) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    // All but the last byte.
+    Bytes begun;
+    append_varint(begun, message_bytes_max);
+    begun.resize(begun.size() + message_bytes_max - 1);
+    const std::size_t fitting = incoming_bytes_per_peer_max / message_bytes_max;
+    std::vector<std::unique_ptr<net::Stream>> streams;
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < fitting + 4; ++i) {
+      std::vector<net::ProtocolId> protocols = {net::ProtocolId(bitswap_protocols[0])};
+      KITH_CO_TRY(auto stream,
+                  co_await far.host.open_stream(near.id(), protocols, world.now() + 10s));
+      auto written = co_await stream->write(begun, world.now() + 10s);
+      refused += written ? 0 : 1;
+      streams.push_back(std::move(stream));
+    }
+    EXPECT_EQ(refused, 4U);
+    // Who brings no more is cut off, and the room is free again.
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2 * message_timeout));
+    auto late = co_await streams.front()->write(as_bytes("x"), world.now() + 10s);
+    EXPECT_FALSE(late.has_value());
+    std::vector<net::ProtocolId> protocols = {net::ProtocolId(bitswap_protocols[0])};
+    KITH_CO_TRY(auto stream,
+                co_await far.host.open_stream(near.id(), protocols, world.now() + 10s));
+    auto again = co_await stream->write(begun, world.now() + 10s);
+    EXPECT_TRUE(again.has_value());
+    streams.clear();
+    stream.reset();
+    co_return co_await close_all(near, far);
+  });
+}
+
 TEST(Bitswap, ForgivesBlocksOfAPeerThatItStoppedAsking) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     TestNet net(world);

@@ -67,6 +67,10 @@ inline constexpr Duration useful_peer_half_life = 10min;
 
 /// Inbound streams of one peer: Kubo opens one for each message.
 inline constexpr std::size_t streams_per_peer_max = 128;
+/// Memory for messages that come in parts or wait to be looked at, of one peer and of all. Kubo
+/// sends up to eight at once, each with a block at least.
+inline constexpr std::uint64_t incoming_bytes_per_peer_max = 32 * 1024 * 1024;
+inline constexpr std::uint64_t incoming_bytes_max = 128 * 1024 * 1024;
 /// Bytes of messages that are being hashed and stored, of all peers.
 inline constexpr std::uint64_t processing_bytes_max = 64 * 1024 * 1024;
 /// Blocks fetched ahead that are kept in memory until they are asked for; others are read from the
@@ -81,8 +85,9 @@ inline constexpr Duration stream_open_timeout = 10s;
 inline constexpr std::size_t send_part_bytes = 256 * 1024;
 inline constexpr Duration send_timeout = 60s;
 inline constexpr std::uint64_t send_rate_min = 8 * 1024;
-/// A stream of ours that has carried nothing for so long is closed.
-inline constexpr Duration stream_idle_timeout = 60s;
+/// A stream of ours that has carried nothing for so long is closed: before Helia, which reads with
+/// a time limit of 10 s, resets it.
+inline constexpr Duration stream_idle_timeout = 5s;
 /// A message that has begun may pause for so long.
 inline constexpr Duration message_timeout = 30s;
 /// After a failure to open a stream to a connected peer.

@@ -43,20 +43,27 @@ Task<std::size_t> MessageReader::read_length() {
 }
 
 Task<Buffer> MessageReader::next() {
+  static_cast<void>(hold_.resize(0));
   KITH_CO_TRY(const std::size_t length, co_await read_length());
   if (length <= held_.size()) {
     Buffer whole = held_.slice(0, length);
     held_.remove_prefix(length);
     co_return whole;
   }
+  // As long as a sender of ours may take.
+  const Instant end = clock_.now() + message_timeout + std::chrono::seconds(length / send_rate_min);
+  if (!hold_.resize(std::min(length, message_first_bytes)))
+    co_return std::unexpected(Errc::limit_exceeded);
   Buffer message = Buffer::allocate(std::min(length, message_first_bytes));
   std::size_t have = 0;
   while (have < length) {
     if (held_.empty()) {
-      const Instant deadline = clock_.now() + message_timeout;
+      const Instant deadline = std::min(end, clock_.now() + message_timeout);
       KITH_CO_CHECK(co_await fill(deadline));
     }
     if (have == message.size()) {
+      if (!hold_.resize(std::min(length, 2 * have)))
+        co_return std::unexpected(Errc::limit_exceeded);
       Buffer larger = Buffer::allocate(std::min(length, 2 * have));
       std::memcpy(larger.mutable_bytes().data(), message.data(), have);
       message = std::move(larger);
