@@ -387,14 +387,17 @@ Task<void> Bitswap::open_patiently(std::shared_ptr<Link> link, Outbound& out) {
 }
 
 /// A stream that was used before may have been ended by the peer (Helia ends what is silent for
-/// 10 s), which says nothing of its wants.
+/// 10 s), which says nothing of its wants. On another connection they do: whoever comes anew says
+/// them again.
 Task<void> Bitswap::send_reply(std::shared_ptr<Link> link, Outbound& out,
                                const BitswapMessage& message) {
   const bool used = out.stream != nullptr;
   KITH_CO_CHECK(co_await open_patiently(link, out));
+  const net::ConnectionId connection = out.stream->connection();
   Result<void> sent = co_await send(out, message);
   if (sent || link->gone || !used || !ended_by_peer(sent.error())) co_return sent;
-  KITH_CO_CHECK(co_await open_patiently(link, out));
+  KITH_CO_CHECK(co_await open(link->peer, out));
+  if (link->gone || out.stream->connection() != connection) co_return sent;
   co_return co_await send(out, message);
 }
 

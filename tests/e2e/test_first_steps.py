@@ -240,7 +240,8 @@ class Configuration(Case):
             node.ok("config", "--json", "Addresses.Swarm", json.dumps(value))
             self.assertEqual(json.loads((node.home / "config").read_text())["Addresses"]["Swarm"], value)
         self.assertEqual(node.ok("cat", node.add(self.write("[a,b]", b"in brackets"))), b"in brackets")
-        self.assertEqual(len(node.text("add", "-q", "[a,b]", "[a,b]", cwd=self.folder).split()), 2)
+        self.write("[a,c]", b"in others")
+        self.assertEqual(len(node.text("add", "-q", "[a,b]", "[a,c]", cwd=self.folder).split()), 2)
 
     def test_limits_are_named_as_kubo_names_them_and_shown(self):
         node = self.made()
