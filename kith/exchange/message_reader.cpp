@@ -52,9 +52,7 @@ Task<Buffer> MessageReader::next() {
   }
   // As long as a sender of ours may take.
   const Instant end = clock_.now() + message_timeout + std::chrono::seconds(length / send_rate_min);
-  if (!hold_.resize(std::min(length, message_first_bytes)))
-    co_return std::unexpected(Errc::limit_exceeded);
-  Buffer message = Buffer::allocate(std::min(length, message_first_bytes));
+  Buffer message;
   std::size_t have = 0;
   while (have < length) {
     if (held_.empty()) {
@@ -62,10 +60,10 @@ Task<Buffer> MessageReader::next() {
       KITH_CO_CHECK(co_await fill(deadline));
     }
     if (have == message.size()) {
-      if (!hold_.resize(std::min(length, 2 * have)))
-        co_return std::unexpected(Errc::limit_exceeded);
-      Buffer larger = Buffer::allocate(std::min(length, 2 * have));
-      std::memcpy(larger.mutable_bytes().data(), message.data(), have);
+      const std::size_t size = std::min(length, std::max(message_first_bytes, 2 * have));
+      if (!hold_.resize(size)) co_return std::unexpected(Errc::limit_exceeded);
+      Buffer larger = Buffer::allocate(size);
+      if (have > 0) std::memcpy(larger.mutable_bytes().data(), message.data(), have);
       message = std::move(larger);
     }
     const std::size_t part = std::min(held_.size(), message.size() - have);

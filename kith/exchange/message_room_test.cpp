@@ -1,18 +1,14 @@
 #include <gtest/gtest.h>
 
-#include <kith/base/buffer.hpp>
 #include <kith/exchange/message_room.hpp>
+#include <kith/exchange/test_network.hpp>
 
 namespace kith::exchange {
 namespace {
 
-multiformats::PeerId peer_of(std::uint8_t number) {
-  return multiformats::PeerId::from_public_key(Bytes(36, number));
-}
-
 TEST(MessageRoom, IsBoundedForEachPeerAndForAll) {
-  const multiformats::PeerId one = peer_of(1);
-  const multiformats::PeerId two = peer_of(2);
+  const PeerId one = testing::peer_id(1);
+  const PeerId two = testing::peer_id(2);
   MessageRoom room(150, 100);
   {
     MessageRoom::Hold first(room, one);

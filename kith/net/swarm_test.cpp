@@ -134,7 +134,7 @@ Task<void> ends_while_opening(sim::World& world) {
   for (int i = 0; i < 3; ++i) {
     one.store.set_protocols(two.id(), {});
     const ConnectionId before = one.swarm.connection_to(two.id()).value();
-    two.swarm.close_connection(two.swarm.connection_to(one.id()).value());
+    end_at(two, one.id());
     std::vector<ProtocolId> protocols = {"/unheard/1", ProtocolId(ping_protocol)};
     KITH_CO_TRY(std::unique_ptr<Stream> stream,
                 co_await one.swarm.open_stream(two.id(), protocols, one.soon()));

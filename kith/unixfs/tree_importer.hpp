@@ -2,10 +2,9 @@
 // as multipart requests and directory walks give them.
 //
 // Files are imported as they come. What is kept is one small entry for each, until finish() makes
-// the directories from the inside out; missing parents are made. A file, symlink or directory at a
-// path that has one of the same kind takes its place (a directory only changes its metadata); of
-// another kind it is duplicate_name. Limits: path_depth_max, import_entries_max. Loop thread; one
-// call at a time.
+// the directories from the inside out; missing parents are made. A directory may come again, which
+// only changes its metadata; anything else at a path that has something is duplicate_name. Limits:
+// path_depth_max, import_entries_max. Loop thread; one call at a time.
 #pragma once
 
 #include <functional>

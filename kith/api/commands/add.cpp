@@ -326,7 +326,6 @@ class AddRenderer final : public Renderer {
       : context_(context),
         quiet_(context.request.flag("quiet")),
         quieter_(context.request.flag("quieter")),
-        silent_(context.request.flag("silent")),
         bar_(context, context.request.flag("progress") && context.terminal.err_is_terminal()) {}
 
   Result<void> value(const json::value& value) override {
@@ -342,7 +341,7 @@ class AddRenderer final : public Renderer {
       return {};
     }
     last_hash_ = hash;
-    if (silent_ || quieter_) return {};
+    if (quieter_) return {};
     bar_.clear();
     if (quiet_) return context_.terminal.out(hash + "\n");
     return context_.terminal.out(name.empty()
@@ -353,8 +352,7 @@ class AddRenderer final : public Renderer {
   void announce_length(std::uint64_t length) override { bar_.set_total(length); }
   Result<void> finish(bool ok) override {
     bar_.clear();
-    if (ok && quieter_ && !silent_ && !last_hash_.empty())
-      return context_.terminal.out(last_hash_ + "\n");
+    if (ok && quieter_ && !last_hash_.empty()) return context_.terminal.out(last_hash_ + "\n");
     return {};
   }
 
@@ -362,7 +360,6 @@ class AddRenderer final : public Renderer {
   RenderContext context_;
   bool quiet_;
   bool quieter_;
-  bool silent_;
   ProgressBar bar_;
   std::uint64_t finished_bytes_ = 0;
   std::uint64_t file_bytes_ = 0;

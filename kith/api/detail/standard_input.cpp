@@ -44,10 +44,14 @@ Result<Buffer> read_unless_woken(int from, int wake, std::size_t size_max) {
 
 }  // namespace
 
+Result<StandardInput> StandardInput::with_waker(port::Env& env, Descriptor own) {
+  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake.number() < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
+  return StandardInput(env, std::move(own), std::move(wake));
+}
+
 Result<StandardInput> StandardInput::open(port::Env& env) {
-  int number = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (number < 0) return std::unexpected(Error::from_errno(errno, "standard input"));
-  return StandardInput(env, unblocked_terminal(), Descriptor(number));
+  return with_waker(env, unblocked_terminal());
 }
 
 Result<StandardInput> StandardInput::open_pipe(port::Env& env, const std::string& path) {
@@ -60,9 +64,7 @@ Result<StandardInput> StandardInput::open_pipe(port::Env& env, const std::string
     return std::unexpected(
         Error(Errc::unsupported, path + " is neither a file, a folder, a symlink nor a pipe"));
   }
-  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (wake.number() < 0) return std::unexpected(Error::from_errno(errno, path));
-  return StandardInput(env, std::move(pipe), std::move(wake));
+  return with_waker(env, std::move(pipe));
 }
 
 Task<void> StandardInput::read_on_worker(std::size_t size_max, Result<Buffer>& into) {

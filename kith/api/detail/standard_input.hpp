@@ -24,6 +24,7 @@ class StandardInput {
   Task<Bytes> read_all(std::size_t size_max);
 
  private:
+  static Result<StandardInput> with_waker(port::Env& env, Descriptor own);
   StandardInput(port::Env& env, Descriptor own, Descriptor wake)
       : env_(&env), own_(std::move(own)), wake_(std::move(wake)) {}
   Task<void> read_on_worker(std::size_t size_max, Result<Buffer>& into);
