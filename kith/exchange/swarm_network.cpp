@@ -43,10 +43,8 @@ void SwarmNetwork::stop_observing(NetworkObserver& observer) {
 void SwarmNetwork::on_connected(const net::ConnectionInfo& connection) {
   // Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless
   // we dialed at the same time. Our side of it may stay silent for a minute before it fails.
-  auto lost = [&connection](const net::ConnectionInfo& other) {
-    const Duration apart = connection.stats.opened_at - other.stats.opened_at;
-    return other.id != connection.id &&
-           (other.direction == net::Direction::inbound || apart > net::dial_timeout);
+  auto lost = [this, &connection](const net::ConnectionInfo& other) {
+    return other.id != connection.id && !swarm_.crossed(other.id, connection.id);
   };
   bool comes_anew = connection.direction == net::Direction::inbound &&
                     std::ranges::any_of(swarm_.connections_of(connection.peer), lost);

@@ -188,12 +188,13 @@ Swarm::Link* Swarm::best_link(const PeerId& peer) const {
   return best;
 }
 
-/// Each side dialed one at about the same time. Nobody dials who has a connection, so a later one
-/// in the other direction means that its dialer had lost the first.
-bool Swarm::crossed(const Link& one, const Link& other) const {
-  const Duration apart = one.opened_at > other.opened_at ? one.opened_at - other.opened_at
-                                                         : other.opened_at - one.opened_at;
-  return dialed_by_smaller(one) != dialed_by_smaller(other) && apart <= dial_timeout;
+bool Swarm::crossed(const Link& one, const Link& other) {
+  return one.connection->direction() != other.connection->direction() &&
+         std::chrono::abs(one.opened_at - other.opened_at) <= dial_timeout;
+}
+
+bool Swarm::crossed(ConnectionId one, ConnectionId other) const {
+  return crossed(*links_.at(one), *links_.at(other));
 }
 
 /// Of two that crossed, both sides keep this one.

@@ -178,6 +178,10 @@ class Swarm {
   std::vector<ConnectionInfo> connections() const;
   std::vector<ConnectionInfo> connections_of(const multiformats::PeerId& peer) const;
   std::size_t connection_count() const noexcept { return links_.size(); }
+  /// Whether each side dialed one of these two (open, with one peer) at about the
+  /// same time. Nobody dials who has a connection, so a later one in the other direction means that
+  /// its dialer had lost the first.
+  bool crossed(ConnectionId one, ConnectionId other) const;
   /// What the streams that are open on a connection speak, sorted; empty where it isn't agreed on
   /// yet.
   std::vector<ProtocolId> stream_protocols(ConnectionId connection) const;
@@ -256,7 +260,7 @@ class Swarm {
   Error limit_reached() const;
   Link* best_link(const multiformats::PeerId& peer) const;
   bool dialed_by_smaller(const Link& link) const;
-  bool crossed(const Link& one, const Link& other) const;
+  static bool crossed(const Link& one, const Link& other);
   bool lost(const Error& failure, ConnectionId id) const;
   ConnectionInfo info_of(const Link& link) const;
   Task<void> trim_loop();
