@@ -56,6 +56,9 @@ inline constexpr Duration dial_backoff_step = 1s;
 inline constexpr Duration dial_backoff_max = 5min;
 inline constexpr std::size_t dial_backoff_entries_max = 4096;
 
+/// Networks whose arrivals are counted at once; one of them is some 80 bytes.
+inline constexpr std::size_t subnet_rates_max = 4096;
+
 inline constexpr std::size_t protocol_id_bytes_max = 140;
 
 /// Whose bytes are remembered: protocols, and peers that are gone.

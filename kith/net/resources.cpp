@@ -59,8 +59,10 @@ std::string Shortage::to_string() const {
       "System", "Transient", "AllowlistedSystem", "AllowlistedTransient",
       "Subnet", "Peer",      "Protocol",          "ProtocolPeer",
       "Conn"};
-  return fmt::format("limit {}.{} is {}", names[static_cast<std::size_t>(scope)],
-                     net::to_string(resource), limit);
+  std::string text = fmt::format("limit {}.{} is {}", names[static_cast<std::size_t>(scope)],
+                                 net::to_string(resource), limit);
+  if (every == Duration(0)) return text;
+  return text + fmt::format(" at once, then one in {:g} s", every / 1.0s);
 }
 
 ScopeLimits ScopeOverrides::over(ScopeLimits limits) const noexcept {
@@ -84,6 +86,7 @@ ResourceLimits default_limits(std::uint64_t memory_bytes, std::uint64_t descript
         std::max<std::uint64_t>({mebibytes, 2 * high_water, connections_inbound_least});
   }
   limits.subnets = default_subnet_limits();
+  limits.rates = default_subnet_rates();
   limits.peer[Resource::memory] = memory_bytes_per_peer_max;
   limits.peer[Resource::connections_inbound] = connections_inbound_per_peer_max;
   limits.peer[Resource::streams_inbound] = streams_inbound_per_peer_max;
@@ -173,6 +176,7 @@ struct Resources::Territory {
 Resources::Resources(ResourceLimits limits)
     : limits_(std::move(limits)),
       subnets_(limits_.subnets),
+      rates_(limits_.rates),
       ordinary_(std::make_unique<Territory>(ScopeKind::system, limits_.system, ScopeKind::transient,
                                             limits_.transient)),
       allowlisted_(std::make_unique<Territory>(
@@ -221,10 +225,20 @@ std::unexpected<Error> Resources::refused(const Shortage& shortage) noexcept {
   return std::unexpected(Error(Errc::limit_exceeded));
 }
 
+std::optional<Shortage> Resources::comes_too_often(const Multiaddr& remote, Instant now) {
+  const std::optional<port::IpAddress> ip = ip_of(remote);
+  const std::optional<SubnetRate> reached = ip ? rates_.take(*ip, now) : std::nullopt;
+  if (!reached) return std::nullopt;
+  return Shortage{ScopeKind::subnet, Resource::connections_inbound, reached->burst, reached->every};
+}
+
 Result<std::unique_ptr<ConnectionGrant>> Resources::open_connection(Direction direction,
-                                                                    const Multiaddr& remote) {
+                                                                    const Multiaddr& remote,
+                                                                    Instant now) {
   std::unique_ptr<ConnectionGrant> grant(new ConnectionGrant(*this, direction, remote));
-  auto shortage = grant->enter(*ordinary_);
+  std::optional<Shortage> shortage;
+  if (direction == Direction::inbound) shortage = comes_too_often(remote, now);
+  if (!shortage) shortage = grant->enter(*ordinary_);
   if (shortage && allowlisted(remote, nullptr)) shortage = grant->enter(*allowlisted_);
   if (shortage) return refused(*shortage);
   return grant;

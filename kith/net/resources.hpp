@@ -109,8 +109,9 @@ struct ResourceLimits {
   ScopeLimits transient;
   ScopeLimits allowlisted_system;
   ScopeLimits allowlisted_transient;
-  SubnetLimits subnets;  ///< of connections, but for those in the scopes of the allow-list
-  ScopeLimits peer;      ///< of each that isn't named
+  SubnetLimits subnets;    ///< of connections, but for those in the scopes of the allow-list
+  SubnetRateLimits rates;  ///< of connections that come, but for the same
+  ScopeLimits peer;        ///< of each that isn't named
   std::map<multiformats::PeerId, ScopeLimits> peers;
   ScopeLimits protocol;  ///< of each about which neither `protocols` nor its handler says anything
   std::map<std::string, ScopeOverrides> protocols;
@@ -155,8 +156,10 @@ struct Shortage {
   ScopeKind scope{};
   Resource resource{};
   std::uint64_t limit = 0;
+  Duration every{};  ///< of a rate; the limit is its burst
 
-  /// "limit System.ConnsInbound is 8": as libp2p-resource-limit-overrides.json has it.
+  /// "limit System.ConnsInbound is 8": as libp2p-resource-limit-overrides.json has it. Of a rate
+  /// "limit Subnet.ConnsInbound is 16 at once, then one in 5 s".
   std::string to_string() const;
 };
 
@@ -178,7 +181,8 @@ class Resources {
 
   /// For a connection to or from an address, before anything is done for it. Errc::limit_exceeded.
   Result<std::unique_ptr<ConnectionGrant>> open_connection(Direction direction,
-                                                           const multiformats::Multiaddr& remote);
+                                                           const multiformats::Multiaddr& remote,
+                                                           Instant now);
 
   ResourceReport report() const;
 
@@ -197,6 +201,7 @@ class Resources {
   Scope& protocol_scope_of(PeerScope& peer, const std::string& protocol);
   bool allowlisted(const multiformats::Multiaddr& remote,
                    const multiformats::PeerId* peer) const noexcept;
+  std::optional<Shortage> comes_too_often(const multiformats::Multiaddr& remote, Instant now);
   std::unexpected<Error> refused(const Shortage& shortage) noexcept;
 
   ResourceLimits limits_;
@@ -204,6 +209,7 @@ class Resources {
   std::map<std::string, ScopeOverrides> defined_for_each_peer_;
   std::map<std::string, std::unique_ptr<Scope>> protocols_;
   SubnetCounts subnets_;
+  SubnetRates rates_;
   std::unique_ptr<Territory> ordinary_;
   std::unique_ptr<Territory> allowlisted_;
   std::uint64_t refusals_ = 0;

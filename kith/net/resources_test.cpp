@@ -28,7 +28,7 @@ struct Place {
   explicit Place(ResourceLimits limits = {}) : resources(std::move(limits)) {}
 
   std::unique_ptr<ConnectionGrant> stranger(std::uint8_t number, Direction direction = inbound) {
-    auto grant = resources.open_connection(direction, address(number));
+    auto grant = resources.open_connection(direction, address(number), now);
     return grant ? *std::move(grant) : nullptr;
   }
   std::unique_ptr<ConnectionGrant> connection(std::uint8_t number, Direction direction = inbound) {
@@ -55,6 +55,7 @@ struct Place {
   }
 
   Resources resources;
+  Instant now{};
 };
 
 TEST(Resources, CountAConnectionAsAStrangersThenAsItsPeers) {
@@ -301,6 +302,28 @@ TEST(Resources, WhatOtherLimitsRefuseIsNoConnectionOfItsAddress) {
   EXPECT_EQ(place.refusal(), "limit Peer.Conns is 1");
   EXPECT_NE(place.stranger(1), nullptr);
   one.reset();
+  place.expect_empty();
+}
+
+TEST(Resources, AnAddressMayNotComeTooOften) {
+  ResourceLimits limits;
+  limits.rates.ip4 = {{.bits = 32, .burst = 2, .every = 500ms}};
+  limits.allowlist = {{*IpNetwork::parse("/ip4/10.0.0.3/ipcidr/32"), std::nullopt}};
+  Place place(limits);
+  // That they went again is no help to them.
+  EXPECT_NE(place.stranger(1), nullptr);
+  EXPECT_NE(place.stranger(1), nullptr);
+  EXPECT_EQ(place.stranger(1), nullptr);
+  EXPECT_EQ(place.refusal(), "limit Subnet.ConnsInbound is 2 at once, then one in 0.5 s");
+  EXPECT_NE(place.stranger(2), nullptr);
+  // We may dial them as often as we like, and who is in the allow-list may come.
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_NE(place.stranger(1, outbound), nullptr);
+    EXPECT_NE(place.stranger(3), nullptr);
+  }
+  place.now += 500ms;
+  EXPECT_NE(place.stranger(1), nullptr);
+  EXPECT_EQ(place.stranger(1), nullptr);
   place.expect_empty();
 }
 

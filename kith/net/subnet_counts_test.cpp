@@ -86,5 +86,62 @@ TEST(SubnetCounts, WithoutLimitsNothingIsKept) {
   EXPECT_EQ(counts.entries(), 0u);
 }
 
+/// How many more may come from an address now.
+std::size_t may_come(SubnetRates& rates, std::string_view text, Instant now) {
+  std::size_t came = 0;
+  while (came < 1000 && !rates.take(ip(text), now))
+    ++came;
+  return came;
+}
+
+TEST(SubnetRates, AnAddressOfIPv4ComesSixteenTimesThenOnceInFiveSeconds) {
+  SubnetRates rates(default_subnet_rates());
+  Instant now = Instant(1000s);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now), 16u);
+  EXPECT_EQ(rates.take(ip("192.0.2.1"), now), (SubnetRate{.bits = 32, .burst = 16, .every = 5s}));
+  EXPECT_EQ(may_come(rates, "192.0.2.2", now), 16u);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now + 5s - 1ns), 0u);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now + 5s), 1u);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now + 15s), 2u);
+  // Who rests has no more than the burst.
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now + 1h), 16u);
+}
+
+TEST(SubnetRates, NetworksOfIPv6ComeByTwoPrefixes) {
+  SubnetRates rates(default_subnet_rates());
+  const Instant now = Instant(1000s);
+  EXPECT_EQ(may_come(rates, "2001:db8:0:100::1", now), 16u);
+  EXPECT_EQ(may_come(rates, "2001:db8:0:1ff::1", now), 0u);
+  for (std::string_view text :
+       {"2001:db8:0:200::", "2001:db8:0:300::", "2001:db8:0:400::", "2001:db8:0:500::"})
+    EXPECT_EQ(may_come(rates, text, now), 16u);
+  EXPECT_EQ(rates.take(ip("2001:db8:0:600::"), now),
+            (SubnetRate{.bits = 48, .burst = 80, .every = 2s}));
+  // Who was refused by the wider network has spent nothing of the narrower one.
+  EXPECT_EQ(may_come(rates, "2001:db8:0:600::", now + 32s), 16u);
+}
+
+TEST(SubnetRates, LoopbackMayComeAlways) {
+  SubnetRates rates(default_subnet_rates());
+  EXPECT_EQ(may_come(rates, "127.0.0.1", Instant()), 1000u);
+  EXPECT_EQ(may_come(rates, "::1", Instant()), 1000u);
+  EXPECT_EQ(may_come(rates, "fe80::1", Instant()), 16u);
+  EXPECT_EQ(may_come(rates, "fe80::2", Instant()), 16u);
+  EXPECT_EQ(rates.entries(), 2u);
+}
+
+TEST(SubnetRates, ManyNetworksForgetWhoHasTheLeastToWaitFor) {
+  SubnetRates rates(SubnetRateLimits{.ip4 = {{.bits = 32, .burst = 2, .every = 1s}}, .ip6 = {}}, 3);
+  const Instant now = Instant(1000s);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now), 2u);
+  for (std::string_view text : {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"})
+    EXPECT_FALSE(rates.take(ip(text), now));
+  EXPECT_EQ(rates.entries(), 3u);
+  EXPECT_EQ(may_come(rates, "192.0.2.1", now), 0u);
+  // What is full again goes before anything else.
+  EXPECT_FALSE(rates.take(ip("192.0.2.6"), now + 1s));
+  EXPECT_EQ(rates.entries(), 2u);
+}
+
 }  // namespace
 }  // namespace kith::net

@@ -113,7 +113,7 @@ Task<void> Swarm::accept_loop(Listener& listener) {
     const Multiaddr remote = tcp_address(stream->remote_endpoint());
     Result<std::unique_ptr<ConnectionGrant>> grant = std::unexpected(Errc::refused);
     if (gater_ == nullptr || gater_->allow_accept(remote))
-      grant = resources_.open_connection(Direction::inbound, remote);
+      grant = resources_.open_connection(Direction::inbound, remote, env_.clock.now());
     if (grant) {
       handshakes_.spawn(handshake_inbound(std::move(stream), *std::move(grant)));
     } else {
@@ -311,7 +311,7 @@ Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
 
 Result<std::unique_ptr<ConnectionGrant>> Swarm::grant_dial(const PeerId& peer,
                                                            const Multiaddr& address) {
-  auto grant = resources_.open_connection(Direction::outbound, address);
+  auto grant = resources_.open_connection(Direction::outbound, address, env_.clock.now());
   if (!grant) return std::unexpected(limit_reached());
   if (!(*grant)->set_peer(peer)) return std::unexpected(limit_reached());
   return grant;
