@@ -61,4 +61,10 @@ Buffer Buffer::slice(std::size_t offset, std::size_t size) && {
   return std::move(*this);
 }
 
+Buffer Buffer::compacted() && {
+  constexpr std::size_t slack_bytes = 128;
+  if (memory_bytes() <= 2 * size_ + slack_bytes) return std::move(*this);
+  return copy_of(view());
+}
+
 }  // namespace kith

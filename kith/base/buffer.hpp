@@ -71,6 +71,10 @@ class Buffer {
     size_ -= size;
   }
 
+  /// This window, with memory of its own if its slab keeps much more: for what is kept, or comes in
+  /// many small pieces.
+  Buffer compacted() &&;
+
   /// Bytes of memory that the slab keeps, whatever the window shows: what a limit should count.
   std::size_t memory_bytes() const noexcept { return slab_ == nullptr ? 0 : slab_->memory_bytes; }
 

@@ -119,8 +119,7 @@ std::string host_field(const std::string& host, std::uint16_t port) {
 
 /// A connection that the server closed while we kept it: nobody saw the request.
 bool went_stale(const Error& why) noexcept {
-  return why.is(Errc::reset) || why.is(Errc::end_of_stream) || why.is(Errc::closed) ||
-         why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
+  return port::ended_by_peer(why) || why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
 }
 
 /// Resets the connection unless told that all is well.

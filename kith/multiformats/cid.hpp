@@ -1,10 +1,9 @@
 // Cid: a content identifier (github.com/multiformats/cid).
 //
 //   version 0   the 34 bytes of a sha2-256 multihash; means dag-pb; text is base58btc, "Qm..."
-//   version 1   +---------+----------------+-----------+
-//               | 0x01    | varint codec   | multihash |     text is any multibase, base32 by
-//               default
-//               +---------+----------------+-----------+
+//   version 1   +------+--------------+-----------+
+//               | 0x01 | varint codec | multihash |   text is any multibase, by default base32
+//               +------+--------------+-----------+
 //
 // A value of 40 bytes, cheap to copy, hashable and ordered by its bytes. A default constructed one
 // is empty and stands for "none"; no decoder gives it, and only empty(), bytes(), the comparisons

@@ -35,9 +35,7 @@ Task<std::unique_ptr<Stream>> Ping::open(multiformats::PeerId peer, Instant dead
 
 Task<Duration> Ping::round_trip(std::unique_ptr<Stream>& stream, Instant deadline) {
   auto made = co_await round_trip_on(*stream, deadline);
-  const bool ended = !made && (made.error().is(Errc::closed) || made.error().is(Errc::reset) ||
-                               made.error().is(Errc::end_of_stream));
-  if (!ended) co_return made;
+  if (made || !port::ended_by_peer(made.error())) co_return made;
   auto other = swarm_.connection_to(stream->remote_peer());
   if (!other || *other == stream->connection()) co_return made;
   KITH_CO_TRY(stream, co_await open(stream->remote_peer(), deadline));

@@ -10,13 +10,17 @@ Task<Buffer> Stream::read_buffer(std::size_t size_max, Instant deadline) {
   Buffer buffer = Buffer::allocate(std::min<std::size_t>(size_max, 64 * 1024));
   KITH_CO_TRY(std::size_t size, co_await read_some(buffer.mutable_bytes(), deadline));
   buffer.truncate(size);
-  co_return buffer;
+  co_return std::move(buffer).compacted();
 }
 
 Task<void> Stream::write_all(std::span<const ByteView> pieces, Instant deadline) {
   for (ByteView piece : pieces)
     KITH_CO_CHECK(co_await write(piece, deadline));
   co_return Result<void>{};
+}
+
+bool ended_by_peer(const Error& why) noexcept {
+  return why.is(Errc::reset) || why.is(Errc::closed) || why.is(Errc::end_of_stream);
 }
 
 Task<void> read_exactly(Stream& stream, MutableBytes into, Instant deadline) {
