@@ -28,10 +28,6 @@ std::vector<Cid> hash_blocks(const std::vector<BlockPayload>& payloads) {
   return cids;
 }
 
-bool ended_by_peer(const Error& why) noexcept {
-  return why.is(Errc::reset) || why.is(Errc::closed) || why.is(Errc::end_of_stream);
-}
-
 std::vector<net::ProtocolId> protocol_ids() {
   return {std::begin(bitswap_protocols), std::end(bitswap_protocols)};
 }
@@ -280,7 +276,8 @@ void Bitswap::deliver(const ipld::Block& block) {
 }
 
 void Bitswap::fail(const Cid& cid, const Error& error) {
-  KITH_LOG_ERROR(log_, "can't store {}: {}", cid.to_string(), error.message());
+  if (!error.is(Errc::cancelled))
+    KITH_LOG_ERROR(log_, "can't store {}: {}", cid.to_string(), error.message());
   if (auto waiter = waiters_.find(cid.hash()); waiter != waiters_.end()) {
     waiter->second->set(std::unexpected(error));
     waiters_.erase(waiter);
@@ -395,7 +392,7 @@ Task<void> Bitswap::send_reply(std::shared_ptr<Link> link, Outbound& out,
   KITH_CO_CHECK(co_await open_patiently(link, out));
   const net::ConnectionId connection = out.stream->connection();
   Result<void> sent = co_await send(out, message);
-  if (sent || link->gone || !used || !ended_by_peer(sent.error())) co_return sent;
+  if (sent || link->gone || !used || !port::ended_by_peer(sent.error())) co_return sent;
   KITH_CO_CHECK(co_await open(link->peer, out));
   if (link->gone || out.stream->connection() != connection) co_return sent;
   co_return co_await send(out, message);
@@ -496,7 +493,7 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
       continue;
     }
     if (done.error().is(Errc::cancelled) || done.error().is(Errc::unsupported)) co_return done;
-    if (used && ended_by_peer(done.error())) continue;
+    if (used && port::ended_by_peer(done.error())) continue;
     if (++failures == open_failures_max) co_return done;
     KITH_CO_CHECK(co_await port::sleep_for(env_.clock, reopen_delay));
   }

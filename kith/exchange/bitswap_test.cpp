@@ -476,9 +476,28 @@ TEST(Bitswap, TellsWhoWaitsThatTheStoreFailed) {
     auto session = near.bitswap->new_session();
     Result<ipld::Block> block = co_await session->get(blocks[0].cid);
     EXPECT_TRUE(!block && block.error().is_errno(28));
+    EXPECT_TRUE(world.logs().contains("can't store")) << world.logs();
     // With room again, so is the block.
     near.blocks.fault.reset();
     KITH_CO_CHECK(co_await session->get(blocks[0].cid));
+    session.reset();
+    KITH_CO_CHECK(co_await close_all(near, far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, LogsNoFaultWhenTheStoreIsStopped) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    TestNet net(world);
+    Peer near(net), far(net);
+    net.connect(near.host, far.host);
+    std::vector<ipld::Block> blocks = random_blocks(1, 1000);
+    far.blocks.add(blocks);
+    near.blocks.fault = Errc::cancelled;
+    auto session = near.bitswap->new_session();
+    Result<ipld::Block> block = co_await session->get(blocks[0].cid);
+    EXPECT_TRUE(!block && block.error().is(Errc::cancelled));
+    EXPECT_FALSE(world.logs().contains("can't store")) << world.logs();
     session.reset();
     KITH_CO_CHECK(co_await close_all(near, far));
     co_return Result<void>{};
