@@ -277,7 +277,7 @@ class Trial {
             std::to_string(page->blocks.size()));
     }
     if (!engine_->open_report().damaged_packs.empty()) fault("misses a pack");
-    if (report->damaged_blocks > 0) fault("damaged: " + report->damaged[0].why.message());
+    if (!report->damaged.empty()) fault("damaged: " + report->damaged[0].why.message());
   }
 
   /// The recovered store takes everything, syncs, and has it after another crash.

@@ -16,12 +16,6 @@ using detail::files_space;
 
 namespace {
 
-/// A block that keeps a much larger slab alive is copied, so that the bound on memory is one.
-Buffer compact_copy(const Buffer& data) {
-  constexpr std::size_t slack_bytes = 4096;
-  return data.memory_bytes() > 2 * data.size() + slack_bytes ? Buffer::copy_of(data) : data;
-}
-
 bool is_no_space(const Error& error) noexcept {
   return error.is_errno(ENOSPC) || error.is_errno(EDQUOT);
 }
@@ -136,9 +130,10 @@ Result<Buffer> Engine::read_file_extent(const Multihash& hash, const FileExtent&
                                    row.path, what, extent.offset, extent.offset + extent.bytes)));
   };
   auto info = files_.info_followed(row.path);
-  if (!info) {
-    return failed(info.error().is_errno(ENOENT) ? "is gone" : "can't be looked at any more");
+  if (!info && (info.error().is_errno(ENOENT) || info.error().is_errno(ENOTDIR))) {
+    return failed("is gone");
   }
+  if (!info) return std::unexpected(std::move(info).error());
   if (info->kind != port::FileKind::regular) return failed("is no regular file any more");
   auto file = files_.open(row.path, port::OpenMode::read);
   if (!file) return std::unexpected(std::move(file).error());
@@ -329,7 +324,8 @@ Result<PutOutcome> Engine::put(std::span<const NewBlock> blocks) {
     if (block.hash.is_identity()) {
       ++inherent;
     } else {
-      wanted.push_back({block.hash, compact_copy(block.data), {}, {}});
+      // What it holds is counted by its size.
+      wanted.push_back({block.hash, Buffer(block.data).compacted(), {}, {}});
     }
   }
   if (!has_room()) KITH_CHECK(sync());

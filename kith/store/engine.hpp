@@ -141,13 +141,18 @@ struct OpenReport {
 
 struct Damaged {
   Multihash hash;
+  /// Errc::corrupt: what is there isn't the block. Anything else: it couldn't be read this time,
+  /// and may well be good.
   Error why;
+
+  bool unreadable() const noexcept { return !why.is(Errc::corrupt); }
 };
 struct VerifyReport {
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
   std::uint64_t damaged_blocks = 0;
-  std::vector<Damaged> damaged;  ///< the first report_names_max of them
+  std::uint64_t unreadable_blocks = 0;
+  std::vector<Damaged> damaged;  ///< the first report_names_max of both
 };
 
 struct CompactOutcome {

@@ -64,10 +64,9 @@ Result<std::optional<Multihash>> Engine::verify_some(const std::optional<Multiha
     ++report.blocks;
     report.bytes += block.bytes;
     if (data) continue;
-    ++report.damaged_blocks;
-    if (report.damaged.size() < report_names_max) {
-      report.damaged.push_back({block.hash, std::move(data).error()});
-    }
+    Damaged bad{block.hash, std::move(data).error()};
+    ++(bad.unreadable() ? report.unreadable_blocks : report.damaged_blocks);
+    if (report.damaged.size() < report_names_max) report.damaged.push_back(std::move(bad));
   }
   if (page.last || page.blocks.empty()) return std::optional<Multihash>();
   return std::optional<Multihash>(page.blocks.back().hash);

@@ -307,6 +307,30 @@ TEST_F(EngineTest, VerifyNamesEachDamagedBlockAndNoOther) {
   EXPECT_EQ(damaged, expected);
 }
 
+// Whoever removes damaged blocks must not lose all when descriptors or memory are short.
+TEST_F(EngineTest, VerifyTakesNoBlockForDamagedThatItCouldNotRead) {
+  auto blocks = blocks_of(1, 8, 700);
+  EXPECT_OK(engine().put(blocks));
+  EXPECT_OK(engine().sync());
+  for (int error : {EIO, EMFILE, ENOMEM, EACCES}) {
+    std::uint64_t unreadable = 0;
+    for (std::uint64_t later = 0;; ++later) {
+      EXPECT_OK(machine.restart());
+      const std::uint64_t before = machine.disk.faults().reads();
+      machine.disk.faults().fail_read_at(before + later, error);
+      auto report = engine().verify();
+      machine.disk.faults().clear();
+      if (report && machine.disk.faults().reads() <= before + later) break;
+      if (!report) continue;
+      EXPECT_EQ(report->damaged_blocks, 0U);
+      EXPECT_EQ(report->unreadable_blocks, report->damaged.size());
+      unreadable += report->unreadable_blocks;
+      EXPECT_EQ(engine().verify()->unreadable_blocks, 0U);
+    }
+    EXPECT_GE(unreadable, blocks.size());
+  }
+}
+
 TEST_F(EngineTest, MakesALostIndexAnew) {
   auto blocks = blocks_of(1, 60, 900);
   for (const NewBlock& block : blocks)

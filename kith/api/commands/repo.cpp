@@ -54,6 +54,7 @@ struct VerifyCounts {
   std::uint64_t not_removed = 0;
   std::uint64_t healed = 0;
   std::uint64_t not_healed = 0;
+  std::uint64_t unreadable = 0;
 
   std::string summary() const {
     std::string text = fmt::format("verify complete, {} blocks corrupt", corrupt);
@@ -61,6 +62,7 @@ struct VerifyCounts {
     if (not_removed > 0) text += fmt::format(", {} failed to remove", not_removed);
     if (healed > 0) text += fmt::format(", {} healed", healed);
     if (not_healed > 0) text += fmt::format(", {} failed to heal", not_healed);
+    if (unreadable > 0) text += fmt::format(", {} couldn't be read and may be good", unreadable);
     return text;
   }
 };
@@ -115,6 +117,7 @@ struct VerifyLook {
   Output& output;
   VerifyCounts& counts;
   std::size_t told = 0;
+  std::uint64_t told_corrupt = 0;
   Instant next_count{};
 };
 
@@ -123,9 +126,12 @@ Task<void> tell_damaged(VerifyLook& look, const store::VerifyReport& report) {
   while (look.told < report.damaged.size()) {
     const store::Damaged damaged = report.damaged[look.told++];
     auto cid = multiformats::Cid::v1(multiformats::Codec::raw, damaged.hash);
+    const bool unreadable = damaged.unreadable();
+    look.told_corrupt += unreadable ? 0 : 1;
     std::string text =
-        fmt::format("block {} was corrupt ({})", cid.to_string(), damaged.why.message());
-    if (look.options.drop) {
+        fmt::format("block {} {} ({})", cid.to_string(),
+                    unreadable ? "couldn't be read" : "was corrupt", damaged.why.message());
+    if (look.options.drop && !unreadable) {
       KITH_CO_TRY(std::string outcome,
                   co_await remedy(look.context, look.options, cid, look.counts));
       text += outcome;
@@ -164,11 +170,13 @@ Task<void> run_verify(Context& context, const Request& request, Output& output) 
     KITH_CO_CHECK(co_await tell_damaged(look, report));
     blocks = std::max(blocks, report.blocks);
     // A report names only so many, so the others are looked for again when these are gone.
-    more = counts.removed > removed_before && report.damaged_blocks > report.damaged.size();
-    counts.corrupt += more ? report.damaged.size() : report.damaged_blocks;
+    more = counts.removed > removed_before && report.damaged_blocks > look.told_corrupt;
+    counts.corrupt += more ? look.told_corrupt : report.damaged_blocks;
+    counts.unreadable = report.unreadable_blocks;
   }
   KITH_CO_CHECK(co_await store.flush());
   bool failed = options.drop ? counts.not_removed + counts.not_healed > 0 : counts.corrupt > 0;
+  failed |= counts.unreadable > 0;
   if (failed) co_return std::unexpected(say(counts.summary()));
   json::object last;
   last["Msg"] = counts.corrupt > 0 ? counts.summary() : "verify complete, all blocks validated.";
@@ -215,7 +223,8 @@ void add_repo_commands(CommandTable& table) {
        .tagline = "Hash every block again.",
        .description =
            "Fails if a block isn't what its CID says, unless it could be removed (--drop), or "
-           "removed and fetched again (--heal).",
+           "removed and fetched again (--heal). What can't be read at all, for example because the "
+           "disk answers with errors, is told and stays.",
        .options = {{"drop", 0, OptionKind::flag, "Remove damaged blocks.", ""},
                    {"heal", 0, OptionKind::flag, "Remove damaged blocks and fetch them from peers.",
                     ""},
