@@ -21,7 +21,7 @@ inline constexpr std::size_t trailer_bytes_max = 16 * 1024;
 /// for nothing).
 inline constexpr std::size_t chunk_extension_bytes_max = 256;
 inline constexpr std::size_t chunk_extensions_bytes_max = 16 * 1024;
-inline constexpr std::size_t query_pairs_max = 1024;
+inline constexpr std::size_t query_pairs_max = 32 * 1024;
 /// Interim responses (1xx) a client reads before the final one.
 inline constexpr std::size_t interim_responses_max = 8;
 
@@ -49,6 +49,9 @@ inline constexpr std::size_t large_read_bytes = 64 * 1024;
 /// Memory of one connection's received and unused bytes, beyond which it isn't read from.
 inline constexpr std::size_t inbox_bytes_max = 128 * 1024;
 static_assert(inbox_bytes_max >= large_read_bytes);
+/// Who has sent that much behind a request that works for so long isn't waiting for it: as we don't
+/// read on, we wouldn't hear of the client's going.
+inline constexpr Duration pipelining_patience = 10s;
 
 /// Idle connections a client keeps for the next request.
 inline constexpr std::size_t client_idle_connections_max = 4;

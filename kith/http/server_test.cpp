@@ -352,6 +352,34 @@ TEST(HttpServer, CancelsAHandlerWhoseClientGoesAway) {
   }
 }
 
+// What a client sends behind a request isn't read without end, nor does it keep the request alive.
+TEST(HttpServer, CancelsAHandlerWhoseClientGoesAwayBehindMoreThanItIsReadFor) {
+  for (std::size_t behind : {std::size_t{100}, 16 * inbox_bytes_max}) {
+    struct Plan {
+      std::size_t behind;
+    } plan{behind};
+    sim::run_test(
+        1,
+        +[](World& world, Plan& with) -> Task<void> {
+          Stuck stuck(world.clock());
+          Site site(world, stuck.handler());
+          KITH_CO_TRY(auto stream, co_await site.dial());
+          std::string sent = "GET / HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(with.behind, 'G');
+          auto written = co_await stream->write(as_bytes(sent), world.now() + 1s);
+          EXPECT_EQ(written.has_value(), with.behind < inbox_bytes_max);
+          if (written) KITH_CO_CHECK(co_await stream->close_write());
+          stream.reset();
+          std::function<bool()> ended = [&stuck] { return stuck.ended_with.has_value(); };
+          KITH_CO_CHECK(co_await wait_for(world, ended));
+          EXPECT_TRUE(stuck.ended_with->is(Errc::cancelled));
+          std::function<bool()> closed = [&site] { return site.server.connections() == 0; };
+          KITH_CO_CHECK(co_await wait_for(world, closed));
+          co_return co_await site.server.stop(1s);
+        },
+        plan);
+  }
+}
+
 TEST(HttpServer, AnswersAClientThatHasClosedItsSide) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Site site(world, echo);

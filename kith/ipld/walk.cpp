@@ -15,7 +15,10 @@ DagWalk::DagWalk(BlockSource& source, Cid root, WalkOptions options)
 }
 
 Task<std::optional<Block>> DagWalk::next() {
-  while (!pending_.empty()) {
+  // What lies in its own CID is here at once, and there may be very much of it in a row.
+  constexpr std::size_t steps_at_once = 256;
+  for (std::size_t steps = 1; !pending_.empty(); ++steps) {
+    if (steps % steps_at_once == 0) KITH_CO_CHECK(co_await port::yield());
     Cid cid = pending_.back().cid;
     std::size_t depth = pending_.back().depth;
     if (options_.unique && visited_.contains(cid)) {

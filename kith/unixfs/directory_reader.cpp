@@ -88,6 +88,11 @@ Task<std::vector<ListedEntry>> DirectoryReader::next_batch() {
     if (node.kind != Kind::sharded_directory) co_return std::unexpected(UnixfsError::bad_shard);
     pending_.pop_back();
     KITH_CO_TRY(batch, read_block(node, shard.position));
+    barren_ = batch.empty() ? barren_ + 1 : 0;
+    // Nobody's writer leaves so many behind, also if it keeps those that have become empty.
+    if (barren_ > std::size_t{shape_.fanout} * shape_.levels()) {
+      co_return std::unexpected(UnixfsError::too_many);
+    }
   }
   co_return batch;
 }

@@ -3,8 +3,10 @@
 // Listing a sharded directory goes through its shards in order, and tells the source which come
 // next. Of two entries of one name in a plain directory the first counts, as the specification
 // says; names are given as they are (see name_is_safe). Memory: one block, and the shards not read
-// yet (at most walk_entries_max). Loop thread. Errors: UnixfsError (not_a_directory, no_such_entry,
-// bad_shard, too_deep, too_many), those of the source.
+// yet (at most walk_entries_max). Shards that link to each other over and over could be walked for
+// ever: an entry fits one place only, so there is an end to shards in a row that have none. Loop
+// thread. Errors: UnixfsError (not_a_directory, no_such_entry, bad_shard, too_deep, too_many),
+// those of the source.
 #pragma once
 
 #include <string>
@@ -54,6 +56,8 @@ class DirectoryReader {
   std::size_t pending_max_ = walk_entries_max;
   /// Shards to read, the next one last.
   std::vector<Shard> pending_;
+  /// Shards without an entry since the last one.
+  std::size_t barren_ = 0;
 };
 
 /// What a directory's root block, or the shards below it, has under a name. `name` isn't empty.

@@ -235,6 +235,26 @@ TEST(Hamt, EndsWhereItsHashHasNoMoreBits) {
   EXPECT_TRUE(cid_at(liar.blocks, below, "470.txt").error().is(UnixfsError::too_deep));
 }
 
+TEST(Hamt, EndsWhereShardsOnlyLinkToEachOther) {
+  // 1024^5 ways through six blocks, and no entry anywhere.
+  Liar liar;
+  const HamtShape shape = HamtShape::of_fanout(1024).value();
+  Cid below = liar.add({}, {}, shape.fanout);
+  for (int level = 0; level < 5; ++level) {
+    std::vector<std::string> prefixes;
+    std::vector<ipld::DagPbLink> links;
+    std::vector<unsigned> slots;
+    for (unsigned slot = 0; slot < shape.fanout; ++slot) {
+      prefixes.push_back(shape.prefix(slot));
+      slots.push_back(slot);
+    }
+    for (const std::string& prefix : prefixes)
+      links.push_back({below, prefix, 1});
+    below = liar.add(std::move(links), std::move(slots), shape.fanout);
+  }
+  EXPECT_TRUE(entries_of(liar.blocks, below).error().is(UnixfsError::too_many));
+}
+
 TEST(PlainDirectory, GivesTheFirstOfEqualNames) {
   NodeData data;
   data.type = NodeType::directory;

@@ -5,13 +5,14 @@
 
 namespace kith::http::detail {
 
-Task<void> Inbox::wait_for_space() {
+Task<void> Inbox::wait_for_space(Instant deadline) {
   while (memory_bytes_ >= inbox_bytes_max)
-    KITH_CO_CHECK(co_await space_.wait());
+    KITH_CO_CHECK(co_await space_.wait(deadline));
   co_return Result<void>{};
 }
 
 void Inbox::push(Buffer bytes) {
+  bytes = std::move(bytes).compacted();
   memory_bytes_ += bytes.memory_bytes();
   queue_.push_back(std::move(bytes));
   readable_.notify_all();
@@ -110,7 +111,7 @@ Task<void> ServerConnection::say_goodbye() {
 
 Task<void> ServerConnection::pump() {
   for (;;) {
-    KITH_CO_CHECK(co_await inbox_.wait_for_space());
+    KITH_CO_CHECK(co_await wait_for_space());
     std::size_t size = expects_much_ ? large_read_bytes : small_read_bytes;
     auto got = co_await stream_->read_buffer(size);
     if (!got && got.error().is(Errc::cancelled)) co_return std::unexpected(got.error());
@@ -126,13 +127,29 @@ Task<void> ServerConnection::pump() {
   co_return co_await watch_half_closed();
 }
 
+bool ServerConnection::busy_for(Duration time) const noexcept {
+  return response_ != nullptr && body_->at_end() && handler_began_ + time <= state_.env.clock.now();
+}
+
+Task<void> ServerConnection::wait_for_space() {
+  while (!taken_over_) {
+    Instant next = std::max(state_.env.clock.now(), handler_began_) + pipelining_patience;
+    auto space = co_await inbox_.wait_for_space(next);
+    if (space || !space.error().is(Errc::timed_out)) co_return space;
+    if (!busy_for(pipelining_patience)) continue;
+    KITH_LOG_DEBUG(state_.log, "{} sends on and on: its request is given up", remote_.to_string());
+    abandon();
+  }
+  co_return co_await inbox_.wait_for_space(never);
+}
+
 Task<void> ServerConnection::watch_half_closed() {
   port::Clock& clock = state_.env.clock;
   Duration grace = std::max<Duration>(state_.limits.half_close_grace, 1ms);
   Instant next = clock.now() + grace;
   while (!taken_over_) {
     KITH_CO_CHECK(co_await port::sleep_until(clock, next));
-    bool gone = response_ != nullptr && inbox_.drained();
+    bool gone = response_ != nullptr && (inbox_.drained() || body_->at_end());
     next = std::max(clock.now(), handler_began_) + grace;
     if (gone && handler_began_ + grace <= clock.now()) {
       KITH_LOG_DEBUG(state_.log, "{} has gone: its request is given up", remote_.to_string());
@@ -230,6 +247,7 @@ Task<bool> ServerConnection::answer(RequestHead head, Framing framing, Target ta
                   body};
   KITH_LOG_TRACE(state_.log, "{}: {} {}", remote_.to_string(), request.method, request.target);
   response_ = &response;
+  body_ = &body;
   handler_began_ = state_.env.clock.now();
   ++state_.handlers_running;
   Task<void> work = state_.handler(request, response);
@@ -237,6 +255,7 @@ Task<bool> ServerConnection::answer(RequestHead head, Framing framing, Target ta
   --state_.handlers_running;
   if (outcome && !taken_over_) outcome = co_await response.finish();
   response_ = nullptr;
+  body_ = nullptr;
   if (taken_over_) {
     lingers_ = true;
     co_return false;

@@ -20,8 +20,8 @@ class Inbox final : public Input {
  public:
   explicit Inbox(port::Clock& clock) noexcept : readable_(clock), space_(clock) {}
 
-  /// Returns when less than inbox_bytes_max of memory is held here.
-  Task<void> wait_for_space();
+  /// Returns when less than inbox_bytes_max of memory is held here. Errc::timed_out.
+  Task<void> wait_for_space(Instant deadline);
   void push(Buffer bytes);
   /// Nothing comes any more: the end, or an error.
   void end(std::optional<Error> why);
@@ -113,6 +113,9 @@ class ServerConnection {
 
  private:
   Task<void> pump();
+  Task<void> wait_for_space();
+  /// A handler has been at work for so long, and has all that its client had to say to it.
+  bool busy_for(Duration time) const noexcept;
   Task<void> watch_half_closed();
   Task<void> serve();
   Task<bool> serve_one();
@@ -132,6 +135,7 @@ class ServerConnection {
   port::TaskGroup reading_;
   port::TaskGroup working_;
   ResponseWriter* response_ = nullptr;  ///< while a handler works
+  const RequestBody* body_ = nullptr;   ///< likewise
   Instant handler_began_{};
   bool idle_ = true;
   bool expects_much_ = false;
