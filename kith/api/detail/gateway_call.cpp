@@ -95,6 +95,12 @@ bool is_no_such_step(const Error& error) noexcept {
          error.is(ipld::IpldError::no_such_path);
 }
 
+/// The root of an archive that proves that a path leads nowhere: no bytes at all, "bafkqaaa".
+Cid nothing_cid() {
+  return Cid::v1(Codec::raw,
+                 multiformats::Multihash::wrap(Codec::identity, std::array<std::uint8_t, 0>()));
+}
+
 /// Blocks that are here, and make no sense.
 bool is_unreadable(const Error& error) noexcept {
   return &error.domain() == &error_domain(UnixfsError::not_unixfs) ||
@@ -663,8 +669,15 @@ Task<void> GatewayCall::serve_car() {
   if (client_has(etag)) co_return co_await not_modified(std::move(etag), cache_for_ever);
   source_->record();
   unixfs::ContentPath path = path_;
-  KITH_CO_TRY(unixfs::Resolved found, co_await unixfs::resolve_link(*source_, std::move(path)));
+  auto followed = co_await unixfs::resolve_link(*source_, std::move(path));
   std::vector<Cid> way = source_->take_record();
+  if (!followed && is_no_such_step(followed.error())) {
+    set_roots({path_.root});
+    KITH_CO_TRY(const bool wanted, co_await begin_car(std::move(etag)));
+    if (!wanted) co_return Result<void>{};
+    co_return co_await stream_car(nothing_cid(), std::move(way), std::nullopt, {});
+  }
+  KITH_CO_TRY(unixfs::Resolved found, std::move(followed));
   set_roots(found.way);
   // The end has to be here before the head says 200.
   Cid end_cid = found.block.cid;
@@ -677,8 +690,17 @@ Task<void> GatewayCall::serve_car() {
                                 "Ask for entity-bytes within it.");
     }
   }
-  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_for_ever));
+  KITH_CO_TRY(const bool wanted, co_await begin_car(std::move(etag)));
   if (!wanted) co_return Result<void>{};
+  std::vector<std::string> rest = std::move(found.rest);
+  co_return co_await stream_car(std::move(end_cid), std::move(way), std::move(end),
+                                std::move(rest));
+}
+
+/// False if the head is all that is to be sent.
+Task<bool> GatewayCall::begin_car(std::string etag) {
+  KITH_CO_TRY(const bool wanted, co_await may_send(std::move(etag), cache_for_ever));
+  if (!wanted) co_return false;
   std::string name = path_.root.to_string();
   if (!path_.steps.empty()) name += "_" + path_.steps.back();
   set_disposition("attachment", name + ".car");
@@ -688,13 +710,12 @@ Task<void> GatewayCall::serve_car() {
   headers.set("Content-Type", fmt::format("application/vnd.ipld.car; version=1; order={}; dups={}",
                                           wanted_.car.order, wanted_.car.duplicates ? "y" : "n"));
   source_->streaming();
-  if (is_head()) co_return co_await response_.flush();
-  std::vector<std::string> rest = std::move(found.rest);
-  co_return co_await stream_car(std::move(end_cid), std::move(way), std::move(end),
-                                std::move(rest));
+  if (!is_head()) co_return true;
+  KITH_CO_CHECK(co_await response_.flush());
+  co_return false;
 }
 
-Task<void> GatewayCall::stream_car(Cid root, std::vector<Cid> way, ipld::Block end,
+Task<void> GatewayCall::stream_car(Cid root, std::vector<Cid> way, std::optional<ipld::Block> end,
                                    std::vector<std::string> rest) {
   const CarLimits limits{options_.parts_max, options_.archive_blocks_max};
   CarBlocks blocks(*source_, std::move(way), std::move(end), std::move(rest), wanted_.car, limits);

@@ -51,8 +51,9 @@ class GatewayCall {
   Task<void> serve_directory(ipld::Block block, unixfs::Stat stat);
   Task<void> serve_listing(ipld::Block block, unixfs::Stat stat);
   Task<void> serve_car();
-  Task<void> stream_car(multiformats::Cid root, std::vector<multiformats::Cid> way, ipld::Block end,
-                        std::vector<std::string> rest);
+  Task<bool> begin_car(std::string etag);
+  Task<void> stream_car(multiformats::Cid root, std::vector<multiformats::Cid> way,
+                        std::optional<ipld::Block> end, std::vector<std::string> rest);
 
   /// True if the client has this already, wherever it is, and 304 is the answer.
   bool client_has(std::string_view etag) const;

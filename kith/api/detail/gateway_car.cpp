@@ -33,8 +33,9 @@ void collect_links(const ipld::Value& value, std::vector<Cid>& into) {
 
 }  // namespace
 
-CarBlocks::CarBlocks(ipld::BlockSource& source, std::vector<Cid> way, ipld::Block end,
-                     std::vector<std::string> rest, CarParameters parameters, CarLimits limits)
+CarBlocks::CarBlocks(ipld::BlockSource& source, std::vector<Cid> way,
+                     std::optional<ipld::Block> end, std::vector<std::string> rest,
+                     CarParameters parameters, CarLimits limits)
     : source_(source),
       parameters_(parameters),
       limits_(limits),
@@ -57,15 +58,15 @@ Task<std::optional<ipld::Block>> CarBlocks::next() {
     KITH_CO_TRY(bool due, give(cid));
     if (due) co_return block;
   }
-  if (!end_given_) {
-    end_given_ = true;
+  if (end_ && !end_reached_) {
+    end_reached_ = true;
     KITH_CO_CHECK(begin_below());
     // A path that ends inside a block had to get that block on its way.
     bool due = false;
     if (rest_.empty()) {
-      KITH_CO_TRY(due, give(end_.cid));
+      KITH_CO_TRY(due, give(end_->cid));
     }
-    if (due) co_return std::move(end_);
+    if (due) co_return std::move(*end_);
   }
   co_return co_await next_below();
 }
@@ -78,8 +79,8 @@ Result<void> CarBlocks::begin_below() {
 
 Result<void> CarBlocks::begin_all() {
   below_ = Below::everything;
-  if (rest_.empty()) return open({end_.cid, 0, 0, 0, {}, false}, end_);
-  KITH_TRY(ipld::Value value, ipld::decode_value(end_.cid.codec(), end_.data));
+  if (rest_.empty()) return open({end_->cid, 0, 0, 0, {}, false}, *end_);
+  KITH_TRY(ipld::Value value, ipld::decode_value(end_->cid.codec(), end_->data));
   KITH_TRY(ipld::PathEnd found, ipld::follow_path(value, rest_));
   std::vector<Cid> links;
   if (found.value != nullptr) collect_links(*found.value, links);
@@ -91,9 +92,9 @@ Result<void> CarBlocks::begin_all() {
 
 Result<void> CarBlocks::begin_entity() {
   if (!rest_.empty()) return {};
-  auto node = unixfs::parse_node(end_.cid, end_.data);
+  auto node = unixfs::parse_node(end_->cid, end_->data);
   if (!node) return {};
-  Part root{end_.cid, 0, 0, node->size, {}, false};
+  Part root{end_->cid, 0, 0, node->size, {}, false};
   if (node->kind == Kind::sharded_directory) {
     below_ = Below::shards;
     KITH_TRY(shape_, unixfs::HamtShape::of(node->data));
@@ -184,7 +185,10 @@ bool CarBlocks::adds_nothing(const Part& part) const {
 }
 
 Task<std::optional<ipld::Block>> CarBlocks::next_below() {
-  while (!parts_.empty()) {
+  // As in DagWalk::next.
+  constexpr std::size_t steps_at_once = 256;
+  for (std::size_t steps = 1; !parts_.empty(); ++steps) {
+    if (steps % steps_at_once == 0) KITH_CO_CHECK(co_await port::yield());
     if (adds_nothing(parts_.back())) {
       parts_.pop_back();
       continue;

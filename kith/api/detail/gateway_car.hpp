@@ -7,6 +7,8 @@
 //                                                            of its bytes), a directory's shards
 //                                                   all      everything below
 //
+// Where a path leads nowhere, the blocks of the way alone prove that.
+//
 // Depth first, in the order of links. Without duplicates each block comes once. Identity CIDs are
 // followed and never given out. Memory: links seen and not yet followed, and the CIDs given
 // (CarLimits); no tree, however it repeats itself, makes it walk on without giving blocks out. Loop
@@ -34,10 +36,11 @@ struct CarLimits {
 
 class CarBlocks {
  public:
-  /// `way`: what was got while the path was followed. `end`: where it led; `rest`: steps inside of
-  /// that block. The source outlives this.
-  CarBlocks(ipld::BlockSource& source, std::vector<multiformats::Cid> way, ipld::Block end,
-            std::vector<std::string> rest, CarParameters parameters, CarLimits limits = {});
+  /// `way`: what was got while the path was followed. `end`: where it led, if anywhere; `rest`:
+  /// steps inside of that block. The source outlives this.
+  CarBlocks(ipld::BlockSource& source, std::vector<multiformats::Cid> way,
+            std::optional<ipld::Block> end, std::vector<std::string> rest, CarParameters parameters,
+            CarLimits limits = {});
 
   /// The next block; nothing at the end.
   Task<std::optional<ipld::Block>> next();
@@ -72,9 +75,9 @@ class CarBlocks {
   CarParameters parameters_;
   CarLimits limits_;
   std::deque<multiformats::Cid> way_;
-  ipld::Block end_;
+  std::optional<ipld::Block> end_;
   std::vector<std::string> rest_;
-  bool end_given_ = false;
+  bool end_reached_ = false;
   std::unordered_set<multiformats::Cid> given_;
 
   Below below_ = Below::nothing;
