@@ -186,7 +186,7 @@ class Reader {
     out = *read;
   }
 
-  /// A text or a list of them, as Kubo allows. "auto" stands for `automatic`, where there is such.
+  /// "auto" stands for `automatic`, where there is such.
   void addresses(std::string_view key, std::vector<Multiaddr>& out,
                  std::span<const std::string_view> automatic = {}) {
     for (const std::string& text : strings(key)) {
@@ -233,11 +233,17 @@ class Reader {
     fail(Error(Errc::invalid_argument, fmt::format("config key {}: {}", key, instead)));
   }
 
+  /// Kubo reads a text as a list of one here, and nowhere else.
+  static bool one_will_do(std::string_view key) noexcept {
+    return key == "Addresses.API" || key == "Addresses.Gateway" ||
+           key.starts_with("API.HTTPHeaders.");
+  }
+
   std::vector<std::string> strings(std::string_view key) {
     std::vector<std::string> list;
     const json::value* value = find(config_, key);
     if (value == nullptr) return list;
-    if (value->is_string()) {
+    if (value->is_string() && one_will_do(key)) {
       if (!value->as_string().empty()) list.emplace_back(value->as_string());
     } else if (value->is_array()) {
       for (const json::value& item : value->as_array()) {

@@ -118,6 +118,17 @@ TEST(Config, NamesTheKeyThatMakesNoSense) {
   EXPECT_NE(message.find("Swarm.ConnMgr.GracePeriod"), std::string::npos) << message;
 }
 
+// Kubo couldn't read such a file.
+TEST(Config, TakesATextForAListWhereKuboDoes) {
+  for (auto [key, fits] : {std::pair("Addresses.API", true), std::pair("Addresses.Gateway", true),
+                           std::pair("Addresses.Swarm", false), std::pair("Bootstrap", false),
+                           std::pair("Addresses.Announce", false)}) {
+    boost::json::value config = default_config();
+    ASSERT_TRUE(config_set(config, key, "/ip4/127.0.0.1/tcp/0").has_value());
+    EXPECT_EQ(read_settings(config).has_value(), fits) << key;
+  }
+}
+
 TEST(Config, BoundsTheMemoryOfTheStoreAndOfBitswap) {
   boost::json::value config = default_config();
   const MemoryBounds usual = read_settings(config)->memory;

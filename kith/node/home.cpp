@@ -131,6 +131,18 @@ Result<void> check_home(port::FileSystem& files, const std::string& path,
       Error(Errc::not_found, fmt::format("no node in {} (`{} init` makes one)", path, program)));
 }
 
+namespace {
+
+Result<void> expect_no_home(port::FileSystem& files, const std::string& path,
+                            std::string_view program) {
+  KITH_TRY(Owner owner, owner_of(files, path));
+  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, program));
+  if (owner == Owner::nobody) return {};
+  return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
+}
+
+}  // namespace
+
 Result<boost::json::value> read_config(port::FileSystem& files, const std::string& home) {
   KITH_TRY(Bytes text, port::read_file(files, home + "/config", config_bytes_max));
   auto config = parse_config(as_text(text));
@@ -145,17 +157,20 @@ Result<void> write_config(port::FileSystem& files, const std::string& home,
 
 Result<crypto::PrivateKey> init_home(port::Env& env, const std::string& path,
                                      const InitOptions& options) {
-  KITH_TRY(Owner owner, owner_of(env.files, path));
-  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, options.program));
-  if (owner == Owner::kith) {
-    return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
-  }
+  KITH_CHECK(expect_no_home(env.files, path, options.program));
   boost::json::value config = options.config ? *options.config : default_config();
   for (const std::string& profile : options.profiles)
     KITH_CHECK(apply_profile(config, profile));
   KITH_CHECK(env.files.make_directories(path, 0700));
   KITH_CHECK(port::sync_way(env.files, path));
-  KITH_TRY(std::unique_ptr<port::FileLock> lock, env.files.lock(path + "/repo.lock"));
+  auto lock = env.files.lock(path + "/repo.lock");
+  if (!lock && lock.error().is(Errc::busy)) {
+    return std::unexpected(
+        Error(Errc::busy, fmt::format("somebody else is making a node in {}", path)));
+  }
+  if (!lock) return std::unexpected(lock.error());
+  // Somebody else may have made one since we looked.
+  KITH_CHECK(expect_no_home(env.files, path, options.program));
   KITH_TRY(crypto::PrivateKey key, make_key(env, options));
   config.as_object()["Identity"].as_object()["PeerID"] =
       PeerId::from_public_key(key.public_key()).to_string();

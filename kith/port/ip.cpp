@@ -40,6 +40,7 @@ std::optional<IpAddress> IpAddress::from_bytes(ByteView bytes) noexcept {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.contains('\0')) return std::nullopt;
   std::string copy(text);
   std::array<std::uint8_t, 4> four;
   if (inet_pton(AF_INET, copy.c_str(), four.data()) == 1) return v4(four);

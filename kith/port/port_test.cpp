@@ -19,6 +19,7 @@ TEST(IpAddress, ReadsAndWritesItsText) {
                            "g::1", "01.2.3.4x"}) {
     EXPECT_EQ(IpAddress::parse(text), std::nullopt) << text;
   }
+  EXPECT_EQ(IpAddress::parse(std::string_view("1.2.3.4\0", 8)), std::nullopt);
   EXPECT_EQ(IpAddress::from_bytes(Bytes(5)), std::nullopt);
 }
 

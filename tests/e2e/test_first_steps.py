@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import unittest
 import urllib.error
 import urllib.request
@@ -26,6 +27,16 @@ class FirstSteps(Case):
         self.assertIn("kith daemon", text)
         self.assertEqual(stat.S_IMODE((node.home / "identity.key").stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(node.home.stat().st_mode), 0o700)
+
+    def test_of_several_inits_at_once_one_makes_the_node(self):
+        for attempt in range(10):
+            node = self.node(f"home {attempt}")
+            inits = [subprocess.Popen(node.command("init", "--profile", "test"), env=node.env, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE) for _ in range(6)]
+            told = [init.communicate(timeout=60) + (init.returncode,) for init in inits]
+            made = [out.decode() for out, _, code in told if code == 0]
+            self.assertEqual(len(made), 1, told)
+            self.assertIn(node.text("id", "-f", "<id>"), made[0])
 
     def test_init_leaves_a_node_that_is_there_alone(self):
         node = self.made()
