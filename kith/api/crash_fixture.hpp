@@ -46,6 +46,8 @@ class Machine {
 
   /// One of the user's files, with its folders, as `cp` leaves it: written and not synced.
   void write(const std::string& path, ByteView content);
+  /// The same, long ago: the system has written it out since.
+  void write_durably(const std::string& path, ByteView content);
   /// One of the files on its disk, if it is there.
   std::optional<Bytes> read(const std::string& path);
 

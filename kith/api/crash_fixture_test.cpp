@@ -137,6 +137,13 @@ void Machine::write(const std::string& path, ByteView content) {
   EXPECT_TRUE((*file)->write_at(0, content).has_value());
 }
 
+void Machine::write_durably(const std::string& path, ByteView content) {
+  port::FileSystem& files = node_.env().files;
+  EXPECT_TRUE(files.make_directories(port::parent_path(path)).has_value());
+  EXPECT_TRUE(port::replace_file(files, path, content).has_value());
+  EXPECT_TRUE(port::sync_way(files, port::parent_path(path)).has_value());
+}
+
 std::optional<Bytes> Machine::read(const std::string& path) {
   auto content = port::read_file(node_.env().files, path, file_bytes_max);
   if (!content) return std::nullopt;

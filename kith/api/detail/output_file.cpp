@@ -71,6 +71,11 @@ Result<void> OutputFile::write(ByteView bytes) {
 
 Result<void> OutputFile::finish() {
   if (device_) return {};
+  // Else a power failure might leave neither the old content nor the new one.
+  if (files_->info(path_)) {
+    auto synced = file_->sync();
+    if (!synced && !port::is_unsyncable(synced.error())) return synced;
+  }
   KITH_CHECK(files_->rename(part_path_, path_));
   file_.reset();
   lock_.reset();

@@ -1,7 +1,9 @@
 // OutputFile: a file that `get` writes. What comes in pieces has its name only once it is whole:
 // until then it is a new file beside it, by a name that nobody else has, and is removed if nothing
 // comes of it. Several programs may so write the same file at once, and the last one to finish
-// wins. A device or a pipe that is there is written to as it is.
+// wins. What is replaced is replaced whole, also by a power failure; a file of a new name is left
+// to the system to write out, as by any copy, since its blocks are kept durably. A device or a pipe
+// that is there is written to as it is.
 //
 // A program that is killed can't remove its new file. Whoever writes one holds a lock on it, which
 // ends with the program, so that the next one knows whose it may remove.

@@ -100,6 +100,10 @@ Result<void> TarExtractor::begin(const TarEntry& entry) {
   file_.reset();
   if (discards_) return {};
   KITH_TRY(path_, place(entry));
+  // What the user named may be a device, or lead to one; what an entry has put there may not.
+  if (path_ == destination_ && std::exchange(root_begun_, true)) {
+    return std::unexpected(Error(Errc::corrupt, fmt::format("\"{}\" comes twice", entry.path)));
+  }
   KITH_CHECK(leave_folders(path_));
   switch (entry.kind) {
     case port::FileKind::directory:

@@ -54,6 +54,7 @@ class TarExtractor final : public TarReader::Sink {
   std::string destination_;
   bool discards_;
   std::optional<std::string> root_;
+  bool root_begun_ = false;
   /// Each in the one before.
   std::vector<Folder> folders_;
   std::optional<OutputFile> file_;

@@ -129,6 +129,15 @@ TEST(TarExtractor, WritesToAPipeThatIsThere) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
+TEST(TarExtractor, AnEntryLeadsNoOtherToADevice) {
+  TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  Extraction one(folder / "tree");
+  expect_ok(one.put(link_entry("x", folder / "pipe")));
+  EXPECT_FALSE(one.put_file("x", "written through the link").has_value());
+  EXPECT_TRUE(fs::is_symlink(folder / "tree"));
+}
+
 TEST(TarExtractor, LeavesAPipeInsideOfTheTreeAlone) {
   TemporaryFolder folder;
   fs::create_directory(folder / "d");
