@@ -1,6 +1,7 @@
-// Strategy: the first byte is a size of pieces, the rest is what a client sends: request after
-// request, as the server reads them. Invariants: in pieces it reads the same as in one; payload is
-// never more than came; whatever is accepted has one framing.
+// Strategy: the first byte is a size of pieces, the rest is what the other side sends: request
+// after request, as the server reads them, or response after response, as the client does (its
+// second byte says if they answer a HEAD). Invariants: in pieces it reads the same as in one;
+// payload is never more than came; whatever is accepted has one framing.
 #include <algorithm>
 
 #include <kith/base/assert.hpp>
@@ -12,7 +13,7 @@ namespace {
 
 struct Reading {
   Bytes payload;
-  std::size_t requests = 0;
+  std::size_t messages = 0;
   std::optional<http::HttpError> error;
 };
 
@@ -42,22 +43,27 @@ bool read_body(Feed& feed, http::Framing framing, Reading& reading) {
   return true;
 }
 
-Reading read(ByteView input, std::size_t piece) {
+/// The lines of the next head; nothing at the input's end or if they are none.
+std::optional<http::HeadScanner> read_head(Feed& feed, Reading& reading) {
+  http::HeadScanner scanner(http::HeadScanner::Kind::head);
+  while (!scanner.done()) {
+    ByteView in = feed.front();
+    if (in.empty()) return std::nullopt;
+    auto used = scanner.feed(in);
+    if (!used) {
+      reading.error = used.error();
+      return std::nullopt;
+    }
+    feed.at += *used;
+  }
+  return scanner;
+}
+
+Reading read_requests(ByteView input, std::size_t piece) {
   Reading reading;
   Feed feed{input, piece};
-  for (;;) {
-    http::HeadScanner scanner(http::HeadScanner::Kind::head);
-    while (!scanner.done()) {
-      ByteView in = feed.front();
-      if (in.empty()) return reading;
-      auto used = scanner.feed(in);
-      if (!used) {
-        reading.error = used.error();
-        return reading;
-      }
-      feed.at += *used;
-    }
-    auto head = http::parse_request_head(scanner.text());
+  while (auto lines = read_head(feed, reading)) {
+    auto head = http::parse_request_head(lines->text());
     if (!head) {
       reading.error = head.error();
       return reading;
@@ -73,9 +79,38 @@ Reading read(ByteView input, std::size_t piece) {
       reading.error = framing.error();
       return reading;
     }
-    ++reading.requests;
+    ++reading.messages;
     if (!read_body(feed, *framing, reading)) return reading;
   }
+  return reading;
+}
+
+Reading read_responses(ByteView input, std::size_t piece, bool to_head) {
+  Reading reading;
+  Feed feed{input, piece};
+  while (auto lines = read_head(feed, reading)) {
+    auto head = http::parse_response_head(lines->text());
+    if (!head) {
+      reading.error = head.error();
+      return reading;
+    }
+    ASSERT(head->status >= 100 && head->status <= 999);
+    auto framing = http::response_framing(*head, to_head);
+    if (!framing) {
+      reading.error = framing.error();
+      return reading;
+    }
+    ++reading.messages;
+    if (!read_body(feed, *framing, reading)) return reading;
+  }
+  return reading;
+}
+
+void check_same(const Reading& whole, const Reading& pieces, ByteView sent) {
+  ASSERT(whole.messages == pieces.messages);
+  ASSERT(whole.payload == pieces.payload);
+  ASSERT(whole.error == pieces.error);
+  ASSERT(whole.payload.size() <= sent.size());
 }
 
 }  // namespace
@@ -84,15 +119,17 @@ void fuzz_http_request(ByteView input) {
   if (input.empty()) return;
   std::size_t piece = std::size_t{input[0]} + 1;
   ByteView sent = input.subspan(1);
-  Reading whole = read(sent, SIZE_MAX);
-  Reading pieces = read(sent, piece);
-  ASSERT(whole.requests == pieces.requests);
-  ASSERT(whole.payload == pieces.payload);
-  ASSERT(whole.error == pieces.error);
-  ASSERT(whole.payload.size() <= sent.size());
-  // The same bytes as a response's head, and as a field with parameters.
-  (void)http::parse_response_head(as_text(sent));
+  check_same(read_requests(sent, SIZE_MAX), read_requests(sent, piece), sent);
+  // The same bytes as a field with parameters.
   (void)http::parse_parameterized(as_text(sent));
+}
+
+void fuzz_http_response(ByteView input) {
+  if (input.size() < 2) return;
+  std::size_t piece = std::size_t{input[0]} + 1;
+  const bool to_head = input[1] % 2 == 1;
+  ByteView sent = input.subspan(2);
+  check_same(read_responses(sent, SIZE_MAX, to_head), read_responses(sent, piece, to_head), sent);
 }
 
 }  // namespace kith::fuzz

@@ -42,6 +42,13 @@ Task<std::vector<Multiaddr>> resolve_dnsaddr(port::Net& net, Multiaddr address, 
   std::string record = "_dnsaddr." + name;
   KITH_CO_TRY(const std::vector<std::string> texts,
               co_await net.resolve_txt(std::move(record), deadline));
+  co_return dnsaddr_answers(address, texts);
+}
+
+}  // namespace
+
+std::vector<Multiaddr> dnsaddr_answers(const Multiaddr& address,
+                                       std::span<const std::string> texts) {
   const Multiaddr suffix = behind_name(address);
   std::vector<Multiaddr> addresses;
   for (const std::string& text : texts) {
@@ -49,10 +56,8 @@ Task<std::vector<Multiaddr>> resolve_dnsaddr(port::Net& net, Multiaddr address, 
     auto found = Multiaddr::parse(std::string_view(text).substr(txt_prefix.size()));
     if (found && ends_with(*found, suffix)) addresses.push_back(*std::move(found));
   }
-  co_return addresses;
+  return addresses;
 }
-
-}  // namespace
 
 Task<std::vector<Multiaddr>> resolve_name(port::Net& net, Multiaddr address, Instant deadline) {
   std::optional<multiformats::Component> name = address.dns_name();

@@ -3,6 +3,8 @@
 // them. Loop thread only.
 #pragma once
 
+#include <span>
+#include <string>
 #include <vector>
 
 #include <kith/multiformats/multiaddr.hpp>
@@ -17,5 +19,10 @@ namespace kith::net {
 Task<std::vector<multiformats::Multiaddr>> resolve_name(port::Net& net,
                                                         multiformats::Multiaddr address,
                                                         Instant deadline);
+
+/// What a look-up of a /dnsaddr found: of the texts at the name that `address` begins with, the
+/// addresses that end as it ends. Other texts may stand there, and mean nothing.
+std::vector<multiformats::Multiaddr> dnsaddr_answers(const multiformats::Multiaddr& address,
+                                                     std::span<const std::string> texts);
 
 }  // namespace kith::net
