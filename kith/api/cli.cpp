@@ -272,7 +272,7 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   } else if (invocation->command == nullptr) {
     outcome = terminal_.out(group_help(table_, invocation->group, program_));
   } else if (option_of(*invocation, "help") == "true") {
-    outcome = terminal_.out(command_help(*invocation->command, program_));
+    outcome = terminal_.out(command_help(table_, *invocation->command, program_));
   } else {
     outcome = co_await run_invocation(*std::move(invocation));
   }

@@ -186,12 +186,19 @@ enum class Where : std::uint8_t {
 
 enum class OutputKind : std::uint8_t { values, bytes };
 
+/// How a command may be called.
+struct Example {
+  std::string words{};  ///< without the program's name
+  std::string help{};
+};
+
 struct Command {
   std::string path{};     ///< "block get"
   std::string tagline{};  ///< one line
   std::string description{};
   std::vector<ArgumentSpec> arguments{};
   std::vector<OptionSpec> options{};
+  std::vector<Example> examples{};
   Where where = Where::store;
   OutputKind output = OutputKind::values;
   bool transfers = false;      ///< may wait for peers, which the person who waits is told

@@ -40,7 +40,7 @@ std::string_view name_of(Where where) {
   return "";
 }
 
-std::string described(const Command& command) {
+std::string described(const CommandTable& table, const Command& command) {
   std::string text = "== " + command.path + "\n";
   text += "runs: " + std::string(name_of(command.where));
   text += command.output == OutputKind::bytes ? "; bytes" : "; values";
@@ -54,13 +54,13 @@ std::string described(const Command& command) {
     if (argument.kind == ArgumentKind::file) text += argument.recursive ? ", folders" : ", files";
     if (argument.from_stdin) text += ", or from standard input";
   }
-  return text + "\n\n" + command_help(command, "kith") + "\n";
+  return text + "\n\n" + command_help(table, command, "kith") + "\n";
 }
 
 std::string described(const CommandTable& table) {
   std::string text = group_help(table, "", "kith") + "\n";
   for (const auto& [path, command] : table.all())
-    text += described(command);
+    text += described(table, command);
   return text;
 }
 

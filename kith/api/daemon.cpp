@@ -146,7 +146,9 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
                                              http::ResponseWriter& response) {
     return gateway.serve(request, response);
   };
-  http::Server api_server(env, {}, std::move(api_handler));
+  http::ServerLimits api_limits;
+  api_limits.head_bytes_max = rpc_head_bytes_max;
+  http::Server api_server(env, api_limits, std::move(api_handler));
   http::Server gateway_server(env, gateway_server_limits(), std::move(gateway_handler));
   auto api = listen_all(api_server, node.settings().api_addresses, "API");
   auto gateways = listen_all(gateway_server, node.settings().gateway_addresses, "Gateway");

@@ -198,6 +198,9 @@ std::vector<std::string> with_commands_for_words_of_habit(std::vector<std::strin
   return words;
 }
 
+/// Where the taglines of a list of commands begin.
+constexpr std::size_t group_column = 26;
+
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 78) {
   std::string out;
   std::size_t column = indent;
@@ -226,6 +229,14 @@ std::string usage_of(const Command& command) {
   return usage;
 }
 
+/// A row of two columns; what is too wide for the first stands on a line of its own.
+std::string row(std::string_view name, std::string_view help, std::size_t column) {
+  const bool fits = name.size() + 4 <= column;
+  const std::string first = fits ? fmt::format("  {:<{}}", name, column - 2)
+                                 : fmt::format("  {}\n{:{}}", name, "", column);
+  return first + wrapped(help, column) + "\n";
+}
+
 std::string options_help(const std::vector<OptionSpec>& options) {
   std::string text;
   for (const OptionSpec& option : options) {
@@ -238,13 +249,22 @@ std::string options_help(const std::vector<OptionSpec>& options) {
     std::string help = option.help;
     if (!option.fallback.empty()) help += fmt::format(" Default: {}.", option.fallback);
     constexpr std::size_t column = 32;
-    if (names.size() + 4 > column) {
-      text += fmt::format("  {}\n{:{}}{}\n", names, "", column, wrapped(help, column));
-    } else {
-      text += fmt::format("  {:<{}}{}\n", names, column - 2, wrapped(help, column));
-    }
+    text += row(names, help, column);
   }
   return text;
+}
+
+/// What begins with the group's name, and how to learn more of it.
+std::string subcommands_help(const CommandTable& table, const std::string& group,
+                             const std::string& program) {
+  std::string text = "\nSUBCOMMANDS\n";
+  for (const Command* member : table.group(group))
+    text += row(member->path.substr(group.size() + 1), member->tagline, group_column);
+  return text + fmt::format("\n`{} {} <command> --help` says more.\n", program, group);
+}
+
+std::string usage_line(std::string_view usage, std::string_view tagline) {
+  return "USAGE\n  " + wrapped(fmt::format("{} - {}", usage, tagline), 4) + "\n";
 }
 
 }  // namespace
@@ -308,9 +328,9 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
   return invocation;
 }
 
-std::string command_help(const Command& command, const std::string& program) {
-  std::string text =
-      fmt::format("USAGE\n  {} {} - {}\n", program, usage_of(command), command.tagline);
+std::string command_help(const CommandTable& table, const Command& command,
+                         const std::string& program) {
+  std::string text = usage_line(program + " " + usage_of(command), command.tagline);
   if (!command.arguments.empty()) {
     text += "\nARGUMENTS\n";
     for (const ArgumentSpec& spec : command.arguments) {
@@ -331,48 +351,41 @@ std::string command_help(const Command& command, const std::string& program) {
       text += fmt::format("  {}\n", wrapped(line, 2));
     }
   }
+  if (!command.examples.empty()) text += "\nEXAMPLES\n";
+  for (const Example& example : command.examples)
+    text += fmt::format("  {} {}\n      {}\n", program, example.words, wrapped(example.help, 6));
+  if (!table.group(command.path).empty()) text += subcommands_help(table, command.path, program);
   return text;
 }
 
 std::string group_help(const CommandTable& table, const std::string& group,
                        const std::string& program) {
-  std::string text;
-  if (group.empty()) {
-    text = fmt::format(
-        "{0} - one peer-to-peer node: share files by content, with no server in the middle.\n\n"
-        "USAGE\n  {0} [global options] <command> [options] [arguments]\n\n"
-        "FIRST STEPS\n"
-        "  {0} daemon                 start a node (makes its home on first use)\n"
-        "  {0} add -r <path>          share a file or folder; prints its CID\n"
-        "  {0} cat <cid>              show a file, wherever it is\n"
-        "  {0} get <cid>              fetch a file or folder\n"
-        "  {0} swarm connect <addr>   connect to a peer you know\n\nCOMMANDS\n",
-        program);
-  } else {
-    text = fmt::format("USAGE\n  {} {} <subcommand> - {}\n\nSUBCOMMANDS\n", program, group,
-                       table.group_tagline(group));
+  if (!group.empty()) {
+    return usage_line(fmt::format("{} {} <subcommand>", program, group),
+                      table.group_tagline(group)) +
+           subcommands_help(table, group, program);
   }
-  std::string last_group;
+  std::string text = fmt::format(
+      "{0} - one peer-to-peer node: share files by content, no server in the middle.\n\n"
+      "USAGE\n  {0} [global options] <command> [options] [arguments]\n\n"
+      "FIRST STEPS\n"
+      "  {0} daemon                 start a node (makes its home on first use)\n"
+      "  {0} add -r <path>          share a file or folder; prints its CID\n"
+      "  {0} cat <cid>              show a file, wherever it is\n"
+      "  {0} get <cid>              fetch a file or folder\n"
+      "  {0} swarm connect <addr>   connect to a peer you know\n\nCOMMANDS\n",
+      program);
+  std::string last;
   for (const auto& [path, command] : table.all()) {
-    if (!group.empty()) {
-      if (path.starts_with(group + " ")) {
-        text += fmt::format("  {:<24}{}\n", path.substr(group.size() + 1), command.tagline);
-      }
-      continue;
-    }
     std::string first = path.substr(0, path.find(' '));
-    if (first != path) {
-      if (first == last_group || table.find(first) != nullptr) continue;
-      last_group = first;
-      text += fmt::format("  {:<24}{}\n", first + " ...", table.group_tagline(first));
-    } else {
-      text += fmt::format("  {:<24}{}\n", path, command.tagline);
-    }
+    if (first == last) continue;
+    last = first;
+    const Command* itself = table.find(first);
+    const std::string tagline = itself != nullptr ? itself->tagline : table.group_tagline(first);
+    text += row(first + (table.group(first).empty() ? "" : " ..."), tagline, group_column);
   }
-  text += fmt::format("\n`{} {}<command> --help` says more.\n", program,
-                      group.empty() ? "" : group + " ");
-  if (group.empty()) text += "\nGLOBAL OPTIONS\n" + options_help(global_options());
-  return text;
+  text += fmt::format("\n`{} <command> --help` says more.\n", program);
+  return text + "\nGLOBAL OPTIONS\n" + options_help(global_options());
 }
 
 }  // namespace kith::api

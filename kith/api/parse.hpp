@@ -26,6 +26,7 @@ Result<Invocation> parse_words(const CommandTable& table, std::vector<std::strin
 std::string group_help(const CommandTable& table, const std::string& group,
                        const std::string& program);
 /// What `kith command --help` shows.
-std::string command_help(const Command& command, const std::string& program);
+std::string command_help(const CommandTable& table, const Command& command,
+                         const std::string& program);
 
 }  // namespace kith::api

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include <kith/api/parse.hpp>
@@ -137,6 +139,57 @@ TEST(ParseWords, SaysWhatItDoesNotUnderstand) {
   EXPECT_NE(parse.failure({"block", "nosuch"}).find("nosuch"), std::string::npos);
   EXPECT_NE(parse.failure({"cat", "--nosuch"}).find("nosuch"), std::string::npos);
   EXPECT_NE(parse.failure({"cat", "-l"}), "");
+}
+
+TEST(Help, ACommandThatIsAGroupTooListsItsSubcommands) {
+  CommandTable table = make_command_table();
+  for (const auto& [path, command] : table.all()) {
+    const std::string help = command_help(table, command, "kith");
+    EXPECT_EQ(help.contains("\nSUBCOMMANDS\n"), !table.group(path).empty()) << help;
+    for (const Command* member : table.group(path))
+      EXPECT_TRUE(help.contains("\n  " + member->path.substr(path.size() + 1) + " ")) << help;
+  }
+  const std::string all = group_help(table, "", "kith");
+  for (std::string_view row : {"  config ...  ", "  bootstrap ...  ", "  refs ...  ",
+                               "  swarm ...  ", "  add  ", "  cat  "}) {
+    EXPECT_TRUE(all.contains("\n" + std::string(row))) << row << '\n' << all;
+  }
+}
+
+TEST(Help, ShowsExamples) {
+  CommandTable table = make_command_table();
+  for (const char* path : {"add", "cat", "swarm connect", "config"}) {
+    const std::string help = command_help(table, *table.find(path), "ipfs");
+    EXPECT_TRUE(help.contains("\nEXAMPLES\n  ipfs " + std::string(path))) << help;
+  }
+}
+
+TEST(Help, ItsExamplesAreUnderstood) {
+  Words parse;
+  for (const auto& [path, command] : parse.table.all()) {
+    for (const Example& example : command.examples) {
+      std::vector<std::string> words;
+      std::istringstream text(example.words.substr(0, example.words.find(" > ")));
+      for (std::string word; text >> word;)
+        words.push_back(word);
+      auto parsed = parse(words);
+      ASSERT_TRUE(parsed && parsed->command != nullptr) << example.words;
+      EXPECT_EQ(parsed->command->path, path);
+    }
+  }
+}
+
+TEST(Help, FitsTheUsualTerminal) {
+  CommandTable table = make_command_table();
+  std::vector<std::string> texts = {group_help(table, "", "kith"),
+                                    group_help(table, "swarm", "kith")};
+  for (const auto& [path, command] : table.all())
+    texts.push_back(command_help(table, command, "kith"));
+  for (const std::string& text : texts) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      EXPECT_LE(line.size(), 80u) << line;
+  }
 }
 
 TEST(Request, ChecksWhatItIsGiven) {

@@ -34,12 +34,13 @@ std::vector<std::string> enough_arguments(const Command& command) {
 
 /// Every member that some renderer reads, with everything that it may not be.
 std::vector<json::value> odd_values() {
-  constexpr const char* keys[] = {
-      "Peers",     "Links",   "Objects",     "Strings", "Addrs",   "Keys",     "Wantlist",
-      "Transfers", "Root",    "DagStats",    "Cid",     "Stats",   "Identify", "Value",
-      "Addresses", "Ratio",   "Protocols",   "Streams", "Hash",    "Name",     "Size",
-      "Err",       "Ref",     "/",           "Time",    "TotalIn", "Msg",      "Error",
-      "Mode",      "ModTime", "UniqueBlocks"};
+  constexpr const char* keys[] = {"Peers",        "Links",     "Objects",   "Strings", "Addrs",
+                                  "Keys",         "Wantlist",  "Transfers", "Root",    "DagStats",
+                                  "Cid",          "Stats",     "Identify",  "Value",   "Addresses",
+                                  "Ratio",        "Protocols", "Streams",   "Hash",    "Name",
+                                  "Size",         "Err",       "Ref",       "/",       "Time",
+                                  "TotalIn",      "Msg",       "Error",     "Mode",    "ModTime",
+                                  "UniqueBlocks", "OldCfg",    "NewCfg"};
   const json::value wrong[] = {nullptr,        1,
                                -1.5,           "text",
                                true,           json::array(),
@@ -95,6 +96,28 @@ TEST(Renderers, ShowNothingOfAListThatKuboLeavesOut) {
   EXPECT_EQ(
       shown(machine.env, "id", R"({"ID":"me","Addresses":null})", {}, {{"format", "<id>:<addrs>"}}),
       "me:");
+}
+
+TEST(Renderers, ShowWhatAProfileChanges) {
+  Machine machine;
+  auto shown_of = [&machine](std::string_view before, std::string_view after) {
+    std::string value =
+        "{\"OldCfg\":" + std::string(before) + ",\"NewCfg\":" + std::string(after) + "}";
+    return shown(machine.env, "config profile apply", value, {"server"});
+  };
+  EXPECT_EQ(
+      shown_of(
+          R"({"Swarm":{"DisableNatPortMap":false,"Kept":1},"Discovery":{"MDNS":{"Enabled":true}},
+                         "Bootstrap":["a"]})",
+          R"({"Swarm":{"Kept":1,"DisableNatPortMap":true,"ConnMgr":{"Type":"none"}},
+                         "Discovery":{"MDNS":{}},"Bootstrap":["a","b"],"Empty":{}})"),
+      "<> \"Bootstrap\": [\"a\"] -> [\"a\",\"b\"]\n"
+      ">> \"Discovery.MDNS.Enabled\": true\n"
+      "<< \"Empty\": {}\n"
+      "<< \"Swarm.ConnMgr.Type\": \"none\"\n"
+      "<> \"Swarm.DisableNatPortMap\": false -> true\n");
+  EXPECT_EQ(shown_of(R"({"A":{"B":1}})", R"({"A":2})"), "<> \"A\": {\"B\":1} -> 2\n");
+  EXPECT_EQ(shown_of(R"({"A":{"B":1,"C":2}})", R"({"A":{"C":2,"B":1}})"), "no changes\n");
 }
 
 TEST(Renderers, ShowNamesThatMoveTheCursorHarmless) {

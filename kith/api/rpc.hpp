@@ -42,6 +42,8 @@ constexpr bool is_rpc_path(std::string_view path) noexcept {
 inline constexpr Duration rpc_value_delay = 20ms;
 /// Arguments in a body, and their bytes.
 inline constexpr std::size_t rpc_body_arguments_max = 1'000'000;
+/// Arguments stand in the query; Go's servers, and with them Kubo's, take so much.
+inline constexpr std::size_t rpc_head_bytes_max = 1024 * 1024;
 inline constexpr std::size_t rpc_body_arguments_bytes_max = 64 * 1024 * 1024;
 
 struct RpcOptions {

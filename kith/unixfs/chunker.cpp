@@ -110,10 +110,12 @@ class BuzHash {
   std::uint32_t state_ = 0;
 };
 
+/// What is too large for a number is larger than any chunk may be.
 std::optional<std::size_t> parse_size(std::string_view text) {
   std::size_t size = 0;
   auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), size);
-  if (fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (fault == std::errc::result_out_of_range) size = SIZE_MAX;
+  if (fault == std::errc::invalid_argument || end != text.data() + text.size()) return std::nullopt;
   return size;
 }
 
@@ -146,8 +148,8 @@ std::optional<ChunkerSpec> parse_rabin(const std::vector<std::string_view>& part
   if (parts.size() == 1) return rabin_of_average(default_size);
   if (parts.size() == 2) {
     auto average = parse_size(parts[1]);
-    if (!average || *average > chunk_bytes_max) return std::nullopt;
-    return rabin_of_average(*average);
+    if (!average) return std::nullopt;
+    return rabin_of_average(std::min(*average, chunk_bytes_max));
   }
   if (parts.size() != 4) return std::nullopt;
   auto minimum = parse_labelled(parts[1], "min");
@@ -157,6 +159,35 @@ std::optional<ChunkerSpec> parse_rabin(const std::vector<std::string_view>& part
   return ChunkerSpec::rabin(*minimum, *average, *maximum);
 }
 
+/// By its form alone: the sizes may be impossible.
+std::optional<ChunkerSpec> parse_form(std::string_view text, std::size_t default_size) {
+  std::vector<std::string_view> parts = split(text);
+  if (text.empty() || text == "default") return ChunkerSpec::fixed(default_size);
+  if (parts[0] == "size" && parts.size() == 2) {
+    auto size = parse_size(parts[1]);
+    if (size) return ChunkerSpec::fixed(*size);
+  }
+  if (parts[0] == "rabin") return parse_rabin(parts, default_size);
+  if (parts[0] == "buzhash") return ChunkerSpec::buzhash();
+  return std::nullopt;
+}
+
+/// What is wrong with the sizes of a spec that check() refuses; in Kubo's words, but for the least
+/// minimum: Kubo takes 16 and says "greater than 16".
+std::string wrong_size(const ChunkerSpec& spec) {
+  const bool rabin = spec.kind == ChunkerSpec::Kind::rabin;
+  if (!rabin && spec.size_max == 0)
+    return fmt::format("chunker size must be greater than 0 and at most {}", chunk_bytes_max);
+  if (rabin && spec.size_min < rabin_window_bytes)
+    return fmt::format("rabin min must be at least {}", rabin_window_bytes);
+  if (rabin && spec.size_min >= spec.size_average)
+    return "rabin-min must be smaller than rabin-avg";
+  if (rabin && spec.size_average >= spec.size_max)
+    return "rabin-avg must be smaller than rabin-max";
+  return fmt::format("chunker parameters may not exceed the maximum chunk size of {}",
+                     chunk_bytes_max);
+}
+
 }  // namespace
 
 ChunkerSpec ChunkerSpec::buzhash() {
@@ -164,21 +195,23 @@ ChunkerSpec ChunkerSpec::buzhash() {
 }
 
 Decoded<ChunkerSpec> ChunkerSpec::parse(std::string_view text, std::size_t default_size) {
-  std::vector<std::string_view> parts = split(text);
-  std::optional<ChunkerSpec> spec;
-  if (text.empty() || text == "default") {
-    spec = fixed(default_size);
-  } else if (parts[0] == "size" && parts.size() == 2) {
-    if (auto size = parse_size(parts[1])) spec = fixed(*size);
-  } else if (parts[0] == "rabin") {
-    spec = parse_rabin(parts, default_size);
-  } else if (parts[0] == "buzhash") {
-    spec = buzhash();
-  }
+  std::optional<ChunkerSpec> spec = parse_form(text, default_size);
   if (!spec) return std::unexpected(UnixfsError::bad_chunker);
   auto checked = spec->check();
   if (!checked) return std::unexpected(checked.error());
   return *spec;
+}
+
+std::string ChunkerSpec::why_refused(std::string_view text) {
+  std::optional<ChunkerSpec> spec = parse_form(text, chunk_bytes_max);
+  if (!spec) {
+    return fmt::format(
+        "unrecognized chunker option: {} (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
+        text);
+  }
+  const bool derived = spec->kind == Kind::rabin && std::ranges::count(text, '-') == 1;
+  return fmt::format("chunker option {}: {}{}", text, wrong_size(*spec),
+                     derived ? " (min is a third of the average, max the average and a half)" : "");
 }
 
 std::string ChunkerSpec::to_string() const {

@@ -50,6 +50,8 @@ struct ChunkerSpec {
 
   /// Reads what `ipfs add --chunker` takes. `default_size` stands for "", "default" and "rabin".
   static Decoded<ChunkerSpec> parse(std::string_view text, std::size_t default_size = 256 * 1024);
+  /// Why parse() refuses the text: a sentence for a person.
+  static std::string why_refused(std::string_view text);
   std::string to_string() const;
 
   /// The sizes make sense, and no chunk is larger than chunk_bytes_max.

@@ -178,6 +178,29 @@ TEST(Chunker, RefusesImpossibleDescriptions) {
   }
 }
 
+TEST(Chunker, TellsAWrongFormFromImpossibleSizes) {
+  for (std::string_view text : {"fast", "size", "size-", "size-1k", "size-1-2", "rabin-16-32"}) {
+    const std::string why = ChunkerSpec::why_refused(text);
+    EXPECT_TRUE(why.starts_with("unrecognized chunker option: " + std::string(text))) << why;
+  }
+  constexpr std::string_view too_large = "may not exceed the maximum chunk size of 2096896";
+  const std::pair<std::string_view, std::string_view> impossible[] = {
+      {"size-0", "must be greater than 0 and at most 2096896"},
+      {"size-2097152", too_large},
+      {"size-99999999999999999999", too_large},
+      {"rabin-1-2-3", "rabin min must be at least 16"},
+      {"rabin-20", "rabin min must be at least 16 (min is a third of the average"},
+      {"rabin-32-32-64", "rabin-min must be smaller than rabin-avg"},
+      {"rabin-16-64-64", "rabin-avg must be smaller than rabin-max"},
+      {"rabin-1000-2000-3000000", too_large},
+      {"rabin-99999999999999999999", too_large}};
+  for (const auto& [text, told] : impossible) {
+    const std::string why = ChunkerSpec::why_refused(text);
+    EXPECT_TRUE(why.starts_with("chunker option " + std::string(text) + ": ")) << why;
+    EXPECT_NE(why.find(told), std::string::npos) << why;
+  }
+}
+
 TEST(Chunker, BuzhashTableIsBalanced) {
   // Its generator puts each bit into exactly half of the entries, whatever its random numbers are.
   std::array<int, 32> set{};

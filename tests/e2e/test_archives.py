@@ -48,6 +48,22 @@ class Archives(Case):
             archives.append(self.write(f"{name}.car", node.ok("dag", "export", "--local-only", self.cid)))
         self.assertEqual(self.second.text("dag", "import", *archives), f"Pinned root\t{self.cid}\tsuccess")
 
+    def test_a_path_is_exported_from_where_it_leads(self):
+        for path in (f"{self.cid}/big", f"/ipfs/{self.cid}/big"):
+            archive = self.first.ok("dag", "export", path)
+            self.assertEqual(archive, self.first.ok("dag", "export", self.first.text("dag", "resolve", path)))
+        self.assertIn("no link named", self.first.fails("dag", "export", f"{self.cid}/nothing"))
+
+    def test_an_archive_has_only_so_many_roots(self):
+        """Each is a CID that holds its block itself, so that a small archive names very many."""
+        roots = b"".join(b"\xd8\x2a\x49\x00\x01\x55\x00\x04" + i.to_bytes(4, "big") for i in range(10_001))
+        header = b"\xa2\x65roots\x99" + (10_001).to_bytes(2, "big") + roots + b"\x67version\x01"
+        size, prefix = len(header), b""
+        while size >= 128:
+            size, prefix = size >> 7, prefix + bytes([size & 127 | 128])
+        archive = self.write("roots.car", prefix + bytes([size]) + header)
+        self.assertIn("more than 10000 roots", self.second.fails("dag", "import", archive))
+
     def test_the_root_may_come_from_standard_input(self):
         self.assertEqual(self.first.ok("dag", "export", stdin=f"{self.cid}\n".encode()),
                          self.exported("all.car").read_bytes())

@@ -42,6 +42,8 @@ class Words(Case):
             self.assertIn(word, everything)
         self.assertIn("stat", node.text("block"))
         self.assertEqual(node.text("swarm", "--help"), node.text("swarm"))
+        self.assertIn("\nSUBCOMMANDS\n  edit ", node.text("config", "--help"))
+        self.assertIn("\n  config ... ", everything)
 
     def test_wrong_words_are_named(self):
         node = self.made()
@@ -59,6 +61,15 @@ class Words(Case):
                 self.assertIn(told, error)
                 self.assertTrue(error.startswith("Error: "))
                 self.assertEqual(error.count("\n"), 1, error)
+
+    def test_a_profile_prints_what_it_changes(self):
+        node = self.made()
+        node.ok("config", "--json", "Discovery.MDNS.Enabled", "true")
+        for flags in (["--dry-run"], []):
+            with self.subTest(flags):
+                self.assertEqual(node.text("config", "profile", "apply", "test", *flags),
+                                 '<> "Discovery.MDNS.Enabled": true -> false')
+        self.assertEqual(node.text("config", "profile", "apply", "test"), "no changes")
 
     def test_options_stand_anywhere_and_end_at_two_dashes(self):
         node = self.made()
@@ -83,6 +94,53 @@ class Words(Case):
         error = self.made().fails("--api=/ip4/127.0.0.1/tcp/1", "id")
         self.assertIn("127.0.0.1:1", error)
         self.assertIn("is the daemon running?", error)
+
+
+class DaemonStops(Case):
+    """The daemon is asked to end while a command waits for it."""
+
+    def assert_told(self, error):
+        self.assertRegex(error, r"(?m)^Error: the daemon at 127\.0\.0\.1:\d+ ended before the command did \([^()]+\): "
+                                r"start it again with `kith daemon`, and repeat the command\n\Z")
+
+    def test_a_command_that_waits_for_an_answer_says_so(self):
+        node = self.started()
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        cat = node.background("cat", missing)
+        self.addCleanup(cat.stop)
+        wait_until(lambda: missing in node.text("bitswap", "wantlist"), what="a wish for the block")
+        daemon = node.daemon
+        self.assertEqual(node.stop()[0], 0)
+        self.assertEqual(cat.wait(10), 1)
+        self.assert_told(cat.log())
+        self.assertNotIn("cancelled", daemon.log())
+
+    def test_a_command_that_has_a_part_of_the_answer_says_so(self):
+        node = self.started()
+        cid = node.add(self.write("big", os.urandom(40_000_000)))
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as sink:
+            cat = Process(node.command("cat", cid), env=node.env, stdout=sink)
+        self.addCleanup(cat.stop, 9)
+        with os.fdopen(reading, "rb") as content:
+            self.assertEqual(len(content.read(1000)), 1000)
+            self.assertEqual(node.stop()[0], 0)
+            content.read()
+        self.assertEqual(cat.wait(10), 1)
+        self.assert_told(cat.log())
+
+    def test_an_upload_that_is_cut_off_says_so(self):
+        node = self.started()
+        add = subprocess.Popen(node.command("add", "-Q", "-"), env=node.env, stdin=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(add.kill)
+        # More than a pipe holds: when it is written, the command is at work.
+        add.stdin.write(bytes(8 << 20))
+        add.stdin.flush()
+        self.assertEqual(node.stop()[0], 0)
+        _, error = add.communicate(timeout=10)
+        self.assertEqual(add.returncode, 1)
+        self.assert_told(error.decode())
 
 
 class Output(Case):
@@ -167,6 +225,25 @@ class Input(Case):
         node = self.started()
         one, two = (node.text("add", "-Q", stdin=text) for text in (b"1\n", b"2\n"))
         self.assertEqual(node.text("cat", stdin=f"{one}\n{two}\n".encode()), "1\n2")
+
+    def test_two_thousand_cids_are_not_too_many(self):
+        node = self.started()
+        content = os.urandom(2000 * 32)
+        root = node.text("add", "-Q", "--chunker=size-32", stdin=content)
+        inner = node.text("refs", root).split()
+        leaves = [leaf for one in inner for leaf in node.text("refs", one).split()]
+        self.assertEqual(len(leaves), 2000)
+
+        def with_all(*words):
+            done = node.run(*words, *leaves)
+            self.assertEqual((done.returncode, done.stderr[-500:]), (0, b""))
+            return done.stdout
+
+        self.assertEqual(with_all("cat"), content)
+        self.assertEqual(with_all("refs", root, *inner).decode().split(), [*inner, *leaves])
+        self.assertIn(b"Total Size: 64000", with_all("dag", "stat", "--progress=false"))
+        self.assertEqual(with_all("block", "rm", "-q", "-f"), b"")
+        self.assertEqual(len(node.text("refs", "local").split()), len([root, *inner]))
 
     def test_block_and_dag_put_read_standard_input(self):
         node = self.started()

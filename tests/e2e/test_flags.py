@@ -214,6 +214,24 @@ class Repairs(Case):
         self.assertIn("all blocks validated", node.text("repo", "verify"))
         self.assertIn("could not find", node.fails("cat", cid))
 
+    def test_what_cannot_be_read_is_not_dropped(self):
+        node = self.made()
+        content = os.urandom(5 * MIB)
+        cid = node.text("add", "-Q", stdin=content)
+        pack = next(path for path in (node.home / "blocks").rglob("*.pack") if content[:100] in path.read_bytes())
+        aside = pack.with_suffix(".aside")
+        pack.rename(aside)
+        # To itself: the system finds no file at the end.
+        pack.symlink_to(pack.name)
+        done = node.run("repo", "verify", "--drop")
+        pack.unlink()
+        aside.rename(pack)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertNotIn(b"removed", done.stdout + done.stderr)
+        self.assertIn(b"couldn't be read", done.stdout)
+        self.assertIn("all blocks validated", node.text("repo", "verify"))
+        self.assertEqual(node.ok("cat", cid), content)
+
     def test_damaged_blocks_are_fetched_anew(self):
         first, second = self.made("first"), self.made("second")
         content = os.urandom(MIB // 2)

@@ -124,6 +124,24 @@ class KithBesideKubo(unittest.TestCase):
                 with urllib.request.urlopen(f"{server.gateway_url}/ipfs/{cid}", timeout=30) as reply:
                     self.assertEqual(reply.read(), body)
 
+    def test_a_node_with_links_in_any_order_gets_the_same_cid(self):
+        leaf = self.kubo.text("add", "-Q", "--cid-version=1", stdin=b"a leaf")
+        links = [{"Hash": {"/": leaf}, "Name": name, "Tsize": i} for i, name in enumerate("bacab")]
+        node = json.dumps({"Data": {"/": {"bytes": "CAE"}}, "Links": links}).encode()
+        cids = [one.text("dag", "put", "--store-codec=dag-pb", stdin=node) for one in (self.kith, self.kubo)]
+        self.assertEqual(*cids)
+
+    def test_both_gateways_prove_alike_that_a_path_leads_nowhere(self):
+        tree = self.kith.add(data.tree(True), "--cid-version=1")
+        wide = self.kith.add(data.wide_directory(), "--cid-version=1")
+        for path in (f"{tree}/nothing", f"{tree}/photos/2024/nothing/at/all", f"{tree}/.hidden/nothing", f"{wide}/nothing"):
+            archives = []
+            for node in (self.kith, self.kubo):
+                with urllib.request.urlopen(f"{node.gateway_url}/ipfs/{path}?format=car", timeout=30) as reply:
+                    archives.append(reply.read())
+            with self.subTest(path):
+                self.assertEqual(*archives)
+
     def test_a_cat_waits_for_a_provider_and_goes_on_when_one_comes(self):
         fetcher = started(Kith)
         self.addCleanup(fetcher.close)

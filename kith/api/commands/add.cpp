@@ -414,6 +414,9 @@ void add_add_command(CommandTable& table) {
                    {"inline-limit", 0, integer, "How small.", "32"},
                    {"pin", 0, flag, "Accepted for Kubo's sake: nothing is collected yet.", "true"},
                    {"pin-name", 0, text, "Accepted for Kubo's sake.", ""},
+                   {"fast-provide-root", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"fast-provide-dag", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"fast-provide-wait", 0, flag, "Accepted for Kubo's sake.", ""},
                    {"max-file-links", 0, integer, "Children of a file's node.", ""},
                    {"max-directory-links", 0, integer, "Entries of an unsharded folder.", ""},
                    {"max-hamt-fanout", 0, integer, "Width of a sharded folder's nodes.", ""},
@@ -422,6 +425,8 @@ void add_add_command(CommandTable& table) {
                    {"mode", 0, integer, "Permissions for all, for example 0644.", ""},
                    {"mtime", 0, integer, "Modification time for all, seconds since 1970.", ""},
                    {"mtime-nsecs", 0, integer, "Its nanoseconds.", ""}},
+       .examples = {{"add -r photos", "Share a folder. The last line has its CID."},
+                    {"add -nQ disk.iso", "Only tell which CID a file has."}},
        .streams = true,
        .run = run_add,
        .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {

@@ -150,15 +150,21 @@ Result<json::object> own_identity(node::Node& node, const Request& request) {
   return value;
 }
 
+/// A connection on which the peer has said what it is: the peer store knows then.
+Task<void> get_acquainted(Context& context, const PeerId& peer) {
+  const Instant deadline = context.env.clock.now() + peer_dial_deadline;
+  KITH_CO_TRY(net::ConnectionId connection,
+              co_await context.node->swarm().connect(peer, {}, deadline));
+  co_return co_await context.node->identify().wait(connection, deadline);
+}
+
 Task<json::object> others_identity(Context& context, PeerId peer, const Request& request) {
   node::Node& node = *context.node;
   if (!node.online()) {
     co_return std::unexpected(Error(
         Errc::refused, "only this node's own identity can be shown offline: start the daemon"));
   }
-  Instant deadline = context.env.clock.now() + peer_dial_deadline;
-  KITH_CO_TRY(net::ConnectionId connection, co_await node.swarm().connect(peer, {}, deadline));
-  KITH_CO_CHECK(co_await node.identify().wait(connection, deadline));
+  KITH_CO_CHECK(co_await get_acquainted(context, peer));
   net::PeerStore& store = node.swarm().peer_store();
   json::object value;
   KITH_CO_TRY(std::string id, peer_text(peer, request));
@@ -300,9 +306,7 @@ Task<void> run_perf_command(Context& context, const Request& request, Output& ou
   auto down = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, request.integer("download").value_or(0)));
   node::Node& node = *context.node;
-  Instant answered_by = context.env.clock.now() + peer_dial_deadline;
-  KITH_CO_TRY(net::ConnectionId connection, co_await node.swarm().connect(peer, {}, answered_by));
-  KITH_CO_CHECK(co_await node.identify().wait(connection, answered_by));
+  KITH_CO_CHECK(co_await get_acquainted(context, peer));
   if (!std::ranges::binary_search(node.swarm().peer_store().protocols(peer), net::perf_protocol)) {
     co_return std::unexpected(say(fmt::format(
         "{} doesn't serve {}; a kith does after `kith config --bool Experimental.PerfServer true` "

@@ -27,6 +27,8 @@ constexpr std::size_t batch_blocks_max = 16 * 1024;
 /// Blocks that are hashed and stored together.
 constexpr std::uint64_t batch_bytes = 8 * 1024 * 1024;
 constexpr std::size_t dag_blocks_max = 50'000'000;
+/// Of all archives of an import together.
+constexpr std::size_t roots_max = 10'000;
 
 struct ImportState {
   node::Node& node;
@@ -35,6 +37,7 @@ struct ImportState {
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
   std::vector<Cid> roots;
+  std::unordered_set<Cid, multiformats::SeededHash> known_roots;
 };
 
 /// An archive is anybody's word: each block is hashed before it is kept.
@@ -61,9 +64,23 @@ Task<void> store_batch(Context& context, ImportState& state) {
   co_return Result<void>{};
 }
 
+Result<void> add_roots(ImportState& state, const std::vector<Cid>& roots) {
+  for (const Cid& root : roots) {
+    if (state.known_roots.contains(root)) continue;
+    if (state.roots.size() == roots_max) {
+      return std::unexpected(
+          Error(Errc::limit_exceeded, fmt::format("more than {} roots", roots_max)));
+    }
+    state.known_roots.insert(root);
+    state.roots.push_back(root);
+  }
+  return {};
+}
+
 Task<void> import_archive(Context& context, const Request& request, ImportState& state) {
   ipld::CarReader reader;
   bool ended = false;
+  bool begun = false;
   while (!ended) {
     KITH_CO_TRY(Buffer part, co_await request.files->read(read_bytes));
     ended = part.empty();
@@ -74,6 +91,9 @@ Task<void> import_archive(Context& context, const Request& request, ImportState&
     }
     for (;;) {
       KITH_CO_TRY(std::optional<ipld::Block> block, reader.next());
+      if (reader.has_header() && !std::exchange(begun, true)) {
+        KITH_CO_CHECK(add_roots(state, reader.roots()));
+      }
       if (!block) break;
       if (block->data.size() > ipld::block_bytes_max) {
         co_return std::unexpected(block_too_big().with_context("block " + block->cid.to_string()));
@@ -83,9 +103,6 @@ Task<void> import_archive(Context& context, const Request& request, ImportState&
       const bool full = state.batch_size >= batch_bytes || state.batch.size() >= batch_blocks_max;
       if (full) KITH_CO_CHECK(co_await store_batch(context, state));
     }
-  }
-  for (const Cid& root : reader.roots()) {
-    if (std::ranges::find(state.roots, root) == state.roots.end()) state.roots.push_back(root);
   }
   co_return co_await store_batch(context, state);
 }
@@ -144,7 +161,7 @@ Task<void> run_import(Context& context, const Request& request, Output& output) 
               "--local-only implies --pin-roots=false and cannot be combined with "
               "--pin-roots=true; please drop one of them"));
   }
-  ImportState state{*context.node, {}, 0, 0, 0, {}};
+  ImportState state{*context.node, {}, 0, 0, 0, {}, {}};
   for (;;) {
     KITH_CO_TRY(std::optional<InputEntry> entry, co_await request.files->next());
     if (!entry) break;
@@ -203,9 +220,14 @@ class ImportRenderer final : public Renderer {
 };
 
 Task<void> run_export(Context& context, const Request& request, Output& output) {
-  KITH_CO_TRY(Cid root, parse_cid(request.argument(0)));
   bool local_only = request.flag("local-only");
   std::unique_ptr<ipld::BlockSource> source = source_for(context, request, !local_only);
+  const std::string path = request.argument(0);
+  KITH_CO_TRY(unixfs::Resolved resolved, co_await resolve_link(*source, path));
+  if (!resolved.rest.empty()) {
+    co_return std::unexpected(say("cannot export what lies inside of a block"));
+  }
+  const Cid root = resolved.block.cid;
   ipld::WalkOptions options;
   options.local_only = local_only;
   ipld::DagWalk walk(*source, root, options);
@@ -269,7 +291,11 @@ void add_car_commands(CommandTable& table) {
                          {"silent", 0, flag, "Print nothing.", ""},
                          {"stats", 0, flag, "Count blocks and bytes.", ""},
                          {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
+                         {"fast-provide-root", 0, flag, "Accepted for Kubo's sake.", ""},
+                         {"fast-provide-dag", 0, flag, "Accepted for Kubo's sake.", ""},
+                         {"fast-provide-wait", 0, flag, "Accepted for Kubo's sake.", ""},
                          big_block_option()},
+             .examples = {{"dag import photos.car", "Store what an archive holds."}},
              .streams = true,
              .run = run_import,
              .renderer = [](const RenderContext& context) -> std::unique_ptr<Renderer> {
@@ -277,10 +303,12 @@ void add_car_commands(CommandTable& table) {
              }});
   table.add({.path = "dag export",
              .tagline = "Write a DAG as a CAR archive.",
-             .arguments = {{.name = "root", .help = "Its CID.", .from_stdin = true}},
+             .arguments = {{.name = "root", .help = "CID or path.", .from_stdin = true}},
              .options = {{"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
                          {"local-only", 0, flag,
                           "Only what is here, even if the DAG isn't complete.", ""}},
+             .examples = {{"dag export <cid> > photos.car",
+                           "Write a file or folder with all its blocks."}},
              .output = OutputKind::bytes,
              .transfers = true,
              .content_type = "application/vnd.ipld.car",

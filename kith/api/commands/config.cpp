@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <spawn.h>
 
 #include <boost/json.hpp>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <kith/api/detail/sentence.hpp>
+#include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
@@ -222,8 +224,44 @@ Task<void> run_profile_apply(Context& context, const Request& request, Output& o
   co_return co_await output.value(std::move(value));
 }
 
-Result<void> show_nothing(const json::value&, const RenderContext&) {
-  return {};
+/// The settings that differ, a line each with Kubo's marks, which Kubo has in the whole document.
+/// One that isn't there is null.
+void tell_differences(const std::string& key, const json::value* before, const json::value* after,
+                      std::string& out) {
+  if (before != nullptr && after != nullptr && *before == *after) return;
+  bool are_groups = true;
+  std::map<std::string, std::pair<const json::value*, const json::value*>> members;
+  for (const json::value* side : {before, after}) {
+    if (side == nullptr) continue;
+    const json::object* group = side->if_object();
+    are_groups = are_groups && group != nullptr;
+    if (group == nullptr) continue;
+    for (const auto& [name, value] : *group) {
+      auto& sides = members[key.empty() ? std::string(name) : key + "." + std::string(name)];
+      (side == before ? sides.first : sides.second) = &value;
+    }
+  }
+  if (are_groups && !members.empty()) {
+    for (const auto& [name, sides] : members)
+      tell_differences(name, sides.first, sides.second, out);
+    return;
+  }
+  const std::string name = json_text(json::value(key));
+  std::string line;
+  if (before == nullptr) {
+    line = fmt::format("<< {}: {}", name, json_text(*after));
+  } else if (after == nullptr) {
+    line = fmt::format(">> {}: {}", name, json_text(*before));
+  } else {
+    line = fmt::format("<> {}: {} -> {}", name, json_text(*before), json_text(*after));
+  }
+  out += printable(line) + "\n";
+}
+
+Result<void> show_differences(const json::value& value, const RenderContext& context) {
+  std::string out;
+  tell_differences("", &member(value, "OldCfg"), &member(value, "NewCfg"), out);
+  return context.terminal.out(out.empty() ? "no changes\n" : out);
 }
 
 // bootstrap
@@ -341,6 +379,8 @@ void add_config_commands(CommandTable& table) {
              .options = {{"bool", 0, flag, "The value is true or false.", ""},
                          {"json", 0, flag, "The value is JSON.", ""},
                          expand},
+             .examples = {{"config Addresses.Gateway", "Show a setting."},
+                          {"config --json Swarm.ConnMgr.HighWater 200", "Set one to a number."}},
              .where = Where::files,
              .run = run_config,
              .renderer = [](const RenderContext& context) {
@@ -366,16 +406,19 @@ void add_config_commands(CommandTable& table) {
              .arguments = {{.name = "file", .help = "JSON.", .kind = ArgumentKind::file}},
              .where = Where::files,
              .run = run_replace});
-  table.add({.path = "config profile apply",
-             .tagline = "Apply a profile.",
-             .description = profile_list(),
-             .arguments = {{.name = "profile", .help = "Its name."}},
-             .options = {{"dry-run", 0, flag, "Show what would change.", ""}},
-             .where = Where::files,
-             .run = run_profile_apply,
-             .renderer = [](const RenderContext& context) {
-               return text_renderer(context, show_nothing);
-             }});
+  table.add(
+      {.path = "config profile apply",
+       .tagline = "Apply a profile.",
+       .description = "Prints what changes: << a setting that is new, >> one that goes, <> one "
+                      "with another value.\n" +
+                      profile_list(),
+       .arguments = {{.name = "profile", .help = "Its name."}},
+       .options = {{"dry-run", 0, flag, "Show what would change.", ""}},
+       .where = Where::files,
+       .run = run_profile_apply,
+       .renderer = [](const RenderContext& context) {
+         return text_renderer(context, show_differences);
+       }});
   auto list = Command{
       .path = "bootstrap",
       .tagline = "List the bootstrap peers.",

@@ -1,4 +1,5 @@
 // dag get, put, stat, resolve.
+#include <algorithm>
 #include <unordered_set>
 
 #include <boost/json.hpp>
@@ -71,6 +72,21 @@ class DagGetRenderer final : public Renderer {
   RenderContext context_;
 };
 
+/// Whoever puts a node of dag-pb may name its links in any order, as with Kubo.
+void sort_links(ipld::Value& node) {
+  auto* entries = node.get<ipld::Map>();
+  if (entries == nullptr) return;
+  auto links = std::ranges::find(*entries, "Links", &ipld::MapEntry::key);
+  auto* list = links == entries->end() ? nullptr : links->value.get<ipld::List>();
+  if (list == nullptr) return;
+  auto name_of = [](const ipld::Value& link) {
+    const ipld::Value* name = link.find("Name");
+    const auto* text = name == nullptr ? nullptr : name->get<std::string>();
+    return text == nullptr ? std::string_view() : std::string_view(*text);
+  };
+  std::ranges::stable_sort(*list, {}, name_of);
+}
+
 Task<void> run_put(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(Codec store_codec, codec_option(request, "store-codec"));
   KITH_CO_TRY(Codec input_codec, codec_option(request, "input-codec"));
@@ -93,6 +109,7 @@ Task<void> run_put(Context& context, const Request& request, Output& output) {
     }
     if (input_codec != store_codec || store_codec != Codec::raw) {
       KITH_CO_TRY(ipld::Value value, ipld::decode_value(input_codec, content));
+      if (store_codec == Codec::dag_pb) sort_links(value);
       KITH_CO_TRY(content, ipld::encode_value(store_codec, value));
     }
     if (content.size() > ipld::block_bytes_max) {

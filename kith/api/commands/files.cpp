@@ -583,6 +583,8 @@ void add_file_commands(CommandTable& table) {
                          {"length", 'l', integer, "Show at most so many bytes.", ""},
                          {"quiet", 'q', flag, "Say nothing besides.", ""},
                          {"progress", 'p', flag, "Show progress (the default on a terminal).", ""}},
+             .examples = {{"cat <cid>/notes.txt", "Show a file of a folder."},
+                          {"cat --offset=1000 --length=16 <cid>", "Show sixteen bytes of a file."}},
              .output = OutputKind::bytes,
              .transfers = true,
              .run = run_cat,

@@ -317,6 +317,8 @@ void add_get_command(CommandTable& table) {
                          {"compression-level", 'l', integer, "From 1 (fast) to 9 (small).", "6"},
                          {"quiet", 'q', flag, "Say nothing.", ""},
                          {"progress", 'p', flag, "Show progress (the default on a terminal).", ""}},
+             .examples = {{"get -o photos <cid>", "Fetch a folder, and call it photos."},
+                          {"get -aC <cid>", "Save it as a compressed tar file."}},
              .output = OutputKind::bytes,
              .transfers = true,
              .content_type = "application/x-tar",

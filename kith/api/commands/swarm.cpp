@@ -423,6 +423,8 @@ void add_swarm_commands(CommandTable& table) {
                             .variadic = true,
                             .help = "/ip4/.../tcp/.../p2p/<peer id>.",
                             .from_stdin = true}},
+             .examples = {{"swarm connect /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...",
+                           "An address as `id` shows it on the other side."}},
              .where = Where::network,
              .run = run_connect,
              .renderer = strings});

@@ -45,11 +45,7 @@ Result<void> take_chunker(const Request& request, ImportOptions& options) {
   std::string text = request.text("chunker");
   if (text.empty()) return {};
   auto chunker = unixfs::ChunkerSpec::parse(text);
-  if (!chunker || !chunker->check()) {
-    return wrong(fmt::format(
-        "unrecognized chunker option: {} (use size-<bytes>, rabin-<min>-<avg>-<max> or buzhash)",
-        text));
-  }
+  if (!chunker) return wrong(unixfs::ChunkerSpec::why_refused(text));
   options.chunker = *chunker;
   return {};
 }

@@ -135,6 +135,18 @@ TEST(AddOptions, NamesTheFlagThatMakesNoSense) {
   EXPECT_EQ(made(stock, {{"max-file-links", "0"}})->file_width, 1024u);
 }
 
+TEST(AddOptions, SaysWhatIsWrongWithAChunker) {
+  const std::pair<std::string, std::string_view> wrong[] = {
+      {"nonsense", "unrecognized chunker option: nonsense (use size-<bytes>"},
+      {"size-0", "chunker option size-0: chunker size must be greater than 0"},
+      {"size-2097152", "may not exceed the maximum chunk size of 2096896"}};
+  for (const auto& [text, told] : wrong) {
+    auto options = made(stock, {{"chunker", text}});
+    ASSERT_FALSE(options) << text;
+    EXPECT_NE(options.error().message().find(told), std::string::npos) << options.error().message();
+  }
+}
+
 TEST(AddOptions, NumbersAreNotCutToFit) {
   const Raw wrong[] = {{{"mode", "-1"}},
                        {{"mode", "7777777"}},

@@ -68,6 +68,29 @@ TEST(ProgressBar, FitsTheTerminalAndLetsNamesDoNoHarm) {
             "2.00 MiB  1.00 MiB/s  日本語日本語日本語");
 }
 
+TEST(ProgressBar, GivesWayToTheTextsBesideIt) {
+  Bar bar;
+  bar.bar.set_total(100 * mib);
+  bar.bar.set_peers(1);
+  EXPECT_EQ(bar.after(1s, 50 * mib),
+            "50.00 MiB / 100.00 MiB [============>           ] 50.0% 50.00 MiB/s 1s  1 peer");
+  bar.terminal.width = 70;
+  EXPECT_EQ(bar.after(1s, 50 * mib, "big"),
+            "50.00 MiB / 100.00 MiB [=====>    ] 50.0% 25.00 MiB/s 2s  1 peer  big");
+  bar.terminal.width = 66;
+  EXPECT_EQ(bar.after(2s, 50 * mib, "big"),
+            "50.00 MiB / 100.00 MiB [===>  ] 50.0% 12.50 MiB/s 4s  1 peer  big");
+  bar.terminal.width = 65;
+  EXPECT_EQ(bar.after(1s, 50 * mib, "big"),
+            "50.00 MiB / 100.00 MiB 50.0% 10.00 MiB/s 5s  1 peer  big");
+  bar.terminal.width = 56;
+  EXPECT_EQ(bar.after(3s, 50 * mib, "big"),
+            "50.00 MiB / 100.00 MiB 50.0% 6.25 MiB/s 8s  1 peer  big");
+  bar.terminal.width = 55;
+  EXPECT_EQ(bar.after(2s, 50 * mib, "big"),
+            "50.00 MiB / 100.00 MiB 50.0% 5.00 MiB/s 10s  1 peer  b");
+}
+
 TEST(ProgressBar, MakesRoomForALine) {
   Bar bar;
   bar.after(1s, 1);

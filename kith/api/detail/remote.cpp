@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <span>
 
@@ -15,6 +16,7 @@
 #include <kith/api/rpc.hpp>
 #include <kith/http/client.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/port/stream.hpp>
 #include <kith/port/task_group.hpp>
 
 namespace kith::api {
@@ -188,6 +190,19 @@ Error daemon_error(std::string_view body, int status) {
   return say(fmt::format("the daemon answered {}: {}", status, text));
 }
 
+/// Why an exchange with the daemon failed; if the daemon went away, with what to do about that. The
+/// command is repeated as a whole: blocks that came through are kept, but `add` sends all again.
+Error told_by_exchange(const Error& why, const Target& target, const RenderContext& context) {
+  const bool cut = port::ended_by_peer(why) || why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
+  if (!cut) return why;
+  const bool bare = target.host.find(':') == std::string::npos;
+  return say(
+      fmt::format("the daemon at {}{}{}:{} ended before the command did ({}): start it "
+                  "again with `{} daemon`, and repeat the command",
+                  bare ? "" : "[", target.host, bare ? "" : "]", target.port,
+                  why.domain().message(why.code()), context.program));
+}
+
 /// Cuts a flow of bytes into JSON values.
 class ValueReader {
  public:
@@ -232,22 +247,25 @@ class ValueReader {
   bool inside_ = false;
 };
 
-Task<void> read_answer(http::Response& response, const Command& command, Renderer& renderer) {
+Task<void> read_answer(http::Response& response, const Command& command, const Target& target,
+                       const RenderContext& context, Renderer& renderer) {
   if (response.status != 200) {
-    KITH_CO_TRY(Bytes body, co_await http::read_all(response, error_body_bytes_max));
-    co_return std::unexpected(daemon_error(as_text(body), response.status));
+    auto body = co_await http::read_all(response, error_body_bytes_max);
+    if (!body) co_return std::unexpected(told_by_exchange(body.error(), target, context));
+    co_return std::unexpected(daemon_error(as_text(*body), response.status));
   }
   if (auto length = response.headers.get("X-Content-Length")) {
     renderer.announce_length(std::strtoull(std::string(*length).c_str(), nullptr, 10));
   }
   ValueReader values(renderer);
   for (;;) {
-    KITH_CO_TRY(Buffer part, co_await response.read_buffer());
-    if (part.empty()) break;
+    auto part = co_await response.read_buffer();
+    if (!part) co_return std::unexpected(told_by_exchange(part.error(), target, context));
+    if (part->empty()) break;
     if (command.output == OutputKind::values) {
-      KITH_CO_CHECK(values.feed(part));
+      KITH_CO_CHECK(values.feed(*part));
     } else {
-      KITH_CO_CHECK(renderer.bytes(part));
+      KITH_CO_CHECK(renderer.bytes(*part));
     }
   }
   if (auto failure = response.trailers().get("X-Stream-Error")) {
@@ -317,9 +335,9 @@ Task<void> run_remote(const RenderContext& context, const Command& command, std:
   auto response = co_await client.send(std::move(call));
   Result<void> outcome;
   if (!response) {
-    outcome = std::unexpected(response.error());
+    outcome = std::unexpected(told_by_exchange(response.error(), target, context));
   } else {
-    outcome = co_await read_answer(**response, command, renderer);
+    outcome = co_await read_answer(**response, command, target, context, renderer);
     response->reset();
   }
   watch.cancel();

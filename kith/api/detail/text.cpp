@@ -47,14 +47,28 @@ std::string escaped(std::string_view bytes) {
   return out;
 }
 
+std::size_t width_of(const Character& character) {
+  constexpr std::uint32_t first_wide = 0x1100;
+  return character.point >= first_wide ? 2 : 1;
+}
+
 }  // namespace
 
+std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  while (!text.empty()) {
+    Character character = first_of(text);
+    columns += width_of(character);
+    text.remove_prefix(character.bytes.size());
+  }
+  return columns;
+}
+
 std::string_view fitting(std::string_view text, std::size_t columns) {
-  constexpr std::uint32_t first_wide = 0x1100;
   std::size_t size = 0;
   while (size < text.size()) {
     Character character = first_of(text.substr(size));
-    std::size_t width = character.point >= first_wide ? 2 : 1;
+    std::size_t width = width_of(character);
     if (width > columns) break;
     columns -= width;
     size += character.bytes.size();

@@ -20,6 +20,9 @@ std::string printable(std::string_view text);
 /// two columns.
 std::string_view fitting(std::string_view text, std::size_t columns);
 
+/// How many columns a text takes on a terminal, counted so.
+std::size_t columns_of(std::string_view text);
+
 /// "a,b" -> a, b.
 std::vector<std::string> comma_separated(std::string_view text);
 

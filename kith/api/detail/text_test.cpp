@@ -51,6 +51,8 @@ TEST(Text, FitsWhatATerminalHasRoomFor) {
   EXPECT_EQ(fitting("äöü", 2), "äö");
   EXPECT_EQ(fitting("日本語", 5), "日本");
   EXPECT_EQ(fitting("", 5), "");
+  EXPECT_EQ(columns_of("äöü"), 3u);
+  EXPECT_EQ(columns_of("a日本語"), 7u);
 }
 
 TEST(Text, CutsAtCommas) {
