@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
+from harness import environment
 from harness.process import Process
 from program import Case, wait_until
 
@@ -110,6 +112,40 @@ class Crashes(Case):
         for cid, content in told.items():
             self.assertEqual(node.ok("cat", cid), content)
         self.assertIn("all blocks validated", node.text("repo", "verify"))
+
+
+class Starts(Case):
+    def work_of_a_start(self, node):
+        """What the daemon read, and the pages that it touched, until it was ready."""
+        node.start()
+        process = f"/proc/{node.daemon.pid}"
+        with open(f"{process}/io") as told:
+            read_bytes = int(told.readline().split()[1])
+        with open(f"{process}/stat") as told:
+            pages = int(told.read().rpartition(")")[2].split()[7])
+        return read_bytes, pages
+
+    def test_a_daemon_of_a_million_blocks_starts_as_one_of_a_few(self):
+        few, many = self.made("few"), self.made("many")
+        few.ok("add", "-Q", "--chunker=size-128", stdin=os.urandom(128 * 1000))
+        many.ok("add", "-Q", "--chunker=size-128", stdin=os.urandom(128 * 1_000_000), timeout=300)
+        bytes_of_few, pages_of_few = self.work_of_a_start(few)
+        for how in (None, signal.SIGTERM, signal.SIGKILL):
+            if how:
+                many.stop(how)
+            with self.subTest(ended_by=how):
+                read_bytes, pages = self.work_of_a_start(many)
+                # Neither the packs nor the index are gone through: a few packs' names and rows are all that is more.
+                self.assertLess(read_bytes, bytes_of_few + 64 * 1024)
+                self.assertLess(pages, 2 * pages_of_few)
+        self.assertGreater(many.json("repo", "stat")["NumObjects"], 1_000_000)
+
+    def test_the_benchmark_of_it_runs(self):
+        words = [sys.executable, environment.ROOT / "bench/ready.py", "--blocks=10,20", "--rounds=1", "--adding=0.1"]
+        done = subprocess.run(words, env={**os.environ, "KITH_BIN": str(environment.kith_binary())}, capture_output=True,
+                              text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), 7)
 
 
 class InPlace(Case):
