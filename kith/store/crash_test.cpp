@@ -277,7 +277,10 @@ class Trial {
             std::to_string(page->blocks.size()));
     }
     if (!engine_->open_report().damaged_packs.empty()) fault("misses a pack");
-    if (!report->damaged.empty()) fault("damaged: " + report->damaged[0].why.message());
+    for (const BadBlock& bad : report->damaged)
+      fault("damaged: " + bad.why.message());
+    for (const BadBlock& bad : report->unreadable)
+      fault("unreadable: " + bad.why.message());
   }
 
   /// The recovered store takes everything, syncs, and has it after another crash.

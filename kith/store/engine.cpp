@@ -16,6 +16,15 @@ using detail::files_space;
 
 namespace {
 
+/// Whether others must be asked for a block after this error. A user's file may be on a machine
+/// that doesn't answer, or behind a folder that was closed to us; a pack is ours.
+bool says_it_is_gone(const Extent& extent, const Error& error) noexcept {
+  if (error.is(Errc::corrupt) || error.is_errno(EIO)) return true;
+  const bool short_of_something =
+      error.is_errno(EMFILE) || error.is_errno(ENFILE) || error.is_errno(ENOMEM);
+  return std::holds_alternative<FileExtent>(extent) && !short_of_something;
+}
+
 bool is_no_space(const Error& error) noexcept {
   return error.is_errno(ENOSPC) || error.is_errno(EDQUOT);
 }
@@ -186,9 +195,7 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     bool moved = again && (!*again || !std::holds_alternative<Extent>(**again) ||
                            std::get<Extent>(**again) != extent);
     if (moved && attempt < moves_max) continue;
-    if (data.error().is(Errc::corrupt) || data.error().is_errno(EIO)) {
-      suspect(hash, &extent, data.error());
-    }
+    if (says_it_is_gone(extent, data.error())) suspect(hash, &extent, data.error());
     return data;
   }
 }

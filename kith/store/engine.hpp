@@ -139,20 +139,19 @@ struct OpenReport {
   std::vector<PackId> damaged_packs;
 };
 
-struct Damaged {
+struct BadBlock {
   Multihash hash;
-  /// Errc::corrupt: what is there isn't the block. Anything else: it couldn't be read this time,
-  /// and may well be good.
   Error why;
-
-  bool unreadable() const noexcept { return !why.is(Errc::corrupt); }
 };
 struct VerifyReport {
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
   std::uint64_t damaged_blocks = 0;
   std::uint64_t unreadable_blocks = 0;
-  std::vector<Damaged> damaged;  ///< the first report_names_max of both
+  /// What is there isn't the block; the first report_names_max of them.
+  std::vector<BadBlock> damaged;
+  /// They couldn't be read this time, and may well be good; likewise.
+  std::vector<BadBlock> unreadable;
 };
 
 struct CompactOutcome {

@@ -64,9 +64,10 @@ Result<std::optional<Multihash>> Engine::verify_some(const std::optional<Multiha
     ++report.blocks;
     report.bytes += block.bytes;
     if (data) continue;
-    Damaged bad{block.hash, std::move(data).error()};
-    ++(bad.unreadable() ? report.unreadable_blocks : report.damaged_blocks);
-    if (report.damaged.size() < report_names_max) report.damaged.push_back(std::move(bad));
+    const bool damaged = data.error().is(Errc::corrupt);
+    ++(damaged ? report.damaged_blocks : report.unreadable_blocks);
+    std::vector<BadBlock>& names = damaged ? report.damaged : report.unreadable;
+    if (names.size() < report_names_max) names.push_back({block.hash, std::move(data).error()});
   }
   if (page.last || page.blocks.empty()) return std::optional<Multihash>();
   return std::optional<Multihash>(page.blocks.back().hash);

@@ -300,7 +300,7 @@ TEST_F(EngineTest, VerifyNamesEachDamagedBlockAndNoOther) {
   EXPECT_EQ(report->blocks, 9U);
   EXPECT_EQ(report->damaged_blocks, 2U);
   std::vector<Multihash> damaged;
-  for (const Damaged& one : report->damaged)
+  for (const BadBlock& one : report->damaged)
     damaged.push_back(one.hash);
   std::vector<Multihash> expected = {blocks[2].hash, lie.hash};
   std::ranges::sort(expected);
@@ -323,7 +323,7 @@ TEST_F(EngineTest, VerifyTakesNoBlockForDamagedThatItCouldNotRead) {
       if (report && machine.disk.faults().reads() <= before + later) break;
       if (!report) continue;
       EXPECT_EQ(report->damaged_blocks, 0U);
-      EXPECT_EQ(report->unreadable_blocks, report->damaged.size());
+      EXPECT_EQ(report->unreadable_blocks, report->unreadable.size());
       unreadable += report->unreadable_blocks;
       EXPECT_EQ(engine().verify()->unreadable_blocks, 0U);
     }

@@ -213,6 +213,24 @@ class InPlace(Case):
                 self.assertEqual(second.ok("cat", "--timeout=30s", cid), content)
                 self.assertIn("all blocks validated", first.text("repo", "verify"))
 
+    def test_others_are_asked_for_a_file_that_is_out_of_reach(self):
+        first, second = self.enabled("first"), self.started("second")
+        first.connect(second)
+        content = os.urandom(3 * MIB)
+        path = self.write("mounted/movie", content)
+        cid = first.add(path, "--nocopy")
+        second.ok("add", "--chunker=size-1048576", stdin=content)
+        # As a file system whose server is gone: looking at the file is an error, and not that it isn't there.
+        path.parent.rename(self.folder / "aside")
+        path.parent.symlink_to(path.parent)
+        verified = first.run("repo", "verify", "--drop")
+        self.assertEqual(verified.returncode, 1)
+        self.assertIn(b"couldn't be read", verified.stdout)
+        self.assertNotIn(b"removed", verified.stdout + verified.stderr)
+        self.assertEqual(first.ok("cat", "--timeout=20s", cid), content)
+        healed = first.text("repo", "verify", "--heal", "--heal-timeout=20s")
+        self.assertIn("all blocks validated", first.text("repo", "verify"), healed)
+
     def test_a_pipe_can_not_stay_where_it_is(self):
         node = self.enabled()
         self.assertIn("--nocopy", node.fails("add", "--nocopy", "-Q", stdin=b"gone soon"))

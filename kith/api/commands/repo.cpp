@@ -87,6 +87,28 @@ Result<VerifyOptions> verify_options(const Context& context, const Request& requ
   return options;
 }
 
+/// Gets a block from others, which replaces what the store couldn't read.
+Task<void> fetch_anew(Context& context, const VerifyOptions& options, multiformats::Cid cid) {
+  node::SourceOptions source_options;
+  source_options.what = "repo verify --heal " + cid.to_string();
+  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(std::move(source_options));
+  bool bounded = options.heal_patience > Duration(0);
+  Instant deadline = bounded ? context.env.clock.now() + options.heal_patience : never;
+  auto block = co_await source->get(std::move(cid), deadline);
+  if (!block) co_return std::unexpected(block.error());
+  co_return Result<void>{};
+}
+
+/// Fetches anew what was removed, or couldn't be read; returns what to say of it.
+Task<std::string> heal(Context& context, const VerifyOptions& options, multiformats::Cid cid,
+                       VerifyCounts& counts) {
+  auto fetched = co_await fetch_anew(context, options, std::move(cid));
+  if (!fetched && fetched.error().is(Errc::cancelled)) co_return std::unexpected(fetched.error());
+  ++(fetched ? counts.healed : counts.not_healed);
+  if (fetched) co_return std::string(", healed");
+  co_return fmt::format(", failed to heal ({})", sentence_of(fetched.error()));
+}
+
 /// Removes a damaged block, and gets it anew if that is wanted; returns what to say of it.
 Task<std::string> remedy(Context& context, const VerifyOptions& options, multiformats::Cid cid,
                          VerifyCounts& counts) {
@@ -97,17 +119,11 @@ Task<std::string> remedy(Context& context, const VerifyOptions& options, multifo
     co_return fmt::format(", failed to remove ({})", removed.error().message());
   }
   ++counts.removed;
-  if (!options.heal) co_return std::string(", removed");
-  node::SourceOptions source_options;
-  source_options.what = "repo verify --heal " + cid.to_string();
-  std::unique_ptr<ipld::BlockSource> source = context.node->open_source(std::move(source_options));
-  bool bounded = options.heal_patience > Duration(0);
-  Instant deadline = bounded ? context.env.clock.now() + options.heal_patience : never;
-  auto block = co_await source->get(std::move(cid), deadline);
-  if (!block && block.error().is(Errc::cancelled)) co_return std::unexpected(block.error());
-  ++(block ? counts.healed : counts.not_healed);
-  if (block) co_return std::string(", removed, healed");
-  co_return fmt::format(", removed, failed to heal ({})", sentence_of(block.error()));
+  std::string outcome;
+  if (options.heal) {
+    KITH_CO_TRY(outcome, co_await heal(context, options, std::move(cid), counts));
+  }
+  co_return ", removed" + outcome;
 }
 
 /// A look at the whole store: what of it has been told, and when the count is due again.
@@ -117,29 +133,46 @@ struct VerifyLook {
   Output& output;
   VerifyCounts& counts;
   std::size_t told = 0;
-  std::uint64_t told_corrupt = 0;
+  std::size_t told_unreadable = 0;
   Instant next_count{};
 };
+
+Task<void> tell(VerifyLook& look, std::string text) {
+  json::object value;
+  value["Msg"] = std::move(text);
+  value["Progress"] = 0;
+  co_return co_await look.output.value(std::move(value));
+}
 
 /// Handles the damaged blocks that haven't been told yet.
 Task<void> tell_damaged(VerifyLook& look, const store::VerifyReport& report) {
   while (look.told < report.damaged.size()) {
-    const store::Damaged damaged = report.damaged[look.told++];
+    const store::BadBlock damaged = report.damaged[look.told++];
     auto cid = multiformats::Cid::v1(multiformats::Codec::raw, damaged.hash);
-    const bool unreadable = damaged.unreadable();
-    look.told_corrupt += unreadable ? 0 : 1;
     std::string text =
-        fmt::format("block {} {} ({})", cid.to_string(),
-                    unreadable ? "couldn't be read" : "was corrupt", damaged.why.message());
-    if (look.options.drop && !unreadable) {
+        fmt::format("block {} was corrupt ({})", cid.to_string(), damaged.why.message());
+    if (look.options.drop) {
       KITH_CO_TRY(std::string outcome,
                   co_await remedy(look.context, look.options, cid, look.counts));
       text += outcome;
     }
-    json::object value;
-    value["Msg"] = text;
-    value["Progress"] = 0;
-    KITH_CO_CHECK(co_await look.output.value(std::move(value)));
+    KITH_CO_CHECK(co_await tell(look, std::move(text)));
+  }
+  co_return Result<void>{};
+}
+
+/// What couldn't be read stays, and may be healed: what was fetched takes its place.
+Task<void> tell_unreadable(VerifyLook& look, const store::VerifyReport& report) {
+  while (look.told_unreadable < report.unreadable.size()) {
+    const store::BadBlock bad = report.unreadable[look.told_unreadable++];
+    auto cid = multiformats::Cid::v1(multiformats::Codec::raw, bad.hash);
+    std::string text =
+        fmt::format("block {} couldn't be read ({})", cid.to_string(), bad.why.message());
+    if (look.options.heal) {
+      KITH_CO_TRY(std::string outcome, co_await heal(look.context, look.options, cid, look.counts));
+      text += outcome;
+    }
+    KITH_CO_CHECK(co_await tell(look, std::move(text)));
   }
   co_return Result<void>{};
 }
@@ -161,25 +194,31 @@ Task<void> run_verify(Context& context, const Request& request, Output& output) 
   store::BlockStore& store = context.node->store();
   VerifyCounts counts;
   std::uint64_t blocks = 0;
-  for (bool more = true; more;) {
+  bool first = true;
+  for (bool more = true; more; first = false) {
     VerifyLook look{context, options, output, counts};
     std::function<Task<void>(const store::VerifyReport&)> progress =
         [&look](const store::VerifyReport& report) { return tell_progress(look, report); };
     KITH_CO_TRY(store::VerifyReport report, co_await store.verify(std::move(progress)));
     std::uint64_t removed_before = counts.removed;
     KITH_CO_CHECK(co_await tell_damaged(look, report));
+    if (first) {
+      std::uint64_t healed_before = counts.healed;
+      KITH_CO_CHECK(co_await tell_unreadable(look, report));
+      counts.unreadable = report.unreadable_blocks - (counts.healed - healed_before);
+    }
     blocks = std::max(blocks, report.blocks);
     // A report names only so many, so the others are looked for again when these are gone.
-    more = counts.removed > removed_before && report.damaged_blocks > look.told_corrupt;
-    counts.corrupt += more ? look.told_corrupt : report.damaged_blocks;
-    counts.unreadable = report.unreadable_blocks;
+    more = counts.removed > removed_before && report.damaged_blocks > report.damaged.size();
+    counts.corrupt += more ? report.damaged.size() : report.damaged_blocks;
   }
   KITH_CO_CHECK(co_await store.flush());
   bool failed = options.drop ? counts.not_removed + counts.not_healed > 0 : counts.corrupt > 0;
   failed |= counts.unreadable > 0;
   if (failed) co_return std::unexpected(say(counts.summary()));
   json::object last;
-  last["Msg"] = counts.corrupt > 0 ? counts.summary() : "verify complete, all blocks validated.";
+  last["Msg"] = counts.corrupt + counts.healed > 0 ? counts.summary()
+                                                   : "verify complete, all blocks validated.";
   last["Progress"] = blocks;
   co_return co_await output.value(std::move(last));
 }
@@ -224,7 +263,7 @@ void add_repo_commands(CommandTable& table) {
        .description =
            "Fails if a block isn't what its CID says, unless it could be removed (--drop), or "
            "removed and fetched again (--heal). What can't be read at all, for example because the "
-           "disk answers with errors, is told and stays.",
+           "disk answers with errors, is told and stays; --heal replaces it by what peers have.",
        .options = {{"drop", 0, OptionKind::flag, "Remove damaged blocks.", ""},
                    {"heal", 0, OptionKind::flag, "Remove damaged blocks and fetch them from peers.",
                     ""},
