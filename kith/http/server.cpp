@@ -121,7 +121,9 @@ Task<void> ResponseWriter::put(std::span<const ByteView> pieces, bool last) {
   KITH_CO_CHECK(co_await wait_for_interim());
   Instant deadline = connection_.write_deadline();
   std::span<const ByteView> all = pieces_;
+  connection_.writing();
   auto sent = co_await connection_.stream().write_all(all, deadline);
+  connection_.written();
   broken_ = !sent;
   co_return sent;
 }

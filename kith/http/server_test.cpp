@@ -380,6 +380,34 @@ TEST(HttpServer, CancelsAHandlerWhoseClientGoesAwayBehindMoreThanItIsReadFor) {
   }
 }
 
+// As `printf ... | nc -N host port | pv -L 64k`.
+TEST(HttpServer, GoesOnAnsweringAClientThatHasClosedItsSideAndReads) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    static constexpr std::size_t size = 4 << 20;
+    auto big = [](Request&, ResponseWriter& response) -> Task<void> {
+      Bytes part(size / 16);
+      for (int i = 0; i < 16; ++i)
+        KITH_CO_CHECK(co_await response.write(part));
+      co_return Result<void>{};
+    };
+    Site site(world, big);
+    KITH_CO_TRY(auto stream, co_await site.dial());
+    std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    request += request;
+    KITH_CO_CHECK(co_await stream->write(as_bytes(request)));
+    KITH_CO_CHECK(co_await stream->close_write());
+    std::size_t got = 0;
+    for (;;) {
+      KITH_CO_TRY(Buffer part, co_await stream->read_buffer(64 * 1024));
+      if (part.empty()) break;
+      got += part.size();
+      KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    }
+    EXPECT_GT(got, 2 * size);
+    co_return co_await site.server.stop(1s);
+  });
+}
+
 TEST(HttpServer, AnswersAClientThatHasClosedItsSide) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Site site(world, echo);

@@ -127,36 +127,42 @@ Task<void> ServerConnection::pump() {
   co_return co_await watch_half_closed();
 }
 
-bool ServerConnection::busy_for(Duration time) const noexcept {
-  return response_ != nullptr && body_->at_end() && handler_began_ + time <= state_.env.clock.now();
+void ServerConnection::written() noexcept {
+  writing_ = false;
+  last_word_ = state_.env.clock.now();
+}
+
+bool ServerConnection::silent_for(Duration time) const noexcept {
+  return response_ != nullptr && !taken_over_ && !writing_ &&
+         (inbox_.drained() || body_->at_end()) && last_word_ + time <= state_.env.clock.now();
 }
 
 Task<void> ServerConnection::wait_for_space() {
   while (!taken_over_) {
-    Instant next = std::max(state_.env.clock.now(), handler_began_) + pipelining_patience;
+    Instant next = std::max(state_.env.clock.now(), last_word_) + pipelining_patience;
     auto space = co_await inbox_.wait_for_space(next);
     if (space || !space.error().is(Errc::timed_out)) co_return space;
-    if (!busy_for(pipelining_patience)) continue;
+    if (!silent_for(pipelining_patience)) continue;
     KITH_LOG_DEBUG(state_.log, "{} sends on and on: its request is given up", remote_.to_string());
     abandon();
   }
   co_return co_await inbox_.wait_for_space(never);
 }
 
+/// A client that reads on shows itself by what it takes.
 Task<void> ServerConnection::watch_half_closed() {
   port::Clock& clock = state_.env.clock;
   Duration grace = std::max<Duration>(state_.limits.half_close_grace, 1ms);
   Instant next = clock.now() + grace;
   while (!taken_over_) {
     KITH_CO_CHECK(co_await port::sleep_until(clock, next));
-    bool gone = response_ != nullptr && (inbox_.drained() || body_->at_end());
-    next = std::max(clock.now(), handler_began_) + grace;
-    if (gone && handler_began_ + grace <= clock.now()) {
+    if (silent_for(grace)) {
       KITH_LOG_DEBUG(state_.log, "{} has gone: its request is given up", remote_.to_string());
       abandon();
       break;
     }
-    if (gone) next = handler_began_ + grace;
+    const bool spoke = last_word_ + grace > clock.now();
+    next = (spoke ? last_word_ : clock.now()) + grace;
   }
   co_return Result<void>{};
 }
@@ -248,7 +254,8 @@ Task<bool> ServerConnection::answer(RequestHead head, Framing framing, Target ta
   KITH_LOG_TRACE(state_.log, "{}: {} {}", remote_.to_string(), request.method, request.target);
   response_ = &response;
   body_ = &body;
-  handler_began_ = state_.env.clock.now();
+  last_word_ = state_.env.clock.now();
+  writing_ = false;
   ++state_.handlers_running;
   Task<void> work = state_.handler(request, response);
   auto outcome = co_await std::move(work);

@@ -110,12 +110,16 @@ class ServerConnection {
   /// Reads may be large from now on.
   void expect_much() noexcept { expects_much_ = true; }
   void taken_over() noexcept { taken_over_ = true; }
+  /// Around each write of a response: while one waits, and just after, the client is there.
+  void writing() noexcept { writing_ = true; }
+  void written() noexcept;
 
  private:
   Task<void> pump();
   Task<void> wait_for_space();
-  /// A handler has been at work for so long, and has all that its client had to say to it.
-  bool busy_for(Duration time) const noexcept;
+  /// A handler has all that its client had to say to it, and has been at work for so long without
+  /// a word.
+  bool silent_for(Duration time) const noexcept;
   Task<void> watch_half_closed();
   Task<void> serve();
   Task<bool> serve_one();
@@ -136,10 +140,11 @@ class ServerConnection {
   port::TaskGroup working_;
   ResponseWriter* response_ = nullptr;  ///< while a handler works
   const RequestBody* body_ = nullptr;   ///< likewise
-  Instant handler_began_{};
+  Instant last_word_{};                 ///< of the handler, or when it began
   bool idle_ = true;
   bool expects_much_ = false;
   bool taken_over_ = false;
+  bool writing_ = false;
   bool reset_ = false;    ///< nothing that is left can be made sense of
   bool lingers_ = false;  ///< the client may still be sending
   std::list<ServerConnection*>::iterator place_;
