@@ -88,6 +88,8 @@ using Transaction = std::unique_ptr<MDB_txn, void (*)(MDB_txn*)>;
 using Cursor = std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)>;
 
 /// What the store and its snapshots share.
+constexpr std::size_t never_written_out = SIZE_MAX;
+
 struct Shared {
   std::string path;
   std::unique_ptr<port::FileLock> lock;
@@ -99,6 +101,8 @@ struct Shared {
   std::shared_ptr<HeldChanges> held;
   std::vector<Transaction> idle_readers;
   std::size_t snapshots = 0;
+  /// The transaction that is being committed with what is held in it.
+  std::size_t written_out = never_written_out;
 };
 
 class LmdbSnapshot final : public Snapshot {
@@ -207,7 +211,11 @@ class LmdbStore final : public KeyValue {
     std::scoped_lock lock(shared_->mutex);
     KITH_TRY(Transaction reader, begin_reading());
     ++shared_->snapshots;
-    return std::make_unique<LmdbSnapshot>(*shared_, std::move(reader), shared_->held);
+    std::shared_ptr<const HeldChanges> held = shared_->held;
+    // Who sees the transaction that is being written out sees what it held in it.
+    if (mdb_txn_id(reader.get()) >= shared_->written_out)
+      held = std::make_shared<HeldChanges>(shared_->databases.size());
+    return std::make_unique<LmdbSnapshot>(*shared_, std::move(reader), std::move(held));
   }
 
   Result<void> commit(const Batch& batch, Durability durability) override {
@@ -281,6 +289,11 @@ class LmdbStore final : public KeyValue {
     return 0;
   }
 
+  void announce_written_out(std::size_t transaction) {
+    std::scoped_lock lock(shared_->mutex);
+    shared_->written_out = transaction;
+  }
+
   /// What is held and then `batch`, in one transaction that is on the medium when this returns.
   Result<void> write_out(const Batch& batch) {
     MDB_txn* started = nullptr;
@@ -289,15 +302,13 @@ class LmdbStore final : public KeyValue {
     Transaction transaction(started, &mdb_txn_abort);
     code = change_all(started, batch);
     if (code != 0) return failed(code, shared_->path);
+    auto nothing = std::make_shared<HeldChanges>(shared_->databases.size());
+    announce_written_out(mdb_txn_id(started));
     code = mdb_txn_commit(transaction.release());
+    std::scoped_lock lock(shared_->mutex);
+    shared_->written_out = never_written_out;
     if (code != 0) return failed(code, shared_->path);
-    // A snapshot taken between the commit and here sees the same changes twice, which is no
-    // difference.
-    if (shared_->held->changes > 0) {
-      auto nothing = std::make_shared<HeldChanges>(shared_->databases.size());
-      std::scoped_lock lock(shared_->mutex);
-      shared_->held = std::move(nothing);
-    }
+    if (shared_->held->changes > 0) shared_->held = std::move(nothing);
     return {};
   }
 

@@ -210,7 +210,11 @@ void Node::load_peers() {
   auto content = port::read_file(env_.files, path, peers_file_bytes_max);
   if (!content) {
     if (content.error().is_errno(ENOENT)) return;
-    KITH_LOG_WARN(log_, "the remembered peers could not be read: {}", content.error().message());
+    // Or the next save would take their place.
+    const std::string aside = path + ".unread";
+    auto kept = env_.files.rename(path, aside);
+    KITH_LOG_WARN(log_, "the remembered peers could not be read ({}){}", content.error().message(),
+                  kept ? ": they are kept in " + aside : "");
     return;
   }
   net::PeerStore::Decoded decoded = peers_.decode(*content, env_.wall.now());
