@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <exception>
 
+#include <boost/asio/post.hpp>
+
+#include <kith/base/assert.hpp>
 #include <kith/host/host.hpp>
 #include <kith/net/perf.hpp>
 
@@ -12,11 +16,14 @@ Host::Host(port::Env& env, crypto::PrivateKey identity, HostOptions& options)
     : env_(env),
       swarm_(env, std::move(identity), peers_, options.limits, options.gater),
       identify_(env, swarm_, std::move(options.agent), std::move(options.protocol_version)),
-      ping_(env, swarm_) {
+      ping_(env, swarm_),
+      accepts_work_(std::make_shared<bool>(true)) {
   if (options.serve_perf) net::serve_perf(env, swarm_);
 }
 
-Host::~Host() = default;
+Host::~Host() {
+  ASSERT(closed_ && "close_shielded() first");
+}
 
 Task<std::unique_ptr<Host>> Host::start(port::Env& env, crypto::PrivateKey identity,
                                         HostOptions options) {
@@ -89,9 +96,34 @@ Task<std::vector<Duration>> Host::ping(PeerId peer, std::size_t count, Instant d
   co_return round_trips;
 }
 
+void Host::post(std::function<void()> work) {
+  boost::asio::post(env_.executor, [accepted = accepts_work_, work = std::move(work)]() noexcept {
+    if (*accepted) work();
+  });
+}
+
 Task<void> Host::close_shielded() {
-  KITH_CO_CHECK(co_await swarm_.close_shielded());
-  co_return co_await identify_.close_shielded();
+  *accepts_work_ = false;
+  co_await swarm_.close_shielded();
+  co_await identify_.close_shielded();
+  closed_ = true;
+  co_return Result<void>{};
+}
+
+Task<void> with_host(port::Env& env, crypto::PrivateKey identity, HostOptions options,
+                     std::function<Task<void>(Host&)> body) {
+  KITH_CO_TRY(std::unique_ptr<Host> host,
+              co_await Host::start(env, std::move(identity), std::move(options)));
+  Result<void> outcome;
+  std::exception_ptr thrown;
+  try {
+    outcome = co_await body(*host);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  co_await host->close_shielded();
+  if (thrown) std::rethrow_exception(thrown);
+  co_return outcome;
 }
 
 }  // namespace kith::host

@@ -1,12 +1,13 @@
 // Host: libp2p for a program. One object that listens, dials, knows peers, says who it is
 // (identify), answers pings, and carries the program's own protocols.
 //
-//   KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(env, key, options));
-//   host->handle("/hello/1.0.0", serve_hello);             // Task<void>(std::unique_ptr<Stream>)
-//   KITH_CO_TRY(PeerId peer, co_await host->connect(address));
-//   KITH_CO_TRY(auto stream, co_await host->open_stream(peer, "/hello/1.0.0"));
-//   ...
-//   co_await host->close_shielded();
+//   Task<void> body(Host& host) {
+//     host.handle("/hello/1.0.0", serve_hello);            // Task<void>(std::unique_ptr<Stream>)
+//     KITH_CO_TRY(PeerId peer, co_await host.connect(address));
+//     KITH_CO_TRY(auto stream, co_await host.open_stream(peer, "/hello/1.0.0"));
+//     ...
+//   }
+//   KITH_CO_CHECK(co_await with_host(env, key, options, body));   // closes it however that ends
 //
 // It works on any port::Env: the machine's (io::Runtime; run_program() in program.hpp makes one) or
 // a simulated one in tests. Everything here is a few lines around net/, and swarm() and its
@@ -14,10 +15,18 @@
 //
 // Every wait ends by itself: connecting and agreeing on a protocol within net/limits.hpp's
 // times, reading and writing a stream by the deadline that they are given. A peer's faults are
-// errors, never exceptions. Ownership: a Host dies after close_shielded() has returned, and what
-// handlers and observers refer to lives until then. Loop thread only.
+// errors, never exceptions. What a handler throws is logged and resets its stream; what any other
+// task throws ends the process, and so does a TaskGroup that an exception finds with children.
+//
+// Ownership: a Host dies after close_shielded() has returned (asserted), and what handlers and
+// observers refer to lives until then; with_host() sees to it. A cancelled body's waits all return
+// Errc::cancelled at once: what it has to say goodbye with, it spawns in a TaskGroup of its own and
+// awaits join_shielded(). Loop thread only; other threads hand it work with post():
+//
+//   host.post([&host, &tasks, job] { tasks.spawn(announce(host, job)); });   // a TaskGroup
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,9 +73,11 @@ struct PeerInfo {
 class Host {
  public:
   /// Makes a host that listens on all of `options.listen`. The error of the first address that it
-  /// can't listen on, with the address.
+  /// can't listen on, with the address. Nothing may leave between it and close_shielded():
+  /// with_host() is the safe form.
   static Task<std::unique_ptr<Host>> start(port::Env& env, crypto::PrivateKey identity,
                                            HostOptions options = {});
+  /// After close_shielded() (asserted).
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -86,14 +97,17 @@ class Host {
   std::vector<net::ConnectionInfo> connections() const { return swarm_.connections(); }
 
   /// Opens a stream of `protocol`, dialing the peer at its known addresses if need be. That the
-  /// peer doesn't speak it may show only at the first read, as protocol_refused.
+  /// peer doesn't speak it may show only at the first read, as protocol_refused. A protocol's id
+  /// has 1 to net::protocol_id_bytes_max (140) bytes and no newline, else Errc::invalid_argument.
   Task<std::unique_ptr<net::Stream>> open_stream(multiformats::PeerId peer,
                                                  net::ProtocolId protocol,
                                                  Instant deadline = never);
 
   /// Serves the protocol from now on: each inbound stream becomes a task that `handler` returns.
   /// The task's end ends the stream (closed if both sides had closed it, reset else), the
-  /// connection's end cancels the task.
+  /// connection's end cancels the task, and an exception, from the call or the task, is logged as
+  /// an error and ends this stream alone. The id must be one that open_stream() takes, and the
+  /// handler not empty (both asserted, here and not when a peer comes).
   void handle(net::ProtocolId protocol, net::StreamHandler handler,
               net::HandlerOptions options = {});
   void stop_handling(const net::ProtocolId& protocol) { swarm_.stop_handling(protocol); }
@@ -106,6 +120,11 @@ class Host {
   /// net::ping_timeout, Errc::corrupt if the peer returns other bytes.
   Task<std::vector<Duration>> ping(multiformats::PeerId peer, std::size_t count,
                                    Instant deadline = never);
+
+  /// Runs `work` on the loop soon, in the order of the calls. From any thread, while the host
+  /// lives: join or stop the thread before. Dropped if close_shielded() is called first, so `work`
+  /// may refer to what lives until then. An exception of it ends the process.
+  void post(std::function<void()> work);
 
   /// Closes all connections, ends all handlers and waits for them. May be called again.
   Task<void> close_shielded();
@@ -125,6 +144,13 @@ class Host {
   net::Swarm swarm_;
   net::Identify identify_;
   net::Ping ping_;
+  const std::shared_ptr<bool> accepts_work_;  ///< what posted work asks, which may outlive the host
+  bool closed_ = false;
 };
+
+/// Starts a host, runs `body` with it, and closes it, whether the body succeeds, fails, throws or
+/// is cancelled. Errors of Host::start, or the body's; what the body throws comes through.
+Task<void> with_host(port::Env& env, crypto::PrivateKey identity, HostOptions options,
+                     std::function<Task<void>(Host&)> body);
 
 }  // namespace kith::host

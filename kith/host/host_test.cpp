@@ -154,5 +154,79 @@ TEST(Host, SaysWhichAddressIsBad) {
   sim::run_test(1, refuses_bad_addresses);
 }
 
+Task<void> connect_nowhere(Host& host) {
+  Multiaddr nowhere = *Multiaddr::parse("/ip4/10.0.0.9/tcp/1").value().with_peer_id(host.peer());
+  KITH_CO_CHECK(co_await host.connect(std::move(nowhere)));
+  co_return Result<void>{};
+}
+
+Task<void> throw_it(Host&) {
+  KITH_CO_CHECK(co_await port::yield());
+  throw std::runtime_error("no");
+}
+
+Task<void> never_ends(Host& host) {
+  co_return co_await port::sleep_until(host.env().clock, never);
+}
+
+Task<void> closes_whatever_happens(sim::World& world) {
+  port::Env& env = world.add_node().env();
+  auto failed = co_await with_host(env, key_of(1), listening(), connect_nowhere);
+  EXPECT_TRUE(!failed && failed.error().is(net::SwarmError::dial_self));
+  // Each time the port is free again.
+  std::string thrown;
+  try {
+    co_await with_host(env, key_of(1), listening(), throw_it);
+  } catch (const std::runtime_error& error) {
+    thrown = error.what();
+  }
+  EXPECT_EQ(thrown, "no");
+  port::TaskGroup tasks(env.executor, env.clock);
+  tasks.spawn(with_host(env, key_of(1), listening(), never_ends));
+  KITH_CO_CHECK(co_await port::sleep_for(env.clock, 1s));
+  auto taken = co_await with_host(env, key_of(2), listening(), never_ends);
+  EXPECT_FALSE(taken.has_value());
+  tasks.cancel();
+  KITH_CO_CHECK(co_await tasks.join_shielded());
+  KITH_CO_TRY(std::unique_ptr<Host> last, co_await Host::start(env, key_of(1), listening()));
+  KITH_CO_CHECK(co_await last->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, IsClosedHoweverItsBodyEnds) {
+  sim::run_test(1, closes_whatever_happens);
+}
+
+Task<void> forgets_to_close(sim::World& world) {
+  KITH_CO_TRY(std::unique_ptr<Host> host,
+              co_await Host::start(world.add_node().env(), key_of(1), listening()));
+  host.reset();
+  co_return Result<void>{};
+}
+TEST(HostDeathTest, SaysThatItWasNotClosed) {
+  EXPECT_DEATH(sim::run_test(1, forgets_to_close), "close_shielded\\(\\) first");
+}
+
+Task<void> takes_posted_work(sim::World& world) {
+  port::Env& env = world.add_node().env();
+  KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(env, key_of(1)));
+  std::string order;
+  host->post([&order] { order += "1"; });
+  host->post([&order] { order += "2"; });
+  EXPECT_EQ(order, "");
+  KITH_CO_CHECK(co_await port::yield());
+  EXPECT_EQ(order, "12");
+  // What comes too late is dropped, also if the host is gone by then.
+  host->post([&order] { order += "3"; });
+  KITH_CO_CHECK(co_await host->close_shielded());
+  host->post([&order] { order += "4"; });
+  host.reset();
+  KITH_CO_CHECK(co_await port::yield());
+  EXPECT_EQ(order, "12");
+  co_return Result<void>{};
+}
+TEST(Host, DoesPostedWorkInOrderUntilItCloses) {
+  sim::run_test(1, takes_posted_work);
+}
+
 }  // namespace
 }  // namespace kith::host

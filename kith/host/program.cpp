@@ -1,6 +1,11 @@
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+
+#include <unistd.h>
 
 #include <kith/crypto/key_file.hpp>
 #include <kith/host/program.hpp>
@@ -14,8 +19,54 @@ using Body = std::function<Task<void>(Host&)>;
 
 constexpr int signal_exit_code = 128;
 
-Task<void> run_body(const Body& body, Host& host, Result<void>& outcome) {
-  outcome = co_await body(host);
+struct SignalClaim {
+  int number;
+  bool taken = false;
+  struct sigaction before{};
+};
+
+/// While it lives, the second SIGINT or SIGTERM ends the process in its signal handler, where no
+/// task that keeps the loop busy is in the way. The first goes to who handled it before. One at a
+/// time.
+class SecondSignalEnds {
+ public:
+  SecondSignalEnds() noexcept {
+    seen_ = false;
+    for (SignalClaim& claim : claims_) {
+      const bool plain = ::sigaction(claim.number, nullptr, &claim.before) == 0 &&
+                         (claim.before.sa_flags & SA_SIGINFO) == 0 &&
+                         claim.before.sa_handler != SIG_DFL && claim.before.sa_handler != SIG_IGN;
+      if (!plain) continue;
+      struct sigaction ours = claim.before;
+      ours.sa_handler = on_signal;
+      claim.taken = ::sigaction(claim.number, &ours, nullptr) == 0;
+    }
+  }
+  ~SecondSignalEnds() {
+    for (SignalClaim& claim : claims_) {
+      if (std::exchange(claim.taken, false)) ::sigaction(claim.number, &claim.before, nullptr);
+    }
+  }
+  SecondSignalEnds(const SecondSignalEnds&) = delete;
+  SecondSignalEnds& operator=(const SecondSignalEnds&) = delete;
+
+ private:
+  /// Calls only what POSIX calls async-signal-safe, and Asio's own handler.
+  static void on_signal(int number) {
+    if (seen_.exchange(true)) ::_exit(signal_exit_code + number);
+    for (const SignalClaim& claim : claims_) {
+      if (claim.number == number) claim.before.sa_handler(number);
+    }
+  }
+
+  static_assert(std::atomic<bool>::is_always_lock_free);
+  static inline std::atomic<bool> seen_;
+  static inline std::array claims_{SignalClaim{.number = SIGINT}, SignalClaim{.number = SIGTERM}};
+};
+
+Task<void> run_body(port::Env& env, crypto::PrivateKey identity, HostOptions options,
+                    const Body& body, Result<void>& outcome) {
+  outcome = co_await with_host(env, std::move(identity), std::move(options), body);
   co_return Result<void>{};
 }
 
@@ -23,6 +74,7 @@ Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work, bool& inte
   KITH_CO_CHECK(co_await runtime.wait_signal());
   interrupted = true;
   work.cancel();
+  // For a first one that came before SecondSignalEnds.
   KITH_CO_TRY(int number, co_await runtime.wait_signal());
   std::_Exit(signal_exit_code + number);
 }
@@ -30,16 +82,16 @@ Task<void> watch_signals(io::Runtime& runtime, port::TaskGroup& work, bool& inte
 Task<void> run(io::Runtime& runtime, crypto::PrivateKey identity, HostOptions options,
                const Body& body, bool& interrupted) {
   port::Env& env = runtime.env();
-  KITH_CO_TRY(std::unique_ptr<Host> host,
-              co_await Host::start(env, std::move(identity), std::move(options)));
   port::TaskGroup work(env.executor, env.clock);
   port::TaskGroup signals(env.executor, env.clock);
   // What it stays if the signal comes before the body has begun.
   Result<void> outcome = std::unexpected(Errc::cancelled);
-  work.spawn(run_body(body, *host, outcome));
   signals.spawn(watch_signals(runtime, work, interrupted));
+  // The runtime's handler is there once the watcher waits.
+  co_await port::yield();
+  const SecondSignalEnds second_signal_ends;
+  work.spawn(run_body(env, std::move(identity), std::move(options), body, outcome));
   co_await work.join_shielded();
-  co_await host->close_shielded();
   signals.cancel();
   co_await signals.join_shielded();
   co_return outcome;

@@ -27,12 +27,15 @@ struct ProgramOptions {
 };
 
 /// Runs `body` with a host that listens, until it returns. SIGINT or SIGTERM cancels it (its next
-/// wait returns Errc::cancelled); another one ends the process at once. Then the host is closed.
-/// Handlers run until that is done, so a body that lent them objects of its own frame calls
-/// host.close_shielded() before it returns.
+/// wait returns Errc::cancelled); another one ends the process at once, with 128 and its number,
+/// even if a task keeps the loop busy. Then the host is closed. Handlers run until that is done, so
+/// a body that lent them objects of its own frame calls host.close_shielded() before it returns.
+///
+/// To say goodbye after a signal, a body spawns that in a TaskGroup of its own, whose tasks are not
+/// cancelled with it, and awaits join_shielded(): last.spawn(say_goodbye(host)).
 ///
 /// Returns main()'s exit code: 0 if the body succeeded or was cancelled by a signal, else 1 with
-/// the error on stderr.
+/// the error on stderr. An exception of the body ends the process, once the host is closed.
 int run_program(ProgramOptions options, std::function<Task<void>(Host&)> body);
 
 /// Waits for what cancels the body, a signal: the last line of a program that only serves. Always

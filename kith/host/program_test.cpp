@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -60,7 +61,73 @@ Task<void> interrupt_itself(Host& host) {
 }
 
 TEST(RunProgram, ASignalCancelsTheBodyAndIsNoFailure) {
+  // Twice: one signal for each run.
   EXPECT_EQ(run_program(on_loopback(), interrupt_itself), 0);
+  EXPECT_EQ(run_program(on_loopback(), interrupt_itself), 0);
+}
+
+/// Never comes back to the loop, so only the signal handler can end it.
+Task<void> is_stuck(Host&) {
+  std::raise(SIGTERM);
+  std::raise(SIGINT);
+  std::_Exit(1);
+}
+
+TEST(RunProgramDeathTest, ASecondSignalEndsAProgramThatIsStuck) {
+  // The runtime has threads, which a mere fork would lose.
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(run_program(on_loopback(), is_stuck), testing::ExitedWithCode(128 + SIGINT), "");
+}
+
+Task<void> note(std::string& said, const char* what) {
+  KITH_CO_CHECK(co_await port::yield());
+  said = what;
+  co_return Result<void>{};
+}
+
+Task<void> say_goodbye(Host& host, std::string& said) {
+  ::kill(::getpid(), SIGTERM);
+  auto interrupted = co_await wait_for_interrupt(host);
+  port::TaskGroup last(host.env().executor, host.env().clock);
+  last.spawn(note(said, "goodbye"));
+  co_await last.join_shielded();
+  co_return interrupted;
+}
+
+TEST(RunProgram, ABodySaysGoodbyeInAGroupOfItsOwn) {
+  std::string said;
+  auto body = [&said](Host& host) { return say_goodbye(host, said); };
+  EXPECT_EQ(run_program(on_loopback(), body), 0);
+  EXPECT_EQ(said, "goodbye");
+}
+
+/// Counts what a thread of the program's own hands over, in tasks on the loop.
+Task<void> count_one(int& counted, port::Event& changed) {
+  ++counted;
+  changed.notify_all();
+  co_return Result<void>{};
+}
+
+Task<void> hear_from_a_thread(Host& host, int& counted) {
+  port::Event changed(host.env().clock);
+  port::TaskGroup tasks(host.env().executor, host.env().clock);
+  std::thread other([&host, &tasks, &counted, &changed] {
+    for (int i = 0; i < 1000; ++i)
+      host.post([&tasks, &counted, &changed] { tasks.spawn(count_one(counted, changed)); });
+  });
+  Result<void> waited;
+  while (waited && counted < 1000)
+    waited = co_await changed.wait(host.after(30s));
+  other.join();
+  co_await tasks.join_shielded();
+  co_return waited;
+}
+
+TEST(RunProgram, AnotherThreadHandsWorkToTheHost) {
+  int counted = 0;
+  auto body = [&counted](Host& host) { return hear_from_a_thread(host, counted); };
+  EXPECT_EQ(run_program(on_loopback(), body), 0);
+  EXPECT_EQ(counted, 1000);
 }
 
 TEST(RunProgram, KeepsTheIdentityInAFileOfItsOwner) {

@@ -1,8 +1,12 @@
 #include <kith/base/assert.hpp>
 #include <kith/base/varint.hpp>
+#include <kith/net/limits.hpp>
 #include <kith/net/multistream.hpp>
 
 namespace kith::net {
+
+static_assert(protocol_id_bytes_max < multistream_line_bytes_max);
+
 namespace {
 
 constexpr std::string_view not_available = "na";
@@ -34,6 +38,10 @@ constinit const Domain domain;
 
 const ErrorDomain& error_domain(MultistreamError) noexcept {
   return domain;
+}
+
+bool is_protocol_id(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= protocol_id_bytes_max && !text.contains('\n');
 }
 
 void append_multistream_line(Bytes& out, std::string_view text) {

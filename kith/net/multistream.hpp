@@ -37,7 +37,10 @@ enum class MultistreamError {
 };
 const ErrorDomain& error_domain(MultistreamError) noexcept;
 
-/// Appends a line.
+/// Whether protocols may be called so: 1 to protocol_id_bytes_max bytes (limits.hpp), no newline.
+bool is_protocol_id(std::string_view text) noexcept;
+
+/// Appends a line, shorter than multistream_line_bytes_max (asserted).
 void append_multistream_line(Bytes& out, std::string_view text);
 
 /// Cuts lines out of a flow of bytes.

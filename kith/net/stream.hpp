@@ -1,5 +1,7 @@
 // net::Stream: a stream to a known peer on which a protocol has been agreed. What protocol handlers
-// get and what Swarm::open_stream gives. Loop thread only.
+// get and what Swarm::open_stream gives. One task reads and one writes at a time: while a read
+// waits another one gets Errc::busy, and likewise a write; the stream stays usable. Loop thread
+// only.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <exception>
 
 #include <kith/net/detail/swarm_parts.hpp>
+#include <kith/net/multistream.hpp>
 #include <kith/net/multistream_session.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/net/transports/tcp.hpp>
@@ -41,6 +43,13 @@ class Domain final : public ErrorDomain {
   }
 };
 constinit const Domain domain;
+
+Result<void> check(const std::vector<ProtocolId>& protocols) {
+  if (!protocols.empty() && std::ranges::all_of(protocols, is_protocol_id)) return {};
+  return std::unexpected(
+      Error(Errc::invalid_argument,
+            fmt::format("a protocol id has 1 to {} bytes and no newline", protocol_id_bytes_max)));
+}
 
 }  // namespace
 
@@ -161,7 +170,16 @@ Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
   StreamHandler serve = handler->second;
   auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
                                          protocol, link.id);
-  auto outcome = co_await serve(std::move(served));
+  Result<void> outcome;
+  try {
+    outcome = co_await serve(std::move(served));
+  } catch (const std::exception& thrown) {
+    // The peer chooses when a handler meets what it can't deal with: that costs the stream, which
+    // has died with the handler's frame, and nothing else.
+    KITH_LOG_ERROR(log_, "the handler of {} threw: {:.200}", protocol, thrown.what());
+  } catch (...) {
+    KITH_LOG_ERROR(log_, "the handler of {} threw what is no std::exception", protocol);
+  }
   if (!outcome && !outcome.error().is(Errc::cancelled)) {
     KITH_LOG_TRACE(log_, "{} with {}: {}", protocol, link.connection->remote_peer().to_string(),
                    outcome.error().message());
@@ -205,6 +223,7 @@ bool Swarm::dialed_by_smaller(const Link& link) const {
 
 Task<std::unique_ptr<Stream>> Swarm::open_stream(PeerId peer, std::vector<ProtocolId> protocols,
                                                  Instant deadline) {
+  KITH_CO_CHECK(check(protocols));
   for (bool dialed = false;;) {
     Link* link = best_link(peer);
     ConnectionId id{};
@@ -231,6 +250,7 @@ bool Swarm::lost(const Error& failure, ConnectionId id) const {
 Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
                                                     std::vector<ProtocolId> protocols,
                                                     Instant deadline) {
+  KITH_CO_CHECK(check(protocols));
   auto found = links_.find(id);
   if (found == links_.end()) co_return std::unexpected(Errc::closed);
   const PeerId peer = found->second->connection->remote_peer();
@@ -273,7 +293,8 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
 // Protocols.
 
 void Swarm::handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options) {
-  ASSERT(protocol.size() <= protocol_id_bytes_max);
+  ASSERT(is_protocol_id(protocol));
+  ASSERT(handler != nullptr);
   ScopeOverrides all;
   ScopeOverrides each_peer;
   all[Resource::streams_inbound] = options.streams_max;

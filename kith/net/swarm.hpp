@@ -108,7 +108,8 @@ class SwarmObserver {
   virtual void on_protocols_changed() {}
 };
 
-/// Serves one inbound stream; returning ends it. It is cancelled when the connection ends.
+/// Serves one inbound stream; returning ends it. It is cancelled when the connection ends. What it
+/// throws, when called or awaited, is logged as an error and resets the stream.
 using StreamHandler = std::function<Task<void>(std::unique_ptr<Stream>)>;
 
 /// Inbound streams that are served at once; what isn't said is what the limits say of any protocol.
@@ -154,14 +155,16 @@ class Swarm {
   /// Opens a stream, dialing if there is no connection, and agrees on the first of `protocols` that
   /// the peer speaks. If the connection ends meanwhile, another with the peer is taken, or dialed
   /// once. A single protocol costs no round trip; a refusal then shows at the first read
-  /// as SwarmError::protocol_refused.
+  /// as SwarmError::protocol_refused. Errc::invalid_argument for no protocol, or one that is empty,
+  /// longer than protocol_id_bytes_max (limits.hpp) or has a newline in it.
   Task<std::unique_ptr<Stream>> open_stream(multiformats::PeerId peer,
                                             std::vector<ProtocolId> protocols, Instant deadline);
   /// The same on one connection; never dials. Errc::closed if it is gone or closing.
   Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
                                                std::vector<ProtocolId> protocols, Instant deadline);
 
-  /// Takes the place of a handler that is there: streams it serves go on.
+  /// Takes the place of a handler that is there: streams it serves go on. The id must be one that
+  /// open_stream takes, and the handler not empty (both asserted).
   void handle(ProtocolId protocol, StreamHandler handler, HandlerOptions options = {});
   void stop_handling(const ProtocolId& protocol);
   std::vector<ProtocolId> protocols() const;

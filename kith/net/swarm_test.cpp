@@ -408,6 +408,97 @@ TEST(Swarm, SaysThatAProtocolWasRefused) {
   sim::run_test(1, refused);
 }
 
+Task<void> throws_later(std::unique_ptr<Stream> stream) {
+  KITH_CO_TRY(Buffer said, co_await stream->read_buffer(10));
+  static_cast<void>(std::stoi(std::string(as_text(said))));
+  co_return co_await stream->close_write();
+}
+
+/// No coroutine: it throws before there is a task.
+Task<void> throws_uncalled(std::unique_ptr<Stream> stream) {
+  if (stream->protocol() == "/strange") throw 7;
+  throw std::bad_alloc();
+}
+
+Task<void> handlers_throw(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  two.swarm.handle("/later", throws_later);
+  two.swarm.handle("/at-once", [](std::unique_ptr<Stream>) -> Task<void> {
+    throw std::runtime_error("not today");
+    co_return Result<void>{};
+  });
+  two.swarm.handle("/uncalled", throws_uncalled);
+  two.swarm.handle("/strange", throws_uncalled);
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  for (const char* protocol : {"/later", "/at-once", "/uncalled", "/strange"}) {
+    std::vector<ProtocolId> protocols = {protocol};
+    KITH_CO_TRY(auto stream,
+                co_await one.swarm.open_stream(two.id(), std::move(protocols), one.soon()));
+    KITH_CO_CHECK(co_await stream->write(as_bytes("no number"), one.soon()));
+    auto answer = co_await stream->read_buffer(10, one.soon());
+    // The answer to the proposal goes with the first data, so there may be none before the reset.
+    EXPECT_TRUE(!answer && answer.error().is(Errc::reset)) << protocol;
+  }
+  EXPECT_NE(world.logs().find("the handler of /later threw: stoi"), std::string::npos);
+  EXPECT_NE(world.logs().find("the handler of /at-once threw: not today"), std::string::npos);
+  EXPECT_NE(world.logs().find("the handler of /strange threw"), std::string::npos);
+  // The connection and everything else on it go on, and so does the handler.
+  KITH_CO_TRY(auto ping, co_await one.ping.open(two.id(), one.soon()));
+  KITH_CO_CHECK(co_await one.ping.round_trip(ping, one.soon()));
+  ping.reset();
+  KITH_CO_TRY(auto stream, co_await one.swarm.open_stream(two.id(), {"/later"}, one.soon()));
+  KITH_CO_CHECK(co_await stream->write(as_bytes("42"), one.soon()));
+  KITH_CO_TRY(Buffer end, co_await stream->read_buffer(10, one.soon()));
+  EXPECT_TRUE(end.empty());
+  stream.reset();
+  EXPECT_EQ(one.swarm.connection_count(), 1u);
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, AHandlerThatThrowsLosesItsStreamAndNothingElse) {
+  sim::run_seeds(1, 5, handlers_throw);
+}
+
+Task<void> odd_ids(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2);
+  const ProtocolId longest = "/" + std::string(protocol_id_bytes_max - 1, 'x');
+  two.swarm.handle(longest, throws_later);
+  KITH_CO_TRY(ConnectionId id, co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  const std::vector<std::vector<ProtocolId>> bad = {
+      {},
+      {""},
+      {"/a\n/b"},
+      {longest + "x"},
+      {std::string(5000, 'x')},
+      {ProtocolId(ping_protocol), std::string(5000, 'x')},
+  };
+  for (std::vector<ProtocolId> protocols : bad) {
+    auto opened = co_await one.swarm.open_stream(two.id(), protocols, one.soon());
+    EXPECT_TRUE(!opened && opened.error().is(Errc::invalid_argument));
+    auto opened_on = co_await one.swarm.open_stream_on(id, protocols, one.soon());
+    EXPECT_TRUE(!opened_on && opened_on.error().is(Errc::invalid_argument));
+  }
+  std::vector<ProtocolId> good = {"/unknown", longest};
+  KITH_CO_TRY(auto stream, co_await one.swarm.open_stream(two.id(), std::move(good), one.soon()));
+  EXPECT_EQ(stream->protocol(), longest);
+  stream.reset();
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, RefusesToOpenWhatCannotBeAProtocol) {
+  sim::run_test(1, odd_ids);
+}
+
+TEST(SwarmDeathTest, InsistsOnAHandlerAndAnIdWhenItIsToldOfThem) {
+  auto tell = [](ProtocolId protocol, StreamHandler handler) {
+    sim::World world(1);
+    Peer peer(world.add_node(), 1);
+    peer.swarm.handle(std::move(protocol), std::move(handler));
+  };
+  EXPECT_DEATH(tell("/empty", {}), "handler != nullptr");
+  EXPECT_DEATH(tell("", throws_later), "is_protocol_id");
+}
+
 // Limits of connections.
 
 Task<void> too_many(sim::World& world) {

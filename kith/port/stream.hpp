@@ -1,6 +1,7 @@
 // Stream: an ordered flow of bytes in both directions: a TCP connection, a secured connection, a
 // muxer's stream, a file upload. One task reads and one task writes at a time; the two don't
-// disturb each other. Loop thread only.
+// disturb each other. A muxer's stream refuses a second read, or write, while one waits, with
+// Errc::busy, and the first goes on; of other streams that is the caller's duty. Loop thread only.
 #pragma once
 
 #include <cstddef>

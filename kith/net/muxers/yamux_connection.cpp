@@ -26,6 +26,18 @@ class QueueSink final : public YamuxSink {
   SecureStream& secure_;
 };
 
+/// One direction of a stream, held by the call that is inside.
+class Turn {
+ public:
+  explicit Turn(bool& taken) noexcept : taken_(taken) { taken_ = true; }
+  ~Turn() { taken_ = false; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  bool& taken_;
+};
+
 }  // namespace
 
 YamuxConnection::YamuxConnection(port::Env& env, std::unique_ptr<SecureStream> secure,
@@ -280,6 +292,8 @@ Task<bool> YamuxStream::await_readable(Instant deadline) {
 }
 
 Task<std::size_t> YamuxStream::read_some(MutableBytes into, Instant deadline) {
+  if (reading_) co_return std::unexpected(Errc::busy);
+  const Turn turn(reading_);
   KITH_CO_TRY(const bool some, co_await await_readable(deadline));
   if (!some) co_return std::size_t{0};
   if (connection_ == nullptr) co_return received_.read(into);
@@ -289,6 +303,8 @@ Task<std::size_t> YamuxStream::read_some(MutableBytes into, Instant deadline) {
 }
 
 Task<Buffer> YamuxStream::read_buffer(std::size_t size_max, Instant deadline) {
+  if (reading_) co_return std::unexpected(Errc::busy);
+  const Turn turn(reading_);
   KITH_CO_TRY(const bool some, co_await await_readable(deadline));
   if (!some) co_return Buffer();
   if (connection_ == nullptr) co_return received_.pop(size_max);
@@ -306,6 +322,9 @@ Task<void> YamuxStream::write(ByteView bytes, Instant deadline) {
 Task<void> YamuxStream::write_all(std::span<const ByteView> pieces, Instant deadline) {
   if (write_closed_) co_return std::unexpected(Errc::closed);
   if (connection_ == nullptr) co_return std::unexpected(why_);
+  // Asked of the call, not of the core: that may be done with a write whose task is still to wake.
+  if (writing_) co_return std::unexpected(Errc::busy);
+  const Turn turn(writing_);
   KITH_CO_CHECK(connection_->core_.write(id_, pieces));
   connection_->after_step();
   Result<void> waited{};

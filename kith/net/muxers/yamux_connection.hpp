@@ -104,8 +104,8 @@ class YamuxConnection final : public Connection {
   port::Event callers_left_;
 };
 
-/// Whoever holds it calls it from one reading and one writing task at a time, and destroys it when
-/// no task is inside.
+/// Whoever holds it calls it from one reading and one writing task at a time (a second one gets
+/// Errc::busy and changes nothing), and destroys it when no task is inside.
 class YamuxStream final : public MuxedStream {
  public:
   YamuxStream(YamuxConnection& connection, Direction direction);
@@ -130,6 +130,8 @@ class YamuxStream final : public MuxedStream {
   YamuxStreamId id_ = 0;
   Direction direction_;
   bool write_closed_ = false;
+  bool reading_ = false;  ///< a task is inside a read
+  bool writing_ = false;
   // After the connection's end.
   YamuxQueue received_;
   bool whole_ = false;  ///< the peer had ended it: after received_ comes the end

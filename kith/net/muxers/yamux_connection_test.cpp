@@ -400,6 +400,101 @@ TEST(YamuxConnection, TellsAllWhoWaitForAStreamThatThePeerLeaves) {
   });
 }
 
+TEST(YamuxConnection, RefusesASecondWriterAndASecondReaderAndServesTheFirst) {
+  sim::run_seeds(1, 10, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    Bytes much(1'000'000);
+    world.prng().fill(much);
+    Bytes got;
+    pair.tasks.spawn(write_all_of(*both.near, much));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    std::size_t refused = 0;
+    for (int i = 0; i < 50; ++i) {
+      auto second = co_await both.near->write(as_bytes("intruder"));
+      if (second) break;
+      EXPECT_TRUE(second.error().is(Errc::busy));
+      ++refused;
+    }
+    EXPECT_EQ(refused, 50u);
+    pair.tasks.spawn(read_all_of(*both.far, got));
+    while (got.empty()) {
+      auto second = co_await both.near->write({});
+      EXPECT_TRUE(!second && (second.error().is(Errc::busy) || second.error().is(Errc::closed)));
+      KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1ms));
+    }
+    EXPECT_TRUE(got == much);
+
+    Bytes answer;
+    pair.tasks.spawn(read_all_of(*both.near, answer));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    Bytes space(10);
+    const MutableBytes into = space;
+    auto some = co_await both.near->read_some(into);
+    EXPECT_TRUE(!some && some.error().is(Errc::busy));
+    auto buffer = co_await both.near->read_buffer(10);
+    EXPECT_TRUE(!buffer && buffer.error().is(Errc::busy));
+    KITH_CO_CHECK(co_await both.far->write(as_bytes("whole")));
+    KITH_CO_CHECK(co_await both.far->close_write());
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+    EXPECT_EQ(as_text(answer), "whole");
+    KITH_CO_TRY(const Buffer end, co_await both.near->read_buffer(10));
+    EXPECT_TRUE(end.empty());
+    co_return co_await pair.finish();
+  });
+}
+
+Task<void> write_and_tell(port::Stream& stream, std::optional<bool>& done) {
+  done = false;
+  KITH_CO_CHECK(co_await stream.write(as_bytes("first")));
+  done = true;
+  co_return Result<void>{};
+}
+
+TEST(YamuxConnection, RefusesASecondWriterAlsoWhileTheFirstIsAboutToWake) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    std::optional<bool> done;
+    pair.tasks.spawn(write_and_tell(*both.near, done));
+    while (!done)
+      KITH_CO_CHECK(co_await port::yield());
+    // What is sent takes some turns of the loop, and this task sees each of them.
+    while (!*done) {
+      auto second = co_await both.near->write(as_bytes("second"));
+      EXPECT_TRUE(!second && second.error().is(Errc::busy));
+      KITH_CO_CHECK(co_await port::yield());
+    }
+    KITH_CO_CHECK(co_await both.near->write(as_bytes(", third")));
+    KITH_CO_CHECK(co_await both.near->close_write());
+    KITH_CO_TRY(const Bytes got, co_await port::read_to_end(*both.far, 100));
+    EXPECT_EQ(as_text(got), "first, third");
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(YamuxConnection, AWriteThatGaveUpLeavesItsTurn) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Pair pair(world);
+    KITH_CO_CHECK(co_await pair.start(world));
+    KITH_CO_TRY(OpenStream both, co_await open_one(pair));
+    auto read = co_await both.near->read_buffer(10, world.now() + 1s);
+    EXPECT_TRUE(!read && read.error().is(Errc::timed_out));
+    KITH_CO_CHECK(co_await both.far->write(as_bytes("late")));
+    KITH_CO_TRY(const Buffer got, co_await both.near->read_buffer(10));
+    EXPECT_EQ(as_text(got), "late");
+    const Bytes much(1'000'000);
+    auto stuck = co_await both.near->write(much, world.now() + 1s);
+    EXPECT_TRUE(!stuck && stuck.error().is(Errc::timed_out));
+    // What was cut can't be gone on with; that is no matter of turns.
+    auto more = co_await both.near->write(as_bytes("more"));
+    EXPECT_TRUE(!more && more.error().is(Errc::reset));
+    co_return co_await pair.finish();
+  });
+}
+
 TEST(YamuxConnection, IsDestroyedUnrunWithStreamsOpen) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     Pair pair(world);
