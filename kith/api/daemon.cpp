@@ -92,6 +92,14 @@ std::string url_of(const Multiaddr& address) {
   return endpoint ? "http://" + endpoint->to_string() : "";
 }
 
+/// The page asks where the gateway is if its configuration says "any free port".
+Task<void> tell_gateway(const std::string& url, http::ResponseWriter& response) {
+  response.headers.set("Cache-Control", "no-store");
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  const std::string text = url.empty() ? "no gateway\n" : url + "\n";
+  co_return co_await response.send(url.empty() ? 404 : 200, "text/plain", as_bytes(text));
+}
+
 Result<void> write_address_file(port::Env& env, const std::string& path,
                                 const std::vector<Multiaddr>& addresses, bool as_url) {
   if (addresses.empty()) return {};
@@ -132,13 +140,18 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   // Of one origin with the RPC, what anybody published must not act as the page that is.
   gateway_options.sandboxed = true;
   Gateway sandboxed_gateway(node, gateway_options);
-  http::Handler api_handler = [&rpc, &authorizations, &sandboxed_gateway, page = context.page](
-                                  http::Request& request, http::ResponseWriter& response) {
+  std::string gateway_url;
+  http::Handler api_handler = [&rpc, &authorizations, &sandboxed_gateway, &gateway_url,
+                               page = context.page](http::Request& request,
+                                                    http::ResponseWriter& response) {
     if (is_rpc_path(request.path)) return rpc.serve(request, response);
     if (request.path.starts_with("/ipfs/")) {
       // Who guards the API doesn't expect it to fetch for strangers.
       if (!authorizations.allow(request)) return deny(response);
       return sandboxed_gateway.serve(request, response);
+    }
+    if (request.path == "/webui/gateway.txt" || request.path == "/gateway.txt") {
+      return tell_gateway(gateway_url, response);
     }
     return serve_page(page, request, response);
   };
@@ -155,6 +168,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   Result<void> outcome;
   if (!api) outcome = std::unexpected(api.error());
   if (outcome && !gateways) outcome = std::unexpected(gateways.error());
+  if (outcome && !gateways->empty()) gateway_url = url_of(gateways->front());
   std::string api_file = node.home().file("api");
   std::string gateway_file = node.home().file("gateway");
   if (outcome) outcome = write_address_file(env, api_file, *api, false);

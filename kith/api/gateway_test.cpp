@@ -691,6 +691,16 @@ TEST(Gateway, TakesScriptsAndOriginFromWhatItServesIfToldTo) {
       EXPECT_EQ(policy.find("allow-same-origin"), std::string::npos);
       EXPECT_EQ(answer.header("X-Content-Type-Options"), "nosniff");
     }
+    // Nor may the page that is take them in: scripts aren't bound by a policy of their own.
+    Cid code = site.add_file("steal()");
+    Cid library = site.add_directory({{"a.js", code}, {"a.mjs", code}, {"a.css", code}});
+    for (const std::string& target :
+         {at(library, "/a.js"), at(library, "/a.mjs"), at(library, "/a.css"),
+          at(code, "?filename=a.js"), at(library, "/a.js?download=true")}) {
+      KITH_CO_TRY(Answer answer, co_await site.get(target));
+      EXPECT_EQ(answer.status, 200);
+      EXPECT_EQ(answer.header("Content-Type"), "text/plain; charset=utf-8") << target;
+    }
     co_return co_await site.end();
   });
 }
