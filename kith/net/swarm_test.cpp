@@ -473,7 +473,7 @@ Task<void> odd_ids(sim::World& world) {
       {std::string(5000, 'x')},
       {ProtocolId(ping_protocol), std::string(5000, 'x')},
   };
-  for (std::vector<ProtocolId> protocols : bad) {
+  for (const std::vector<ProtocolId>& protocols : bad) {
     auto opened = co_await one.swarm.open_stream(two.id(), protocols, one.soon());
     EXPECT_TRUE(!opened && opened.error().is(Errc::invalid_argument));
     auto opened_on = co_await one.swarm.open_stream_on(id, protocols, one.soon());

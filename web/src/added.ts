@@ -1,4 +1,5 @@
 // What was added in this browser. The list is the browser's; the bytes are the node's.
+import { keep, recall } from "./storage";
 
 export interface Added {
   cid: string;
@@ -15,7 +16,7 @@ export const addedChanges = new EventTarget();
 
 export function addedList(): Added[] {
   try {
-    const value: unknown = JSON.parse(localStorage.getItem(key) ?? "[]");
+    const value: unknown = JSON.parse(recall("browser", key) || "[]");
     return Array.isArray(value) ? value.filter(isAdded) : [];
   } catch {
     return [];
@@ -37,11 +38,7 @@ export function forget(gone: Added): void {
 }
 
 function save(entries: Added[]): void {
-  try {
-    localStorage.setItem(key, JSON.stringify(entries.slice(0, entriesMax)));
-  } catch {
-    // A full or forbidden storage costs the list, not the files.
-  }
+  keep("browser", key, JSON.stringify(entries.slice(0, entriesMax)));
   addedChanges.dispatchEvent(new Event("change"));
 }
 

@@ -1,4 +1,5 @@
 // The node's RPC, as Kubo defines it: POST /api/v0/<command>, options in the query, JSON or NDJSON out.
+import { keep, recall } from "./storage";
 
 /** The node answered, and the answer is that it couldn't. */
 export class RpcError extends Error {
@@ -37,7 +38,7 @@ const secretKey = "kith.authorization";
 
 /** The Authorization header of the secret that the user gave, "" if none was; it's forgotten with the tab. */
 export function authorization(): string {
-  return sessionStorage.getItem(secretKey) ?? "";
+  return recall("tab", secretKey);
 }
 
 /** Takes a secret as the node's API.Authorizations has it: "bearer:…", "basic:user:password". False if it's none. */
@@ -45,7 +46,7 @@ export function setSecret(text: string): boolean {
   const [, kind, value = ""] = /^(?:(bearer|basic):)?([\x20-\x7e]+)$/.exec(text.trim()) ?? [];
   if (value === "") return false;
   const encoded = kind === "basic" && value.includes(":") ? btoa(value) : value;
-  sessionStorage.setItem(secretKey, `${kind === "basic" ? "Basic" : "Bearer"} ${encoded}`);
+  keep("tab", secretKey, `${kind === "basic" ? "Basic" : "Bearer"} ${encoded}`);
   return true;
 }
 
@@ -63,8 +64,9 @@ export const reachability = new EventTarget();
 /** Calls a command and returns once the answer begins. */
 export async function open(command: string, query: Query = {}, signal?: AbortSignal): Promise<Response> {
   let response: Response;
+  const secret = authorization();
   try {
-    const headers = authorization() ? { Authorization: authorization() } : {};
+    const headers = secret ? { Authorization: secret } : {};
     response = await fetch(rpcUrl(command, query), { method: "POST", headers, signal: signal ?? null, cache: "no-store" });
   } catch (error) {
     if (isAbort(error)) throw error;
@@ -77,7 +79,8 @@ export async function open(command: string, query: Query = {}, signal?: AbortSig
   if (!answered) throw new UnreachableError();
   if (response.ok) return response;
   const error = await errorOf(command, response);
-  if (wantsSecret(error)) refusals.dispatchEvent(new Event("refused"));
+  // A late answer to the secret before isn't one to this.
+  if (wantsSecret(error) && secret === authorization()) refusals.dispatchEvent(new Event("refused"));
   throw error;
 }
 
@@ -98,7 +101,7 @@ export function messageOf(body: string): string {
 
 export async function call<T>(command: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
   const response = await open(command, query, signal);
-  return (await response.json()) as T;
+  return (await response.json().catch(brokenOff)) as T;
 }
 
 /** Each line of an NDJSON answer, as it comes. */
@@ -109,13 +112,18 @@ export async function* stream<T>(command: string, query: Query = {}, signal?: Ab
   yield* lines.end();
 }
 
+/** Of a connection that ends amid an answer browsers make a TypeError. */
+function brokenOff(error: unknown): never {
+  throw error instanceof TypeError ? new UnreachableError() : error;
+}
+
 /** The bytes of an answer, as they come. */
 export async function* bytesOf(response: Response): AsyncGenerator<Uint8Array> {
   if (!response.body) return;
   const reader = response.body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(brokenOff);
       if (done) return;
       yield value;
     }

@@ -1,16 +1,17 @@
 // One CID or path: a folder's list with breadcrumbs, or a file's preview.
 import { bytesOf, open, stream, type ListedLink, type Listing } from "./api";
 import type { NodeInfo } from "./cid";
-import { copyButton, fill, h, icon } from "./dom";
+import { arrange, copyButton, fill, h, icon, moreButton } from "./dom";
 import { errorBox, explain } from "./errors";
 import { itemActions } from "./files";
 import * as format from "./format";
 import { contentPath, gateway, gatewayUrl, shareLink } from "./gateway";
-import { iconFor, kindOfBytes, kindOfName, type Kind } from "./kinds";
+import { harmlessType, iconFor, kindOfBytes, kindOfName, type Kind } from "./kinds";
 import { fetchIntoNode, lookUp, saveToDisk, viewLink } from "./transfer";
 
 const rowsAtFirst = 200;
 const rowsMore = 1000;
+const drawMilliseconds = 150;
 const textBytesMax = 64 * 1024;
 /** Media that the page holds itself when there is no gateway. */
 const heldMediaBytesMax = 32 * 1024 * 1024;
@@ -30,29 +31,34 @@ export function browseView(target: Target, signal: AbortSignal): Element {
   const body = h("section", { class: "card", "aria-label": "Content" });
   const stop = new AbortController();
   signal.addEventListener("abort", () => stop.abort());
-  const waiting = h("div", { class: "waiting" }, h("p", { class: "working" }, "Looking…"));
-  const slow = setTimeout(() => {
-    waiting.append(
-      h("p", { class: "quiet" }, "It isn't here yet; the node asks its peers. If none of them has it, connect to one that does."),
-      h("button", { type: "button", class: "button small", onclick: () => stop.abort() }, "Stop looking"),
-    );
-  }, 1500);
-  signal.addEventListener("abort", () => clearTimeout(slow));
+  const words = h("p", { class: "working" }, "Looking…");
+  const slowly = h(
+    "div",
+    { class: "waiting", hidden: true },
+    h("p", { class: "quiet" }, "Not all of it is here yet; the node asks its peers. If none of them has it, connect to one that does."),
+    h("button", { type: "button", class: "button small", onclick: () => stop.abort() }, "Stop looking"),
+  );
+  const waiting = h("div", { class: "waiting" }, words, slowly);
+  const slow = setTimeout(() => (slowly.hidden = false), 1500);
   fill(body, waiting);
 
   const load = async () => {
     try {
       const info = await lookUp(cid, path, stop.signal);
-      clearTimeout(slow);
       fill(actions, headActions(target, name, info));
-      if (info.kind === "folder") await showFolder(body, facts, target, info, stop.signal);
+      const showList = (list: Element[]) => {
+        words.textContent = "Waiting for more of the folder…";
+        body.prepend(...list);
+      };
+      if (info.kind === "folder") fill(waiting, await showFolder(showList, facts, target, info, stop.signal));
       else if (info.kind === "file") await showFile(body, facts, target, name, info, stop.signal);
       else showOther(body, facts, info);
     } catch (error) {
-      clearTimeout(slow);
       if (signal.aborted) return;
       const again = () => window.dispatchEvent(new HashChangeEvent("hashchange"));
-      fill(body, stop.signal.aborted ? errorBox({ what: "Stopped looking.", tryThis: "Connect to a peer that has it, then try again." }, again) : errorBox(explain(error, "content"), again));
+      fill(waiting, stop.signal.aborted ? errorBox({ what: "Stopped looking.", tryThis: "Connect to a peer that has it, then try again." }, again) : errorBox(explain(error, "content"), again));
+    } finally {
+      clearTimeout(slow);
     }
   };
   void load();
@@ -88,36 +94,53 @@ function showOther(body: Element, facts: Element, info: NodeInfo): void {
   fill(body, h("p", { class: "empty" }, `To look into it: kith dag get ${info.cid}`));
 }
 
-async function showFolder(body: Element, facts: Element, target: Target, info: NodeInfo, signal: AbortSignal): Promise<void> {
+/** Lists a folder as its entries come. Once it takes a while, `showList` gets the list; returns what is to say at the end. */
+async function showFolder(showList: (list: Element[]) => void, facts: Element, target: Target, info: NodeInfo, signal: AbortSignal): Promise<Element | null> {
   const links: ListedLink[] = [];
+  const rows = new Map<ListedLink, Element>();
   const list = h("ul", { class: "list", "data-testid": "listing" });
-  const more = h("div");
-  let drawn = 0;
   let limit = rowsAtFirst;
-  const draw = (ended: boolean) => {
-    facts.textContent = `Folder · ${format.count(links.length, "entry", "entries")}${info.size ? ` · about ${format.bytes(info.size)}` : ""}${ended ? "" : " · still listing…"}`;
-    for (; drawn < Math.min(links.length, limit); drawn++) list.append(linkRow(target, links[drawn]!));
-    fill(
-      more,
-      links.length > limit &&
-        h("button", { type: "button", class: "button small", onclick: () => ((limit += rowsMore), draw(ended)) }, `Show ${format.count(Math.min(rowsMore, links.length - limit), "more", "more")}`),
-    );
+  let state = " · still listing…";
+  const draw = () => {
+    facts.textContent = `Folder · ${format.count(links.length, "entry", "entries")}${info.size ? ` · about ${format.bytes(info.size)}` : ""}${state}`;
+    const shown = links.slice(0, limit).map((link) => {
+      const row = rows.get(link) ?? linkRow(target, link);
+      rows.set(link, row);
+      return row;
+    });
+    arrange(list, shown);
+    more.hidden = links.length <= limit;
+    more.textContent = `Show ${format.count(Math.min(rowsMore, links.length - limit), "more", "more")}`;
+    if (!list.isConnected) showList([list, more]);
   };
-  fill(body, list, more);
-  let lastDraw = performance.now();
-  for await (const part of stream<Listing>("ls", { arg: contentPath(target.cid, target.path), stream: true }, signal)) {
-    for (const object of part.Objects) links.push(...(object.Links ?? []));
-    if (performance.now() - lastDraw < 150) continue;
-    draw(false);
-    lastDraw = performance.now();
+  const more = moreButton(list, () => {
+    limit += rowsMore;
+    draw();
+  });
+  let drawn = 0;
+  // By the clock: the next entry may be long in coming.
+  const timer = setInterval(() => {
+    if (links.length === drawn) return;
+    drawn = links.length;
+    draw();
+  }, drawMilliseconds);
+  try {
+    for await (const part of stream<Listing>("ls", { arg: contentPath(target.cid, target.path), stream: true }, signal)) {
+      for (const object of part.Objects) links.push(...(object.Links ?? []));
+    }
+  } catch (error) {
+    state = " · not all of it";
+    if (links.length > 0) draw();
+    throw error;
+  } finally {
+    clearInterval(timer);
   }
-  // Folders first; what was drawn on the way is drawn again in order.
+  // Folders first; what was drawn on the way is put in order.
   const collator = new Intl.Collator(undefined, { numeric: true });
   links.sort((a, b) => Number(b.Type === 1) - Number(a.Type === 1) || collator.compare(a.Name, b.Name));
-  list.replaceChildren();
-  drawn = 0;
-  draw(true);
-  if (links.length === 0) fill(body, h("p", { class: "empty" }, "This folder is empty."));
+  state = "";
+  draw();
+  return links.length === 0 ? h("p", { class: "empty" }, "This folder is empty.") : null;
 }
 
 function linkRow({ cid, path, givenName }: Target, link: ListedLink): Element {
@@ -154,23 +177,28 @@ async function showFile(body: Element, facts: Element, target: Target, name: str
     ? h("p", { class: "preview-foot" }, h("a", { href: gatewayUrl(base, cid, path, { filename: name }), target: "_blank", rel: "noopener noreferrer" }, icon("open"), "Open in a tab of its own"))
     : null;
   if (kind === "text" && head) {
-    const text = new TextDecoder().decode(head);
+    const shown = h("pre", { class: "preview-text", tabindex: "0", "data-testid": "preview" });
+    // A text is shown as it is, those characters included that aren't to hide in a name.
+    shown.textContent = head.length === 0 ? "(empty)" : new TextDecoder().decode(head);
     const cut = info.size !== null && info.size > head.length;
-    fill(body, h("pre", { class: "preview-text", tabindex: "0", "data-testid": "preview" }, head.length === 0 ? "(empty)" : text), cut && h("p", { class: "quiet" }, `The first ${format.bytes(head.length)} of ${format.bytes(info.size!)}.`), openLink);
+    fill(body, shown, cut && h("p", { class: "quiet" }, `The first ${format.bytes(head.length)} of ${format.bytes(info.size!)}.`), openLink);
   } else if (kind === "image" || kind === "audio" || kind === "video") {
-    fill(body, await media(kind, target, name, info, base, signal), openLink);
+    fill(body, await media(kind, target, name, info, head, base, signal), openLink);
   } else {
     fill(body, h("div", { class: "empty-state" }, icon("file"), h("strong", null, info.size === 0 ? "This file is empty" : "No preview for this kind of file"), h("p", null, info.size === 0 ? "" : "Download it to open it with a program of yours.")), openLink);
   }
 }
 
-async function media(kind: "image" | "audio" | "video", target: Target, name: string, info: NodeInfo, base: string | null, signal: AbortSignal): Promise<Element> {
+async function media(kind: "image" | "audio" | "video", target: Target, name: string, info: NodeInfo, head: Uint8Array | null, base: string | null, signal: AbortSignal): Promise<Element> {
+  const type = harmlessType(name, head);
   let source: string;
   if (base) {
     source = gatewayUrl(base, target.cid, target.path, { filename: name });
+  } else if (type === null) {
+    return h("p", { class: "empty" }, "A picture of this kind can hold a script, so this page shows it only through a gateway. Download it to open it with a program of yours.");
   } else if (info.size !== null && info.size <= heldMediaBytesMax) {
     const data = await beginning(target, heldMediaBytesMax, signal);
-    source = URL.createObjectURL(new Blob([data as Uint8Array<ArrayBuffer>], /\.svg$/i.test(name) ? { type: "image/svg+xml" } : {}));
+    source = URL.createObjectURL(new Blob([data as Uint8Array<ArrayBuffer>], { type }));
     const held = source;
     signal.addEventListener("abort", () => URL.revokeObjectURL(held));
   } else {

@@ -79,8 +79,8 @@ function varint(data: Uint8Array, at: number): { value: number; next: number } |
 /** The root of what someone typed or pasted: a CID, /ipfs/CID/path, ipfs://CID/path or a gateway's link. */
 export function parseContentPath(text: string): { cid: string; path: string[] } | null {
   let rest = text.trim();
-  const isUrl = /^https?:/i.test(rest);
-  if (isUrl) {
+  const isUrl = /^(https?|ipfs):/i.test(rest);
+  if (/^http/i.test(rest)) {
     try {
       const url = new URL(rest);
       const label = url.hostname.split(".");
@@ -90,6 +90,7 @@ export function parseContentPath(text: string): { cid: string; path: string[] } 
       return null;
     }
   }
+  if (isUrl) rest = rest.replace(/[?#].*$/, "");
   rest = rest.replace(/^ipfs:\/\//i, "").replace(/^\/?ipfs\//, "").replace(/^\/+/, "");
   const [cid = "", ...path] = rest.split("/").filter((part) => part !== "");
   if (codecOf(cid) === null) return null;

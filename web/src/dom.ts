@@ -6,11 +6,19 @@ type Attributes = Record<string, string | number | boolean | null | undefined | 
 
 const svgNames = new Set(["svg", "path", "rect", "circle", "g", "line", "polyline", "title"]);
 
+/** What the user reads or hears, and what others may have written. */
+const spokenAttributes = new Set(["title", "aria-label", "alt"]);
+
+/** Shows the characters that turn the order of a text around, so that "gpj.exe" doesn't pass for a picture. */
+export function visible(text: string): string {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+}
+
 function appendAll(parent: Node, children: Child[]): void {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
     if (Array.isArray(child)) appendAll(parent, child);
-    else parent.appendChild(child instanceof Node ? child : document.createTextNode(String(child)));
+    else parent.appendChild(child instanceof Node ? child : document.createTextNode(visible(String(child))));
   }
 }
 
@@ -28,7 +36,7 @@ export function h(name: string, attributes?: Attributes | null, ...children: Chi
   for (const [key, value] of Object.entries(attributes ?? {})) {
     if (typeof value === "function") element.addEventListener(key.slice(2), value as EventListener);
     else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, String(value));
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, spokenAttributes.has(key) ? visible(String(value)) : String(value));
   }
   appendAll(element, children);
   return element;
@@ -36,8 +44,41 @@ export function h(name: string, attributes?: Attributes | null, ...children: Chi
 
 /** Puts `children` in the place of whatever `parent` held. */
 export function fill(parent: Element, ...children: Child[]): void {
+  const focused = document.activeElement;
+  const holdsFocus = focused !== parent && parent.contains(focused);
   parent.replaceChildren();
   appendAll(parent, children);
+  if (!holdsFocus) return;
+  if (focused?.isConnected) (focused as HTMLElement).focus({ preventScroll: true });
+  else focusHeading();
+}
+
+/**
+ * Makes `children` the children of `parent`, in that order. What is there already stays where it is, focus included; if
+ * the focus was in one that goes, it passes to the next.
+ */
+export function arrange(parent: Element, children: Element[]): void {
+  const focused = document.activeElement;
+  const wanted = new Set(children);
+  const holder = [...parent.children].find((child) => child.contains(focused));
+  let heir = holder ?? null;
+  while (heir && !wanted.has(heir)) heir = heir.nextElementSibling;
+  heir ??= children.at(-1) ?? null;
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const child of children) {
+    if (child === at) at = at.nextElementSibling;
+    else parent.insertBefore(child, at);
+  }
+  if (!holder || document.activeElement === focused) return;
+  const next = focused?.isConnected ? focused : heir?.querySelector("a[href], summary, button");
+  if (next) (next as HTMLElement).focus({ preventScroll: true });
+  else focusHeading();
+}
+
+/** Where the focus goes if what had it is gone: to the view's name. */
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
 }
 
 const iconPaths = {
@@ -73,10 +114,10 @@ export function icon(name: IconName): Element {
 }
 
 /** A button that copies `text` and says so. `label` is what it is to assistive technology, and its tooltip. */
-export function copyButton(text: () => string, label: string, caption?: string): HTMLButtonElement {
+export function copyButton(text: () => string, label: string, caption = "", symbol: IconName = "copy"): HTMLButtonElement {
   const button = h("button", { type: "button", class: caption ? "button" : "icon-button", title: label, "aria-label": label });
   const show = (done: boolean) => {
-    fill(button, icon(done ? "check" : "copy"), caption && h("span", null, done ? "Copied" : caption));
+    fill(button, icon(done ? "check" : symbol), caption !== "" && h("span", null, done ? "Copied" : caption));
     button.classList.toggle("did", done);
   };
   show(false);
@@ -91,20 +132,43 @@ export function copyButton(text: () => string, label: string, caption?: string):
   return button;
 }
 
+/** A button below a list for when it's long. Once nothing is left to show, the focus goes to the first of the new rows. */
+export function moreButton(list: Element, show: () => void): HTMLButtonElement {
+  const button = h("button", { type: "button", class: "button small", hidden: true });
+  button.addEventListener("click", () => {
+    const before = list.childElementCount;
+    show();
+    if (button.hidden) list.children[before]?.querySelector("a")?.focus();
+  });
+  return button;
+}
+
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
     // Pages from another machine's plain http address have no clipboard; the old way works there.
+    const focused = document.activeElement;
     const area = h("textarea", { class: "visually-hidden", readonly: true });
     area.value = text;
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
     return done;
   }
+}
+
+/** Whether a button's work is under way. It stays focusable, and says that it takes no clicks. */
+export function isBusy(button: Element): boolean {
+  return button.getAttribute("aria-disabled") === "true";
+}
+
+export function setBusy(button: Element, busy: boolean): void {
+  if (busy) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
 }
 
 const announcer = h("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
@@ -112,7 +176,7 @@ document.body.append(announcer);
 
 /** Says something to who can't see the screen. */
 export function announce(text: string): void {
-  announcer.textContent = text;
+  announcer.textContent = visible(text);
 }
 
 /** Runs `step` now and then `milliseconds` after each end, while the page is looked at and until `signal`. */

@@ -1,12 +1,13 @@
 // Failures for people: what happened, and what to try. The node's own words stay at hand.
 import { RpcError, UnreachableError, wantsSecret } from "./api";
-import { h, icon } from "./dom";
+import { fill, h, icon } from "./dom";
 
 export interface Explanation {
   what: string;
   tryThis: string;
-  /** What the node said, word for word. */
+  /** What the node said, or the browser, word for word. */
   said?: string;
+  speaker?: "node" | "browser";
 }
 
 type Rule = [RegExp, string, string];
@@ -43,6 +44,7 @@ export function explain(error: unknown, topic: "connect" | "content" | "node"): 
     return { what: "The node doesn't answer.", tryThis: "Is it still running? Start it again with: kith daemon" };
   }
   const said = error instanceof Error ? error.message : String(error);
+  const speaker = error instanceof RpcError ? "node" : "browser";
   if (wantsSecret(error)) {
     return { what: "The node does this only for who knows a secret.", tryThis: "Enter it at the top of this page.", said };
   }
@@ -53,8 +55,15 @@ export function explain(error: unknown, topic: "connect" | "content" | "node"): 
     return { what: `This node has no “${error.command.replaceAll("/", " ")}”.`, tryThis: "It may be an older version: kith version tells.", said };
   }
   const rules = topic === "connect" ? connectRules : topic === "content" ? contentRules : [];
-  for (const [pattern, what, tryThis] of rules) if (pattern.test(said)) return { what, tryThis, said };
-  return { what: "That didn't work.", tryThis: "Try again. If it stays so, the node's own words below and its log say more.", said };
+  for (const [pattern, what, tryThis] of rules) if (pattern.test(said)) return { what, tryThis, said, speaker };
+  return { what: "That didn't work.", tryThis: `Try again. If it stays so, the ${speaker}'s own words below${speaker === "node" ? " and its log" : ""} say more.`, said, speaker };
+}
+
+/** Shows a failure in `parent`. One that is there already stays, so that who listens to the page hears it once. */
+export function showError(parent: Element, explanation: Explanation): void {
+  const box = errorBox(explanation);
+  if (parent.firstElementChild?.getAttribute("role") === "alert" && parent.textContent === box.textContent) return;
+  fill(parent, box);
 }
 
 export function errorBox(explanation: Explanation, again?: () => void): HTMLElement {
@@ -67,7 +76,7 @@ export function errorBox(explanation: Explanation, again?: () => void): HTMLElem
       { class: "notice-text" },
       h("strong", null, explanation.what),
       h("p", null, explanation.tryThis),
-      explanation.said && h("details", null, h("summary", null, "What the node said"), h("code", { class: "said" }, explanation.said)),
+      explanation.said && h("details", null, h("summary", null, `What the ${explanation.speaker ?? "node"} said`), h("code", { class: "said" }, explanation.said)),
       again && h("button", { type: "button", class: "button small", onclick: again }, "Try again"),
     ),
   );

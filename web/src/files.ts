@@ -1,7 +1,7 @@
 // Files: add them, find again what was added, open what others have.
 import { addedChanges, addedList, forget, type Added } from "./added";
 import { parseContentPath } from "./cid";
-import { copyButton, fill, h, icon } from "./dom";
+import { arrange, copyButton, fill, h, icon, moreButton } from "./dom";
 import { errorBox } from "./errors";
 import * as format from "./format";
 import { shareLink } from "./gateway";
@@ -11,6 +11,7 @@ import { saveToDisk, viewLink } from "./transfer";
 import { addEntries, entriesOfDrop, entriesOfInput } from "./upload";
 
 const shownAtFirst = 50;
+const shownMore = 200;
 
 export function filesView(signal: AbortSignal): Element {
   return h(
@@ -126,25 +127,31 @@ export function openForm(): Element {
 }
 
 function addedCard(signal: AbortSignal): Element {
-  const card = h("section", { class: "card", "aria-label": "Added in this browser", "data-testid": "added" });
+  const empty = h("p", { class: "empty" }, "What you add in this browser is listed here, so that you find its CID again.");
+  const list = h("ul", { class: "list" });
+  const rows = new Map<string, Element>();
   let limit = shownAtFirst;
+  const more = moreButton(list, () => {
+    limit += shownMore;
+    draw();
+  });
   const draw = () => {
     const all = addedList();
-    if (all.length === 0) {
-      fill(card, h("h2", null, "Added here"), h("p", { class: "empty" }, "What you add in this browser is listed here, so that you find its CID again."));
-      return;
-    }
-    fill(
-      card,
-      h("h2", null, "Added here"),
-      h("ul", { class: "list" }, all.slice(0, limit).map(addedRow)),
-      all.length > limit &&
-        h("button", { type: "button", class: "button small", onclick: () => ((limit += 200), draw()) }, `Show ${Math.min(200, all.length - limit)} more`),
-    );
+    const shown = all.slice(0, limit).map((entry) => {
+      const key = JSON.stringify(entry);
+      const row = rows.get(key) ?? addedRow(entry);
+      rows.set(key, row);
+      return row;
+    });
+    arrange(list, shown);
+    empty.hidden = all.length > 0;
+    list.hidden = all.length === 0;
+    more.hidden = all.length <= limit;
+    more.textContent = `Show ${Math.min(shownMore, all.length - limit)} more`;
   };
   draw();
   addedChanges.addEventListener("change", draw, { signal });
-  return card;
+  return h("section", { class: "card", "aria-label": "Added in this browser", "data-testid": "added" }, h("h2", null, "Added here"), empty, list, more);
 }
 
 function addedRow(entry: Added): Element {
@@ -173,11 +180,9 @@ export function itemActions(cid: string, path: readonly string[], name: string, 
   let link = "";
   void shareLink(cid, path, folder ? "" : name).then((text) => (link = text));
   const label = `Download ${name}`;
-  const linkButton = copyButton(() => link, `Copy a link to ${name}`);
-  linkButton.replaceChildren(icon("link"));
   return [
     copyButton(() => own, `Copy the CID of ${name}`),
-    linkButton,
+    copyButton(() => link, `Copy a link to ${name}`, "", "link"),
     h("button", { type: "button", class: "icon-button", title: label, "aria-label": label, onclick: () => void saveToDisk(cid, path, name, { cid, kind: folder ? "folder" : "file", size: null }) }, icon("download")),
   ];
 }

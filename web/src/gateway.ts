@@ -2,28 +2,37 @@
 //
 // Files of others are shown from the gateway's origin only, never from the page's: a page of theirs would have the
 // RPC at its feet there.
-import { call } from "./api";
+import { call, reachability, refusals } from "./api";
+import { keep, recall } from "./storage";
 
 const settingKey = "kith.gateway";
 let known: Promise<string | null> | undefined;
 
 /** "http://127.0.0.1:8080", without a slash; null if there is none. */
 export function gateway(): Promise<string | null> {
-  known ??= find().catch(() => null);
+  known ??= find()
+    .catch(() => null)
+    .then((url) => (url === location.origin ? null : url));
   return known;
 }
 
+// A node that comes back may have another, and one that wants a secret may tell it later.
+const askAgain = () => (known = undefined);
+refusals.addEventListener("refused", askAgain);
+reachability.addEventListener("change", (event) => {
+  if (!(event as CustomEvent<boolean>).detail) askAgain();
+});
+
 /** What the user set; "" for nothing. */
 export function gatewaySetting(): string {
-  return localStorage.getItem(settingKey) ?? "";
+  return recall("browser", settingKey);
 }
 
 /** Returns false if that is no address. */
 export function setGateway(text: string): boolean {
   const url = text.trim() === "" ? "" : httpOrigin(text.trim());
   if (url === null || url === location.origin) return false;
-  if (url === "") localStorage.removeItem(settingKey);
-  else localStorage.setItem(settingKey, url);
+  keep("browser", settingKey, url);
   known = undefined;
   return true;
 }
@@ -33,7 +42,8 @@ async function find(): Promise<string | null> {
   if (set) return set;
   const configured = await call<{ Value: unknown }>("config", { arg: "Addresses.Gateway" }).catch(() => null);
   const values = Array.isArray(configured?.Value) ? configured.Value : [configured?.Value];
-  let mayBeAnyPort = false;
+  // Who isn't told the configuration asks for the file.
+  let mayBeAnyPort = configured === null;
   for (const value of values) {
     const match = typeof value === "string" ? /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(value) : null;
     if (!match) continue;
@@ -47,7 +57,7 @@ async function find(): Promise<string | null> {
 async function told(): Promise<string | null> {
   const response = await fetch("./gateway.txt", { cache: "no-store" });
   const url = response.ok ? httpOrigin((await response.text()).trim()) : null;
-  return url === location.origin ? null : url;
+  return url && url.replace(/\/\/(0\.0\.0\.0|\[::\])/, `//${location.hostname}`);
 }
 
 function hostFor(listening: string): string {
@@ -73,9 +83,14 @@ export function gatewayUrl(base: string, cid: string, path: readonly string[], q
   return `${base}/ipfs/${[cid, ...path].map(encodeURIComponent).join("/")}${search && "?" + search}`;
 }
 
-/** What one gives to somebody else. */
+/** What one gives to somebody else, who can't open an address that only this computer reaches. */
 export async function shareLink(cid: string, path: readonly string[], name: string): Promise<string> {
   const base = await gateway();
-  if (!base) return `ipfs://${[cid, ...path.map(encodeURIComponent)].join("/")}`;
+  if (!base || onLoopback(base)) return `ipfs://${[cid, ...path.map(encodeURIComponent)].join("/")}`;
   return gatewayUrl(base, cid, path, path.length === 0 && name ? { filename: name } : {});
+}
+
+function onLoopback(url: string): boolean {
+  const host = new URL(url).hostname;
+  return /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(host);
 }

@@ -1,6 +1,6 @@
 // Long work with a progress bar: adding, fetching, saving. Jobs outlive the view that began them.
 import { isAbort } from "./api";
-import { announce, fill, h, icon } from "./dom";
+import { announce, arrange, fill, focusHeading, h, icon, visible } from "./dom";
 import { errorBox, explain, type Explanation } from "./errors";
 import * as format from "./format";
 
@@ -123,30 +123,28 @@ export function startJob(kind: JobKind, name: string, work: (job: Job) => Promis
 
 function dismissEnded(): void {
   for (const job of jobs.filter((each) => each.state !== "running")) dismiss(job);
+  if (clear.hidden || dock.hidden) focusHeading();
 }
 
 function dismiss(job: Job): void {
   jobs.splice(jobs.indexOf(job), 1);
-  rows.get(job)?.row.remove();
   rows.delete(job);
   redraw();
 }
 
 function redraw(): void {
-  dock.hidden = jobs.length === 0;
   document.body.classList.toggle("has-dock", jobs.length > 0);
   const running = jobs.filter((job) => job.state === "running").length;
   heading.textContent = running > 0 ? `Transfers · ${running} running` : "Transfers";
   clear.hidden = running === jobs.length;
-  jobs.forEach((job, index) => {
-    let entry = rows.get(job);
-    if (!entry) {
-      entry = makeRow(job);
-      rows.set(job, entry);
-      list.insertBefore(entry.row, list.children[index] ?? null);
-    }
+  const shown = jobs.map((job) => {
+    const entry = rows.get(job) ?? makeRow(job);
+    rows.set(job, entry);
     entry.update();
+    return entry.row;
   });
+  arrange(list, shown);
+  dock.hidden = jobs.length === 0;
 }
 
 function stateText(job: Job): string {
@@ -204,7 +202,7 @@ function makeRow(job: Job): { row: HTMLElement; update: () => void } {
     if (job.link) name.setAttribute("href", job.link);
     const verb = job.state === "running" ? "Cancel" : "Dismiss";
     stop.title = verb;
-    stop.setAttribute("aria-label", `${verb} ${job.name}`);
+    stop.setAttribute("aria-label", visible(`${verb} ${job.name}`));
     if (job.failure && job.failure !== shownFailure) fill(problem, errorBox(job.failure));
     shownFailure = job.failure;
   };

@@ -2,7 +2,7 @@
 import { authorization, call, reachability, refusals, setSecret, type Peer } from "./api";
 import { browseView } from "./browse";
 import { parseContentPath, safeDecode } from "./cid";
-import { every, fill, h, icon, type IconName } from "./dom";
+import { every, fill, focusHeading, h, icon, type IconName } from "./dom";
 import { errorBox } from "./errors";
 import { acceptDrops, filesView } from "./files";
 import { mountJobs } from "./jobs";
@@ -50,7 +50,7 @@ function frame(): Element[] {
 let leave = new AbortController();
 
 /** Shows what the address says. */
-function route(): void {
+function show(): void {
   leave.abort();
   leave = new AbortController();
   const [place = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -66,9 +66,16 @@ function route(): void {
   else if (section === "files") view = filesView(leave.signal);
   else view = meView(leave.signal);
   fill(main, view);
+  view.querySelector("h1")?.setAttribute("tabindex", "-1");
   const label = sections.find(([name]) => name === section)?.[1] ?? "Me";
   document.title = target ? `${main.querySelector("h1")?.textContent ?? "Files"} · kith` : `${label} · kith`;
   window.scrollTo(0, 0);
+}
+
+/** Goes where the address says. The focus goes along, and so the view's name is read out. */
+function route(): void {
+  show();
+  focusHeading();
 }
 
 function watchNode(): void {
@@ -94,8 +101,13 @@ function watchGate(): void {
   const problem = h("p", { class: "quiet small" });
   const enter = (event: Event) => {
     event.preventDefault();
-    if (setSecret(input.value)) location.reload();
-    else problem.textContent = "That is no secret. It looks like bearer:token, or basic:user:password.";
+    if (!setSecret(input.value)) {
+      problem.textContent = "That is no secret. It looks like bearer:token, or basic:user:password.";
+      return;
+    }
+    input.value = problem.textContent = "";
+    gate.hidden = true;
+    route();
   };
   const ask = () => {
     if (!gate.hidden) return;
@@ -114,5 +126,5 @@ mountJobs(document.body);
 acceptDrops();
 watchGate();
 window.addEventListener("hashchange", route);
-route();
+show();
 watchNode();

@@ -1,7 +1,7 @@
 // Who am I: the node's identity, addresses, traffic and store.
 import { call, type Bandwidth, type BitswapStat, type Identity, type RepoStat } from "./api";
 import { copyButton, every, fill, h, icon } from "./dom";
-import { errorBox, explain } from "./errors";
+import { errorBox, explain, showError } from "./errors";
 import * as format from "./format";
 import { gateway, gatewaySetting, setGateway } from "./gateway";
 import { glyph } from "./glyph";
@@ -21,7 +21,7 @@ export function meView(signal: AbortSignal): Element {
     } catch (error) {
       if (signal.aborted) return;
       shown = "";
-      fill(identity, errorBox(explain(error, "node")));
+      showError(identity, explain(error, "node"));
     }
   });
   shown = "";
@@ -188,7 +188,7 @@ function gatewayCard(): Element {
     "section",
     { class: "card" },
     h("h2", null, "Gateway"),
-    h("p", { class: "quiet" }, "Previews, downloads and links go through it. In use: ", current),
+    h("p", { class: "quiet" }, "Previews and downloads go through it, and so do the links that you copy if others can reach it. In use: ", current),
     h(
       "details",
       { class: "more" },

@@ -1,7 +1,7 @@
 // Whom do I know: the connections, and a way to make one.
 import { call, type Peer } from "./api";
-import { announce, copyButton, every, fill, h, icon } from "./dom";
-import { errorBox, explain } from "./errors";
+import { announce, arrange, copyButton, every, fill, h, icon, isBusy, setBusy } from "./dom";
+import { errorBox, explain, showError, type Explanation } from "./errors";
 import * as format from "./format";
 import { glyph } from "./glyph";
 import { placeOf, reachText } from "./multiaddr";
@@ -16,30 +16,35 @@ export function peersView(signal: AbortSignal): Element {
   const note = h("div");
   const rows = new Map<string, Row>();
   let peers: Peer[] = [];
+  /** Why the list isn't what it was when the node last answered. */
+  let failure: Explanation | null = null;
 
   const draw = () => {
     const wanted = filter.value.trim().toLowerCase();
     const chosen = peers.filter((peer) => !wanted || `${peer.Peer} ${peer.Addr} ${peer.Identify?.AgentVersion ?? ""}`.toLowerCase().includes(wanted));
-    const keys = new Set<string>();
+    const shown = new Map<string, Row>();
     for (const peer of chosen.slice(0, shownMax)) {
       const key = `${peer.Peer} ${peer.Addr}`;
-      keys.add(key);
       let row = rows.get(key);
       if (!row) {
         row = makeRow(peer, refresh);
         rows.set(key, row);
-        list.append(row.element);
       }
+      shown.set(key, row);
       row.update(peer);
     }
-    for (const [key, row] of rows) {
-      if (keys.has(key)) continue;
-      row.element.remove();
-      rows.delete(key);
-    }
+    for (const key of rows.keys()) if (!shown.has(key)) rows.delete(key);
+    arrange(list, [...shown.values()].map((row) => row.element));
+    list.classList.toggle("stale", failure !== null);
     filterRow.hidden = peers.length < 6;
     const different = new Set(peers.map((peer) => peer.Peer)).size;
-    heading.textContent = peers.length === 0 ? "Nobody yet." : `Connected to ${format.count(different, "peer")}.`;
+    const connected = `Connected to ${format.count(different, "peer")}`;
+    if (failure) {
+      heading.textContent = peers.length === 0 ? "Not known now." : `${connected} when the node last answered.`;
+      showError(note, failure);
+      return;
+    }
+    heading.textContent = peers.length === 0 ? "Nobody yet." : `${connected}.`;
     if (peers.length === 0) {
       fill(
         note,
@@ -61,10 +66,12 @@ export function peersView(signal: AbortSignal): Element {
     try {
       const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, direction: true, identify: true }, signal);
       peers = (answer.Peers ?? []).sort((a, b) => a.Peer.localeCompare(b.Peer) || a.Addr.localeCompare(b.Addr));
-      draw();
+      failure = null;
     } catch (error) {
-      if (!signal.aborted) fill(note, errorBox(explain(error, "node")));
+      if (signal.aborted) return;
+      failure = explain(error, "node");
     }
+    draw();
   }
   filter.addEventListener("input", draw);
   every(2000, signal, refresh);
@@ -102,6 +109,7 @@ function connectCard(refresh: () => Promise<void>): Element {
   const outcome = h("div", { "data-testid": "connect-outcome" });
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (isBusy(button)) return;
     let address = input.value.trim();
     if (/^(12D3|16Uiu|Qm|k51|bafz)[A-Za-z0-9]+$/.test(address)) address = `/p2p/${address}`;
     const problem = addressProblem(address);
@@ -111,7 +119,7 @@ function connectCard(refresh: () => Promise<void>): Element {
       input.focus();
       return;
     }
-    button.disabled = true;
+    setBusy(button, true);
     fill(outcome, h("p", { class: "working" }, "Calling…"));
     try {
       await call("swarm/connect", { arg: address });
@@ -122,7 +130,7 @@ function connectCard(refresh: () => Promise<void>): Element {
     } catch (error) {
       fill(outcome, errorBox(explain(error, "connect")));
     } finally {
-      button.disabled = false;
+      setBusy(button, false);
     }
   };
   return h(
@@ -146,22 +154,26 @@ function makeRow(first: Peer, refresh: () => Promise<void>): Row {
   const latency = h("span", { class: "peer-latency", title: "Round trip" });
   const more = h("div", { class: "peer-more" });
   const full = () => (first.Addr.includes("/p2p/" + first.Peer) ? first.Addr : `${first.Addr}/p2p/${first.Peer}`);
+  const trouble = h("div");
   const disconnect = h("button", { type: "button", class: "button small" }, icon("unlink"), h("span", null, "Disconnect"));
   disconnect.addEventListener("click", async () => {
-    disconnect.disabled = true;
+    if (isBusy(disconnect)) return;
+    setBusy(disconnect, true);
+    fill(trouble);
     try {
       await call("swarm/disconnect", { arg: `/p2p/${first.Peer}` });
       announce(`Disconnected from ${format.short(first.Peer)}`);
       await refresh();
     } catch (error) {
-      more.prepend(errorBox(explain(error, "connect")));
+      showError(trouble, explain(error, "connect"));
     } finally {
-      disconnect.disabled = false;
+      setBusy(disconnect, false);
     }
   });
   const protocols = h("ul", { class: "chips" });
   const protocolsName = h("p", { class: "eyebrow" });
   more.append(
+    trouble,
     h("dl", { class: "pairs" }, h("dt", null, "Peer id"), h("dd", { class: "mono breakable" }, first.Peer), h("dt", null, "Address"), h("dd", { class: "mono breakable" }, full())),
     h("div", { class: "row" }, copyButton(full, "Copy the address", "Copy address"), disconnect),
     protocolsName,
@@ -190,7 +202,7 @@ function makeRow(first: Peer, refresh: () => Promise<void>): Row {
     const now = JSON.stringify([peer.Direction, peer.Latency, peer.Identify?.AgentVersion, peer.Streams, peer.Identify?.Protocols, peer.Muxer]);
     if (now === shown) return;
     shown = now;
-    agent.textContent = peer.Identify?.AgentVersion || "unknown program";
+    fill(agent, peer.Identify?.AgentVersion || "unknown program");
     const known = peer.Latency && peer.Latency !== "n/a" && peer.Latency !== "0s" ? tidyLatency(peer.Latency) : "–";
     latency.textContent = known;
     fill(

@@ -1,7 +1,7 @@
 // Fetching content into the node, and from there into the browser's downloads.
 import { bytesOf, call, open, RpcError, type Bandwidth, type BitswapStat, type Peer } from "./api";
 import { codecOf, dagPbCodec, rawCodec, readUnixfs, type NodeInfo } from "./cid";
-import { every } from "./dom";
+import { every, h } from "./dom";
 import * as format from "./format";
 import { contentPath, gateway, gatewayUrl } from "./gateway";
 import { startJob, type Job } from "./jobs";
@@ -75,7 +75,7 @@ export function fetchIntoNode(cid: string, path: readonly string[], name: string
 export async function saveToDisk(cid: string, path: readonly string[], name: string, info: NodeInfo): Promise<void> {
   const base = await gateway();
   if (base && info.kind === "file") {
-    clickLink(gatewayUrl(base, cid, path, { filename: name, download: "true" }), null);
+    clickLink(gatewayUrl(base, cid, path, { filename: name, download: "true" }), { target: "_blank" });
     return;
   }
   const fileName = info.kind === "file" ? name : `${name}.tar`;
@@ -89,7 +89,7 @@ export async function saveToDisk(cid: string, path: readonly string[], name: str
       parts.push(part as Uint8Array<ArrayBuffer>);
     }
     const url = URL.createObjectURL(new Blob(parts, { type: "application/octet-stream" }));
-    clickLink(url, fileName);
+    clickLink(url, { download: fileName });
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   });
 }
@@ -100,11 +100,9 @@ async function tellsPerPeer(signal: AbortSignal): Promise<boolean> {
   return (await call<Bandwidth>("stats/bw", { peer: me.ID }, signal)).TotalIn === 0;
 }
 
-function clickLink(url: string, fileName: string | null): void {
-  const link = document.createElement("a");
-  link.href = url;
-  link.rel = "noopener";
-  if (fileName !== null) link.download = fileName;
+/** A link to elsewhere needs a tab of its own: what it answers may be no download, and the page must stay. */
+function clickLink(url: string, more: { target: "_blank" } | { download: string }): void {
+  const link = h("a", { href: url, rel: "noopener", hidden: true, ...more });
   document.body.append(link);
   link.click();
   link.remove();

@@ -1,7 +1,6 @@
 // Adding files and folders: gathered from a drop or a file input, sent as one multipart request with progress.
 import { LineParser, RpcError, UnreachableError, authorization, messageOf, rpcUrl, type AddEvent } from "./api";
 import { remember, type Added } from "./added";
-import { safeDecode } from "./cid";
 import * as format from "./format";
 import { startJob, type Job } from "./jobs";
 import { viewLink } from "./transfer";
@@ -107,9 +106,8 @@ function topLevel(events: AddEvent[], entries: Entry[], folders: Set<string>, op
     return root ? [{ cid: root.Hash!, name: name + " (folder)", size: sizeUnder(null), folder: true, time }] : [];
   }
   return finished
-    .map((event) => ({ event, name: safeDecode(event.Name) }))
-    .filter(({ name }) => name !== "" && !name.includes("/"))
-    .map(({ event, name }) => ({ cid: event.Hash!, name, size: sizeUnder(name), folder: folders.has(name), time }));
+    .filter((event) => event.Name !== "" && !event.Name.includes("/"))
+    .map((event) => ({ cid: event.Hash!, name: event.Name, size: sizeUnder(event.Name), folder: folders.has(event.Name), time }));
 }
 
 /** Sends the request. Of what browsers have, only XMLHttpRequest tells how far the sending is. */

@@ -139,7 +139,7 @@ struct VerifyLook {
 
 Task<void> tell(VerifyLook& look, std::string text) {
   json::object value;
-  value["Msg"] = std::move(text);
+  value["Msg"] = text;
   value["Progress"] = 0;
   co_return co_await look.output.value(std::move(value));
 }

@@ -101,12 +101,35 @@ export class Browser {
     await session.detach();
   }
 
-  /** Clicks, and returns the bytes and the name of what the browser saves then. */
+  /** Clicks, and returns the bytes and the name of what the browser saves then, maybe by a tab of its own. */
   async download(locator) {
-    const [download] = await Promise.all([this.page.waitForEvent("download"), locator.click()]);
+    const byTab = this.context.waitForEvent("page").then((tab) => tab.waitForEvent("download"));
+    const [download] = await Promise.all([Promise.any([this.page.waitForEvent("download"), byTab]), locator.click()]);
     const parts = [];
     for await (const part of await download.createReadStream()) parts.push(part);
     return { name: download.suggestedFilename(), bytes: Buffer.concat(parts) };
+  }
+
+  /**
+   * Lets the page have `start` of the next answers to a command, and then nothing more; or, if `failing`, the failure
+   * that browsers make of a connection that ends. Until the next visit.
+   */
+  async standStill(command, start, failing = false) {
+    const change = ([command, start, failing]) => {
+      const real = window.fetch;
+      window.fetch = (url, options) => {
+        if (!String(url).startsWith(`/api/v0/${command}?`)) return real(url, options);
+        const body = new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode(start));
+            if (failing) setTimeout(() => controller.error(new TypeError("network error")), 300);
+            options.signal?.addEventListener("abort", () => controller.error(new DOMException("aborted", "AbortError")));
+          },
+        });
+        return Promise.resolve(new Response(body));
+      };
+    };
+    await this.page.evaluate(change, [command, start, failing]);
   }
 
   /** The job of that name in the list of transfers. */

@@ -90,6 +90,21 @@ function readTar(tar) {
   return files;
 }
 
+/** The page as it is when it knows no gateway. */
+async function withoutGateway(use) {
+  await page.route("**/gateway.txt", (route) => route.fulfill({ status: 404, body: "no gateway\n" }));
+  try {
+    await use();
+  } finally {
+    await page.unroute("**/gateway.txt");
+  }
+}
+
+/** What has the focus. */
+function focused() {
+  return page.evaluate(() => document.activeElement.tagName);
+}
+
 async function ended(name, state = "done") {
   const job = browser.job(name);
   await job.and(page.locator(`[data-state="${state}"]`)).waitFor();
@@ -206,6 +221,91 @@ test("A picture is shown", async () => {
   assert.ok(gateway ? source.startsWith(gateway) : source.startsWith("blob:"), source);
 });
 
+test("A picture that can hold a script is never made a part of the page", async () => {
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
+  const cid = await addBytes(Buffer.from(svg), pageUrl);
+  const picture = await addBytes(tree.files["photos/red.png"], pageUrl);
+  await withoutGateway(async () => {
+    await browser.visit("#/me");
+    await page.evaluate(() => {
+      window.blobTypes = [];
+      const real = URL.createObjectURL;
+      URL.createObjectURL = (blob) => (window.blobTypes.push(blob.type), real.call(URL, blob));
+    });
+    const types = async (place, done) => {
+      await page.evaluate((place) => (location.hash = place), place);
+      await done();
+      return page.evaluate(() => window.blobTypes.splice(0));
+    };
+    const told = () => page.getByText("A picture of this kind can hold a script").waitFor();
+    const shown = () => page.waitForFunction(() => document.querySelector("[data-testid=preview]")?.naturalWidth === 40);
+    assert.deepEqual(await types(`#/files/${cid}?name=evil.svg`, told), []);
+    assert.deepEqual(await types(`#/files/${cid}?name=evil.SVG`, told), []);
+    assert.deepEqual(await types(`#/files/${picture}?name=red.png`, shown), ["image/png"]);
+    assert.deepEqual(await types(`#/files/${picture}?name=red`, shown), ["image/png"]);
+    // Even under a picture's name it is no document that runs.
+    assert.deepEqual(await types(`#/files/${cid}?name=evil.png`, () => page.getByText("The browser couldn't show this.").waitFor()), ["image/png"]);
+    for (const name of ["evil.html", "evil.xml", "evil.pdf", "evil"]) {
+      assert.deepEqual(await types(`#/files/${cid}?name=${name}`, () => page.getByRole("heading", { name, exact: true }).waitFor()), []);
+    }
+    await page.evaluate((cid) => (location.hash = `#/files/${cid}?name=evil.svg`), cid);
+    await page.getByRole("heading", { name: "evil.svg" }).waitFor();
+    const saved = await browser.download(page.getByRole("button", { name: "Download", exact: true }));
+    assert.equal(saved.bytes.toString(), svg);
+    assert.deepEqual(await page.evaluate(() => window.blobTypes), ["application/octet-stream"]);
+  });
+});
+
+test("A download through a gateway that doesn't answer leaves the page as it is", async () => {
+  await browser.visit("#/me");
+  await page.evaluate(() => localStorage.setItem("kith.gateway", "http://127.0.0.1:9"));
+  try {
+    await browser.visit(`#/files/${treeCid}/readme.txt`);
+    const place = page.url();
+    const button = page.getByRole("button", { name: "Download", exact: true });
+    const [tab] = await Promise.all([browser.context.waitForEvent("page"), button.click()]);
+    await tab.close();
+    assert.equal(page.url(), place);
+    await button.waitFor();
+  } finally {
+    await page.evaluate(() => localStorage.removeItem("kith.gateway"));
+  }
+});
+
+test("A link that is copied names no gateway of this computer, and can be opened", async () => {
+  await browser.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: new URL(pageUrl).origin });
+  await browser.visit(`#/files/${treeCid}`);
+  const name = "sun & sea #1 100%.txt";
+  const button = page.getByRole("button", { name: `Copy a link to ${name}` });
+  const picture = await button.innerHTML();
+  await button.click();
+  await page.locator(".did").waitFor();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(link, `ipfs://${treeCid}/${encodeURIComponent(name)}`);
+  await page.locator(".did").waitFor({ state: "detached" });
+  assert.equal(await button.innerHTML(), picture);
+  await browser.visit("#/files");
+  await page.getByLabel("Open a CID").fill(link);
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByTestId("preview").getByText("sunny").waitFor();
+});
+
+test("A folder of which a part doesn't come is shown as far as it came", async () => {
+  const lines = ["one.txt", "two.txt"].map((Name) => JSON.stringify({ Objects: [{ Hash: treeCid, Links: [{ Name, Hash: treeCid, Size: 1, Type: 2 }] }] }) + "\n");
+  await browser.visit("#/me");
+  await browser.standStill("ls", lines.join(""));
+  await page.evaluate((cid) => (location.hash = `#/files/${cid}`), treeCid);
+  const listing = page.getByTestId("listing");
+  await listing.getByText("two.txt").waitFor();
+  await page.getByText("Waiting for more of the folder…").waitFor();
+  await page.getByTestId("facts").getByText("2 entries").waitFor();
+  await page.getByRole("button", { name: "Stop looking" }).click();
+  await page.getByText("Stopped looking.").waitFor();
+  assert.equal(await listing.locator("li").count(), 2);
+  assert.match(await page.getByTestId("facts").textContent(), /not all of it$/);
+  assert.equal(await focused(), "H1");
+});
+
 test("A file is downloaded under its name", async () => {
   await browser.visit(`#/files/${treeCid}/photos/${encodeURIComponent("größe ß.bin")}`);
   const saved = await browser.download(page.getByRole("button", { name: "Download", exact: true }));
@@ -261,6 +361,16 @@ test("A fetch without a peer says what it waits for, and is cancelled", async ()
   await ended("far.bin", "cancelled");
   await job.getByRole("button", { name: "Dismiss far.bin" }).click();
   await job.waitFor({ state: "detached" });
+});
+
+test("A node that ends amid an answer is told as one that doesn't answer", async () => {
+  await browser.visit(`#/files/${treeCid}/readme.txt`);
+  await page.getByTestId("preview").waitFor();
+  await browser.standStill("cat", "Dear", true);
+  await page.getByRole("button", { name: "Fetch to my node" }).click();
+  const job = await ended("readme.txt", "failed");
+  await job.getByText("The node doesn't answer.").waitFor();
+  assert.equal(await job.getByText("network error").count(), 0);
 });
 
 test("Opening what nobody has can be stopped", async () => {
@@ -330,6 +440,93 @@ test("A node that doesn't answer is told, and the page goes on when it's back", 
   await page.unroute("**/api/v0/**");
   await page.locator(".banner").waitFor({ state: "hidden" });
   await page.getByTestId("peer-id").waitFor();
+});
+
+test("A node that doesn't answer is told once, and its peers are marked as those it had", async () => {
+  await connectByThePage();
+  await page.evaluate(() => {
+    window.alerts = 0;
+    const count = (nodes) => [...nodes].filter((node) => node.role === "alert").length;
+    new MutationObserver((changes) => changes.forEach((change) => (window.alerts += count(change.addedNodes)))).observe(document.querySelector("main"), { childList: true, subtree: true });
+  });
+  await page.route("**/api/v0/**", (route) => route.abort());
+  try {
+    await page.getByTestId("peer-count").getByText("when the node last answered").waitFor();
+    assert.equal(await page.locator(".peers.stale [data-peer]").count(), 1);
+    await page.waitForTimeout(5000);
+    assert.equal(await page.evaluate(() => window.alerts), 1);
+  } finally {
+    await page.unroute("**/api/v0/**");
+  }
+  await page.getByTestId("peer-count").getByText("Connected to 1 peer.").waitFor();
+  assert.equal(await page.locator(".peers.stale").count(), 0);
+});
+
+test("A browser that keeps nothing doesn't break the page", async () => {
+  const tab = await browser.context.newPage();
+  const broken = [];
+  tab.on("pageerror", (error) => broken.push(String(error)));
+  await tab.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get() {
+          throw new DOMException("no", "SecurityError");
+        },
+      });
+    }
+  });
+  try {
+    await tab.goto(`${pageUrl}/#/me`);
+    await tab.getByTestId("peer-id").waitFor({ timeout: 10_000 });
+    await tab.goto(`${pageUrl}/#/files`);
+    await tab.getByTestId("file-input").setInputFiles({ name: "kept.txt", mimeType: "text/plain", buffer: Buffer.from("kept") });
+    await tab.getByTestId("added").locator(".entry", { hasText: "kept.txt" }).waitFor({ timeout: 10_000 });
+    assert.deepEqual(broken, []);
+  } finally {
+    await tab.close();
+  }
+});
+
+test("Names are shown as they are, and what turns their letters around is shown as well", async () => {
+  const names = ["100%25.txt", "photo\u202egnp.exe"];
+  await browser.visit("#/files");
+  for (const name of names) {
+    await page.getByTestId("file-input").setInputFiles({ name, mimeType: "text/plain", buffer: Buffer.from(name) });
+  }
+  const added = page.getByTestId("added");
+  await added.getByRole("link", { name: "100%25.txt", exact: true }).waitFor();
+  await added.getByRole("link", { name: "photo\\u202egnp.exe", exact: true }).click();
+  await page.getByRole("heading", { name: "photo\\u202egnp.exe", exact: true }).waitFor();
+  assert.equal(await page.title(), "photo\\u202egnp.exe · kith");
+});
+
+test("The focus goes along with the view, and isn't lost by what comes and goes", async () => {
+  await browser.visit("#/me");
+  await page.getByRole("link", { name: "Files" }).click();
+  await page.waitForFunction(() => document.activeElement.textContent === "Files" && document.activeElement.tagName === "H1");
+  await page.getByLabel("Open a CID").fill(treeCid);
+  await page.getByLabel("Open a CID").press("Enter");
+  await page.getByTestId("listing").locator("li").first().waitFor();
+  assert.equal(await focused(), "H1");
+
+  // A row that comes leaves it where it is; of a row that goes it passes to the next.
+  await browser.visit("#/files");
+  const rows = page.getByTestId("added").locator(".entry");
+  const first = rows.first().getByRole("link");
+  const name = await first.textContent();
+  await first.focus();
+  await page.getByTestId("file-input").setInputFiles({ name: "newer.txt", mimeType: "text/plain", buffer: randomBytes(10) });
+  await page.getByTestId("added").getByRole("link", { name: "newer.txt" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), name);
+  await page.getByRole("button", { name: "Take newer.txt off this list" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), name);
+
+  await connectByThePage();
+  assert.equal(await focused(), "BUTTON");
+  await page.locator(`[data-peer="${peerId}"] summary`).click();
+  await page.getByRole("button", { name: "Disconnect" }).click();
+  await page.locator(`[data-peer="${peerId}"]`).waitFor({ state: "detached" });
+  assert.equal(await focused(), "H1");
 });
 
 test("A node that wants a secret is asked for with it", async () => {
