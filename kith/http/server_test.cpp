@@ -8,7 +8,6 @@
 namespace kith::http {
 namespace {
 
-using port::Endpoint;
 using sim::World;
 using Pieces = std::vector<std::string>;
 

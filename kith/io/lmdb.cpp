@@ -87,9 +87,9 @@ using Environment = std::unique_ptr<MDB_env, void (*)(MDB_env*)>;
 using Transaction = std::unique_ptr<MDB_txn, void (*)(MDB_txn*)>;
 using Cursor = std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)>;
 
-/// What the store and its snapshots share.
 constexpr std::size_t never_written_out = SIZE_MAX;
 
+/// What the store and its snapshots share.
 struct Shared {
   std::string path;
   std::unique_ptr<port::FileLock> lock;

@@ -96,6 +96,24 @@ void BlockStore::tell_of_opening() const {
 void BlockStore::tell_of_damage() {
   for (const std::string& complaint : engine_->take_complaints())
     KITH_LOG_ERROR(log_, "{}", complaint);
+  if (!engine_->files_may_return() || waiting_for_files_ || closing_) return;
+  waiting_for_files_ = true;
+  if (!tasks_.spawn(wait_for_files())) waiting_for_files_ = false;
+}
+
+/// Peers are told that blocks of such a file aren't here, and so never ask for one.
+Task<void> BlockStore::wait_for_files() {
+  while (!closing_ && engine_->files_may_return()) {
+    (void)co_await stopping_.wait(env_.clock.now() + files_return_interval);
+    if (closing_) break;
+    auto look = [this]() -> Result<void> {
+      engine_->trust_again();
+      return {};
+    };
+    (void)co_await port::run_on(env_.pool, look);
+  }
+  waiting_for_files_ = false;
+  co_return Result<void>{};
 }
 
 Task<void> BlockStore::close() {

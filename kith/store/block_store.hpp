@@ -113,6 +113,7 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   Task<void> wait_round(std::shared_ptr<Round> round);
   void plan_compaction();
   Task<void> compact_later();
+  Task<void> wait_for_files();
   Task<void> compact_some();
   void tell_of_opening() const;
   void tell_of_damage();
@@ -139,6 +140,7 @@ class BlockStore final : public ipld::BlockSource, public ipld::BlockSink {
   bool waiting_to_sync_ = false;
   bool sync_failing_ = false;
   bool waiting_to_compact_ = false;
+  bool waiting_for_files_ = false;
   std::set<PackId> not_to_compact_;  // damaged ones, which stay
   port::TaskGroup tasks_;
 };

@@ -16,13 +16,15 @@ using detail::files_space;
 
 namespace {
 
-/// Whether others must be asked for a block after this error. A user's file may be on a machine
-/// that doesn't answer, or behind a folder that was closed to us; a pack is ours.
-bool says_it_is_gone(const Extent& extent, const Error& error) noexcept {
-  if (error.is(Errc::corrupt) || error.is_errno(EIO)) return true;
-  const bool short_of_something =
-      error.is_errno(EMFILE) || error.is_errno(ENFILE) || error.is_errno(ENOMEM);
-  return std::holds_alternative<FileExtent>(extent) && !short_of_something;
+/// Whether others must be asked for a block after this error.
+bool says_it_is_gone(const Error& error) noexcept {
+  return error.is(Errc::corrupt) || is_disk_failure(error);
+}
+
+/// What goes wrong only now, and says nothing of the block.
+bool is_shortage(const Error& error) noexcept {
+  constexpr int of_moments[] = {EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN};
+  return std::ranges::any_of(of_moments, [&error](int number) { return error.is_errno(number); });
 }
 
 bool is_no_space(const Error& error) noexcept {
@@ -30,6 +32,11 @@ bool is_no_space(const Error& error) noexcept {
 }
 
 }  // namespace
+
+bool is_disk_failure(const Error& error) noexcept {
+  constexpr int of_disks[] = {EIO, EUCLEAN, EBADMSG};
+  return std::ranges::any_of(of_disks, [&error](int number) { return error.is_errno(number); });
+}
 
 Engine::Engine(port::FileSystem& files, const EngineOptions& options)
     : files_(files),
@@ -129,6 +136,15 @@ bool Engine::file_unchanged(const FileRow& row) {
   return info && info->kind == port::FileKind::regular && FileStamp::of(*info) == row.stamp;
 }
 
+/// It may be on a machine that doesn't answer, or behind a folder that was closed to us: others are
+/// to be asked.
+std::unexpected<Error> Engine::out_of_reach(const Multihash& hash, const FileExtent& where,
+                                            Error why) {
+  const Extent extent = where;
+  if (!is_shortage(why)) suspect(hash, &extent, why);
+  return std::unexpected(std::move(why));
+}
+
 Result<Buffer> Engine::read_file_extent(const Multihash& hash, const FileExtent& extent) {
   KITH_TRY(auto snapshot, index_->snapshot());
   KITH_TRY(FileRow row, file_row(*snapshot, extent.file));
@@ -142,13 +158,14 @@ Result<Buffer> Engine::read_file_extent(const Multihash& hash, const FileExtent&
   if (!info && (info.error().is_errno(ENOENT) || info.error().is_errno(ENOTDIR))) {
     return failed("is gone");
   }
-  if (!info) return std::unexpected(std::move(info).error());
+  if (!info) return out_of_reach(hash, extent, std::move(info).error());
   if (info->kind != port::FileKind::regular) return failed("is no regular file any more");
   auto file = files_.open(row.path, port::OpenMode::read);
-  if (!file) return std::unexpected(std::move(file).error());
+  if (!file) return out_of_reach(hash, extent, std::move(file).error());
   Buffer data = Buffer::allocate(extent.bytes);
-  KITH_TRY(std::size_t got, (*file)->read_at(extent.offset, data.mutable_bytes()));
-  if (got < extent.bytes) return failed("has become shorter since it was added");
+  auto got = (*file)->read_at(extent.offset, data.mutable_bytes());
+  if (!got) return out_of_reach(hash, extent, std::move(got).error());
+  if (*got < extent.bytes) return failed("has become shorter since it was added");
   KITH_TRY(bool good, detail::matches(hash, data));
   if (good) return data;
   return failed(FileStamp::of(*info) == row.stamp
@@ -195,18 +212,23 @@ Result<Buffer> Engine::read_found(const Multihash& hash, bool verify) {
     bool moved = again && (!*again || !std::holds_alternative<Extent>(**again) ||
                            std::get<Extent>(**again) != extent);
     if (moved && attempt < moves_max) continue;
-    if (says_it_is_gone(extent, data.error())) suspect(hash, &extent, data.error());
+    if (says_it_is_gone(data.error())) suspect(hash, &extent, data.error());
     return data;
   }
 }
 
 void Engine::suspect(const Multihash& hash, const Extent* where, const Error& why) {
+  const auto* file = where != nullptr ? std::get_if<FileExtent>(where) : nullptr;
+  // What looks as it did and isn't what it was may look so for ever.
+  const bool may_return = file != nullptr && !looks_unchanged(file->file);
   std::unique_lock hold(table_mutex_);
-  if (suspects_.size() < suspects_max) suspects_.insert(hash);
+  if (suspects_.size() < suspects_max)
+    suspects_.insert_or_assign(hash, may_return ? file->file : FileId{0});
   any_suspects_ = true;
+  if (may_return) files_may_return_ = true;
   // Without a place it is the index; there is no pack 0.
   std::pair<bool, std::uint64_t> place{false, 0};
-  if (const auto* file = where != nullptr ? std::get_if<FileExtent>(where) : nullptr) {
+  if (file != nullptr) {
     place = {true, file->file};
   } else if (where != nullptr) {
     place.second = std::get<PackExtent>(*where).pack;
@@ -230,6 +252,29 @@ void Engine::absolve(const Multihash& hash) {
   }
   std::unique_lock hold(table_mutex_);
   suspects_.erase(hash);
+}
+
+bool Engine::looks_unchanged(FileId file) {
+  auto snapshot = index_->snapshot();
+  if (!snapshot) return false;
+  auto row = file_row(**snapshot, file);
+  snapshot->reset();
+  return row && file_unchanged(*row);
+}
+
+void Engine::trust_again() {
+  std::set<FileId> files;
+  {
+    std::shared_lock hold(table_mutex_);
+    for (const auto& [hash, file] : suspects_) {
+      if (file != 0) files.insert(file);
+    }
+  }
+  std::erase_if(files, [this](FileId file) { return !looks_unchanged(file); });
+  std::unique_lock hold(table_mutex_);
+  std::erase_if(suspects_, [&files](const auto& one) { return files.contains(one.second); });
+  files_may_return_ =
+      std::ranges::any_of(suspects_, [](const auto& one) { return one.second != 0; });
 }
 
 std::vector<std::string> Engine::take_complaints() {

@@ -139,6 +139,9 @@ struct OpenReport {
   std::vector<PackId> damaged_packs;
 };
 
+/// A disk doesn't give back what it was given.
+bool is_disk_failure(const Error& error) noexcept;
+
 struct BadBlock {
   Multihash hash;
   Error why;
@@ -196,6 +199,11 @@ class Engine {
   /// Whether a read found it damaged or changed, and none has found it good since. Waits for no
   /// disk.
   bool doubtful(const Multihash& hash) const;
+  /// Whether trust_again() has anything to look at.
+  bool files_may_return() const noexcept { return files_may_return_; }
+  /// Looks at the user's files whose blocks couldn't be had. Those that look again as they did when
+  /// they were added are trusted, until another read fails.
+  void trust_again();
   /// One index lookup; no promise that the bytes are good, but what is known to be damaged isn't
   /// here.
   Result<bool> has(const Multihash& hash);
@@ -292,6 +300,8 @@ class Engine {
   Result<FileRow> file_row(port::Snapshot& snapshot, FileId file);
   bool file_unchanged(const FileRow& row);
   void suspect(const Multihash& hash, const Extent* where, const Error& why);
+  std::unexpected<Error> out_of_reach(const Multihash& hash, const FileExtent& where, Error why);
+  bool looks_unchanged(FileId file);
   void absolve(const Multihash& hash);
 
   // Taking blocks in; write_mutex_ is held.
@@ -350,8 +360,10 @@ class Engine {
   PendingBatch flushing_;  // being synced, or a sync of it failed
   std::map<PackId, PackInfo> packs_;
   StateRow state_;
-  std::unordered_set<Multihash> suspects_;
+  /// With the user's file that they lie in if it may become again what it was, else 0.
+  std::unordered_map<Multihash, FileId> suspects_;
   std::atomic<bool> any_suspects_ = false;  ///< there have been
+  std::atomic<bool> files_may_return_ = false;
   /// Packs (false) and files (true) that were told of; the sentences that nobody has taken yet.
   std::set<std::pair<bool, std::uint64_t>> complained_;
   std::vector<std::string> complaints_;

@@ -408,6 +408,30 @@ class EngineFilesTest : public EngineTest {
   UserFile film;
 };
 
+TEST_F(EngineFilesTest, TrustsAFileAgainThatWasAway) {
+  EXPECT_TRUE(add().has_value());
+  sim::SimFileSystem hand(machine.disk);
+  const Multihash hash = film.ranges[1].hash;
+  EXPECT_OK(hand.rename(film.path, "/data/aside"));
+  EXPECT_TRUE(engine().has(hash).value()) << "nobody has looked";
+  EXPECT_FALSE(engine().get(hash).has_value());
+  EXPECT_FALSE(engine().has(hash).value());
+  EXPECT_TRUE(engine().files_may_return());
+  engine().trust_again();
+  EXPECT_FALSE(engine().has(hash).value()) << "it is still away";
+  EXPECT_OK(hand.rename("/data/aside", film.path));
+  engine().trust_again();
+  EXPECT_TRUE(engine().has(hash).value());
+  EXPECT_TRUE(engine().get(hash).has_value());
+  EXPECT_FALSE(engine().files_may_return());
+  // That a file looks as it did says nothing if it did so while it was wrong.
+  EXPECT_OK(machine.disk.damage(film.path, 1100, Bytes(1, 0x55)));
+  EXPECT_FALSE(engine().get(hash).has_value());
+  EXPECT_FALSE(engine().files_may_return());
+  engine().trust_again();
+  EXPECT_FALSE(engine().has(hash).value());
+}
+
 TEST_F(EngineFilesTest, ServesBlocksFromTheUsersFileWithoutCopyingIt) {
   EXPECT_EQ(add()->stored, 3U);
   for (bool synced : {false, true}) {

@@ -42,6 +42,8 @@ inline constexpr std::size_t list_page_blocks_max = 4096;
 inline constexpr std::size_t report_names_max = 1000;
 /// Blocks known to be damaged that are remembered, so that a good copy can replace them.
 inline constexpr std::size_t suspects_max = 65536;
+/// How often changed files are looked at, which may be again what they were.
+inline constexpr Duration files_return_interval = 1min;
 /// Damaged packs and changed files that are told of, each once.
 inline constexpr std::size_t complaints_max = 1000;
 

@@ -2,7 +2,7 @@
 //
 // Files of others are shown from the gateway's origin only, never from the page's: a page of theirs would have the
 // RPC at its feet there.
-import { call, reachability, refusals } from "./api";
+import { call, reachability } from "./api";
 import { keep, recall } from "./storage";
 
 const settingKey = "kith.gateway";
@@ -16,11 +16,12 @@ export function gateway(): Promise<string | null> {
   return known;
 }
 
-// A node that comes back may have another, and one that wants a secret may tell it later.
-const askAgain = () => (known = undefined);
-refusals.addEventListener("refused", askAgain);
+/** What was told before a secret was taken, or by a node that has gone, may be different now. */
+export function forgetGateway(): void {
+  known = undefined;
+}
 reachability.addEventListener("change", (event) => {
-  if (!(event as CustomEvent<boolean>).detail) askAgain();
+  if (!(event as CustomEvent<boolean>).detail) forgetGateway();
 });
 
 /** What the user set; "" for nothing. */

@@ -5,6 +5,7 @@ import { parseContentPath, safeDecode } from "./cid";
 import { every, fill, focusHeading, h, icon, type IconName } from "./dom";
 import { errorBox } from "./errors";
 import { acceptDrops, filesView } from "./files";
+import { forgetGateway } from "./gateway";
 import { mountJobs } from "./jobs";
 import { meView } from "./me";
 import { peersView } from "./peers";
@@ -107,6 +108,7 @@ function watchGate(): void {
     }
     input.value = problem.textContent = "";
     gate.hidden = true;
+    forgetGateway();
     route();
   };
   const ask = () => {

@@ -161,14 +161,15 @@ Task<void> tell_damaged(VerifyLook& look, const store::VerifyReport& report) {
   co_return Result<void>{};
 }
 
-/// What couldn't be read stays, and may be healed: what was fetched takes its place.
+/// What couldn't be read stays. What a disk fails on may be healed: a fetched one takes its place.
 Task<void> tell_unreadable(VerifyLook& look, const store::VerifyReport& report) {
   while (look.told_unreadable < report.unreadable.size()) {
     const store::BadBlock bad = report.unreadable[look.told_unreadable++];
     auto cid = multiformats::Cid::v1(multiformats::Codec::raw, bad.hash);
     std::string text =
         fmt::format("block {} couldn't be read ({})", cid.to_string(), bad.why.message());
-    if (look.options.heal) {
+    // A file that is out of reach may come back; it isn't to be copied meanwhile.
+    if (look.options.heal && store::is_disk_failure(bad.why)) {
       KITH_CO_TRY(std::string outcome, co_await heal(look.context, look.options, cid, look.counts));
       text += outcome;
     }
@@ -262,8 +263,8 @@ void add_repo_commands(CommandTable& table) {
        .tagline = "Hash every block again.",
        .description =
            "Fails if a block isn't what its CID says, unless it could be removed (--drop), or "
-           "removed and fetched again (--heal). What can't be read at all, for example because the "
-           "disk answers with errors, is told and stays; --heal replaces it by what peers have.",
+           "removed and fetched again (--heal). What can't be read at all is told and stays; if it "
+           "is the disk that can't, --heal replaces it by what peers have.",
        .options = {{"drop", 0, OptionKind::flag, "Remove damaged blocks.", ""},
                    {"heal", 0, OptionKind::flag, "Remove damaged blocks and fetch them from peers.",
                     ""},
