@@ -341,6 +341,30 @@ TEST(BlockStore, LogsOnceThatAUsersFileHasChanged) {
   });
 }
 
+TEST(BlockStore, HasAUsersFileAgainWhenItComesBack) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    Node& node = world.add_node();
+    port::Env& env = node.env();
+    KITH_CO_TRY(auto store, co_await BlockStore::open(env, options_for_test()));
+    const Bytes content = to_bytes("0123456789");
+    KITH_CO_CHECK(port::replace_file(env.files, "/data/film", content));
+    KITH_CO_TRY(FileReference file, co_await store->reference_file("/data/film"));
+    const Cid cid = Cid::v1(Codec::raw, testing::hash_of(content));
+    std::vector<BlockInFile> blocks = {{cid, 0, 10}};
+    KITH_CO_CHECK(co_await store->put_in_file(std::move(file), blocks));
+    KITH_CO_CHECK(env.files.rename("/data/film", "/data/aside"));
+    EXPECT_FALSE((co_await store->get(cid)).has_value());
+    for (bool back : {false, true}) {
+      if (back) KITH_CO_CHECK(env.files.rename("/data/aside", "/data/film"));
+      KITH_CO_CHECK(co_await port::sleep_for(env.clock, files_return_interval + 1s));
+      KITH_CO_TRY(bool there, co_await store->has(cid));
+      EXPECT_EQ(there, back);
+    }
+    KITH_CO_CHECK(co_await store->close());
+    co_return Result<void>{};
+  });
+}
+
 Task<void> count_call(std::uint64_t& calls) {
   ++calls;
   co_return Result<void>{};
