@@ -105,21 +105,13 @@ Task<void> upload(std::shared_ptr<ClientConnection> connection, std::unique_ptr<
 Error unreachable(const Error& why, const std::string& host, std::uint16_t port,
                   const std::string& hint) {
   if (why.is(Errc::cancelled)) return why;
-  bool bare = host.find(':') == std::string::npos;
-  std::string at = fmt::format(fmt::runtime(bare ? "{}:{}" : "[{}]:{}"), host, port);
+  const std::string at = authority_of(host, port);
   return why.with_context(hint.empty() ? "can't reach " + at
                                        : fmt::format("can't reach {} ({})", at, hint));
 }
 
 std::string host_field(const std::string& host, std::uint16_t port) {
-  std::string field = host.find(':') == std::string::npos ? host : '[' + host + ']';
-  if (port != 80) field += ':' + std::to_string(port);
-  return field;
-}
-
-/// A connection that the server closed while we kept it: nobody saw the request.
-bool went_stale(const Error& why) noexcept {
-  return port::ended_by_peer(why) || why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
+  return authority_of(host, port == 80 ? std::nullopt : std::optional(port));
 }
 
 /// Resets the connection unless told that all is well.
@@ -138,6 +130,12 @@ class ResetUnless {
 };
 
 }  // namespace
+
+std::string authority_of(const std::string& host, std::optional<std::uint16_t> port) {
+  std::string text = host.find(':') == std::string::npos ? host : '[' + host + ']';
+  if (port) text += ':' + std::to_string(*port);
+  return text;
+}
 
 Response::Response(std::shared_ptr<ClientState> state, std::shared_ptr<ClientConnection> connection,
                    ResponseHead head, Framing framing)
@@ -217,11 +215,12 @@ Task<ResponsePtr> Client::send(ClientRequest request, Instant deadline) {
   if (!request.body) kept = state_->take_idle(request.host, request.port);
   if (kept) {
     auto response = co_await exchange(kept, request, deadline);
-    if (response || !went_stale(response.error())) co_return response;
+    // Else the server closed it while we kept it, and nobody saw the request.
+    if (response || !port::ended_by_peer(response.error())) co_return response;
   }
   KITH_CO_TRY(ConnectionPtr fresh, co_await connect(request.host, request.port));
   auto response = co_await exchange(fresh, request, deadline);
-  if (!response && went_stale(response.error())) {
+  if (!response && port::ended_by_peer(response.error())) {
     co_return std::unexpected(response.error().with_context(fmt::format(
         "{} closed the connection without an answer", host_field(request.host, request.port))));
   }

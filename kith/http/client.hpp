@@ -38,6 +38,9 @@ struct ClientOptions {
   std::size_t idle_connections_max = client_idle_connections_max;
 };
 
+/// "example.org:8080", "[::1]:80"; without a port the host alone.
+std::string authority_of(const std::string& host, std::optional<std::uint16_t> port);
+
 struct ClientRequest {
   std::string method = "POST";
   /// A name or an address without brackets.

@@ -574,7 +574,7 @@ void read_import(Reader& reader, ImportSettings& files) {
                [&options](std::string_view text) {
                  auto chunker = unixfs::ChunkerSpec::parse(text);
                  if (chunker) options.chunker = *chunker;
-                 return chunker && chunker->check();
+                 return chunker.has_value();
                });
   std::string layout;
   reader.text("Import.UnixFSDAGLayout", layout, {"balanced", "trickle"});

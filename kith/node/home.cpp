@@ -90,6 +90,14 @@ Error kubos_repository(const std::string& path, std::string_view program) {
           path, as_ipfs ? "--repo-dir, or set IPFS_PATH" : "--home, or set KITH_PATH", program));
 }
 
+Result<void> expect_no_home(port::FileSystem& files, const std::string& path,
+                            std::string_view program) {
+  KITH_TRY(Owner owner, owner_of(files, path));
+  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, program));
+  if (owner == Owner::nobody) return {};
+  return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
+}
+
 /// The config says whose home this is: a key of somebody else was put there by mistake.
 Result<void> check_peer_id(const boost::json::value& config, const crypto::PrivateKey& key,
                            const std::string& home) {
@@ -130,18 +138,6 @@ Result<void> check_home(port::FileSystem& files, const std::string& path,
   return std::unexpected(
       Error(Errc::not_found, fmt::format("no node in {} (`{} init` makes one)", path, program)));
 }
-
-namespace {
-
-Result<void> expect_no_home(port::FileSystem& files, const std::string& path,
-                            std::string_view program) {
-  KITH_TRY(Owner owner, owner_of(files, path));
-  if (owner == Owner::kubo) return std::unexpected(kubos_repository(path, program));
-  if (owner == Owner::nobody) return {};
-  return std::unexpected(Error(Errc::already_exists, fmt::format("a node in {}", path)));
-}
-
-}  // namespace
 
 Result<boost::json::value> read_config(port::FileSystem& files, const std::string& home) {
   KITH_TRY(Bytes text, port::read_file(files, home + "/config", config_bytes_max));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include <kith/base/varint.hpp>
@@ -20,7 +21,8 @@ Task<void> Stream::write_all(std::span<const ByteView> pieces, Instant deadline)
 }
 
 bool ended_by_peer(const Error& why) noexcept {
-  return why.is(Errc::reset) || why.is(Errc::closed) || why.is(Errc::end_of_stream);
+  return why.is(Errc::reset) || why.is(Errc::closed) || why.is(Errc::end_of_stream) ||
+         why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
 }
 
 Task<void> read_exactly(Stream& stream, MutableBytes into, Instant deadline) {

@@ -50,8 +50,8 @@ class Stream {
 
 using StreamPtr = std::unique_ptr<Stream>;
 
-/// Whether an error of a stream, or of reading a message from one, says that the other side has
-/// ended it: Errc::reset, closed, end_of_stream. On another stream the same may go well.
+/// Whether an error of a stream or a socket says that the other side has ended it: Errc::reset,
+/// closed, end_of_stream; EPIPE, ECONNRESET. On another one the same may go well.
 bool ended_by_peer(const Error& why) noexcept;
 
 /// Fills `into` completely; Errc::end_of_stream if the stream ends before.

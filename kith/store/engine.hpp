@@ -196,8 +196,8 @@ class Engine {
   /// Bytes [offset, offset + size) of a block, cut at its end. Of a pack only those are read, and
   /// checked only with options.verify_reads.
   Result<Buffer> get_range(const Multihash& hash, std::uint64_t offset, std::uint64_t size);
-  /// Whether a read found it damaged or changed, and none has found it good since. Waits for no
-  /// disk.
+  /// Whether a read found it damaged or changed, and neither a read nor trust_again() has trusted
+  /// it since. Waits for no disk.
   bool doubtful(const Multihash& hash) const;
   /// Whether trust_again() has anything to look at.
   bool files_may_return() const noexcept { return files_may_return_; }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <span>
 
@@ -193,14 +192,12 @@ Error daemon_error(std::string_view body, int status) {
 /// Why an exchange with the daemon failed; if the daemon went away, with what to do about that. The
 /// command is repeated as a whole: blocks that came through are kept, but `add` sends all again.
 Error told_by_exchange(const Error& why, const Target& target, const RenderContext& context) {
-  const bool cut = port::ended_by_peer(why) || why.is_errno(EPIPE) || why.is_errno(ECONNRESET);
-  if (!cut) return why;
-  const bool bare = target.host.find(':') == std::string::npos;
+  if (!port::ended_by_peer(why)) return why;
   return say(
-      fmt::format("the daemon at {}{}{}:{} ended before the command did ({}): start it "
-                  "again with `{} daemon`, and repeat the command",
-                  bare ? "" : "[", target.host, bare ? "" : "]", target.port,
-                  why.domain().message(why.code()), context.program));
+      fmt::format("the daemon at {} ended before the command did ({}): start it again with "
+                  "`{} daemon`, and repeat the command",
+                  http::authority_of(target.host, target.port), why.domain().message(why.code()),
+                  context.program));
 }
 
 /// Cuts a flow of bytes into JSON values.
