@@ -75,6 +75,16 @@ TEST_P(FuzzSmoke, SurvivesItsCorpusAndRandomInput) {
   }
 }
 
+TEST_P(FuzzSmoke, ReachesEachKindFromItsCorpus) {
+  GetParam().kinds->forget();
+  for (const Bytes& seed : corpus_of(GetParam().name))
+    GetParam().run(seed);
+  std::string missing;
+  for (const std::string& kind : GetParam().kinds->missing())
+    missing += kind + '\n';
+  EXPECT_EQ(missing, "");
+}
+
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FuzzSmoke);
 INSTANTIATE_TEST_SUITE_P(All, FuzzSmoke, testing::ValuesIn(std::begin(targets), std::end(targets)),
                          [](const auto& info) { return std::string(info.param.name); });

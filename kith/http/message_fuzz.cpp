@@ -3,12 +3,21 @@
 // second byte says if they answer a HEAD). Invariants: in pieces it reads the same as in one;
 // payload is never more than came; whatever is accepted has one framing.
 #include <algorithm>
+#include <fuzz/kinds.hpp>
 
 #include <kith/base/assert.hpp>
 #include <kith/http/message.hpp>
 #include <kith/http/uri.hpp>
 
 namespace kith::fuzz {
+namespace {}  // namespace
+
+Kinds kinds_http_request{
+    "no body",       "a length",      "chunks", "trailers",       "extension of a chunk",
+    "absolute form", "asterisk form", "query",  "second request", "two framings"};
+Kinds kinds_http_response{"no body",  "a length",  "chunks",         "until the end",
+                          "trailers", "to a HEAD", "interim answer", "second answer"};
+
 namespace {
 
 struct Reading {
@@ -25,7 +34,11 @@ struct Feed {
   ByteView front() const { return input.subspan(at).first(std::min(piece, input.size() - at)); }
 };
 
-bool read_body(Feed& feed, http::Framing framing, Reading& reading) {
+bool read_body(Feed& feed, http::Framing framing, Reading& reading, Kinds& kinds) {
+  using Kind = http::Framing::Kind;
+  kinds.reached_if(framing.kind == Kind::none, "no body");
+  kinds.reached_if(framing.kind == Kind::length && framing.length > 0, "a length");
+  kinds.reached_if(framing.kind == Kind::until_close, "until the end");
   http::BodyDecoder decoder(framing);
   while (!decoder.done()) {
     ByteView in = feed.front();
@@ -40,6 +53,8 @@ bool read_body(Feed& feed, http::Framing framing, Reading& reading) {
     feed.at += step->framing + step->payload;
     if (in.empty() && !decoder.done()) return false;
   }
+  kinds.reached_if(framing.kind == Kind::chunked && !reading.payload.empty(), "chunks");
+  kinds.reached_if(!decoder.trailers().empty(), "trailers");
   return true;
 }
 
@@ -71,16 +86,27 @@ Reading read_requests(ByteView input, std::size_t piece) {
     (void)http::check_host(*head);
     auto target = http::parse_target(head->method, head->target);
     if (target) {
+      kinds_http_request.reached_if(!target->authority.empty(), "absolute form");
+      kinds_http_request.reached_if(target->raw_path == "*", "asterisk form");
+      kinds_http_request.reached_if(!target->query.pairs().empty(), "query");
       ASSERT(target->path.size() <= head->target.size());
       ASSERT(http::Query::parse(target->query.to_string())->pairs() == target->query.pairs());
     }
     auto framing = http::request_framing(*head);
     if (!framing) {
+      kinds_http_request.reached_if(
+          head->headers.has("content-length") && head->headers.has("transfer-encoding"),
+          "two framings");
       reading.error = framing.error();
       return reading;
     }
-    ++reading.messages;
-    if (!read_body(feed, *framing, reading)) return reading;
+    kinds_http_request.reached_if(++reading.messages > 1, "second request");
+    const std::size_t body = feed.at;
+    if (!read_body(feed, *framing, reading, kinds_http_request)) return reading;
+    kinds_http_request.reached_if(
+        framing->kind == http::Framing::Kind::chunked &&
+            as_text(feed.input.subspan(body, feed.at - body)).find(';') != std::string_view::npos,
+        "extension of a chunk");
   }
   return reading;
 }
@@ -100,8 +126,10 @@ Reading read_responses(ByteView input, std::size_t piece, bool to_head) {
       reading.error = framing.error();
       return reading;
     }
-    ++reading.messages;
-    if (!read_body(feed, *framing, reading)) return reading;
+    kinds_http_response.reached_if(++reading.messages > 1, "second answer");
+    kinds_http_response.reached_if(to_head, "to a HEAD");
+    kinds_http_response.reached_if(head->status < 200, "interim answer");
+    if (!read_body(feed, *framing, reading, kinds_http_response)) return reading;
   }
   return reading;
 }

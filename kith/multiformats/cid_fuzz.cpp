@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <fuzz/kinds.hpp>
+
 #include <kith/base/assert.hpp>
 #include <kith/multiformats/cid.hpp>
 
@@ -5,6 +8,23 @@ namespace kith::fuzz {
 namespace {
 
 using namespace multiformats;
+
+/// What a block may be, of the codes that have a name in Codec.
+constexpr Codec content_codecs[] = {Codec::cbor,         Codec::raw,          Codec::dag_pb,
+                                    Codec::dag_cbor,     Codec::libp2p_key,   Codec::git_raw,
+                                    Codec::dag_jose,     Codec::dag_json,     Codec::json,
+                                    Codec::torrent_info, Codec::torrent_file, Codec::car};
+
+std::string kind_of(Codec codec) {
+  return std::string(codec_name(codec).value());
+}
+
+std::vector<std::string> codec_kinds() {
+  std::vector<std::string> names;
+  for (Codec codec : content_codecs)
+    names.push_back(kind_of(codec));
+  return names;
+}
 
 void check(const Cid& cid) {
   ASSERT(!cid.empty());
@@ -25,11 +45,20 @@ void check(const Cid& cid) {
 
 }  // namespace
 
+Kinds kinds_cid(codec_kinds(),
+                {"version 0", "version 1", "text", "prefix", "identity", "in a row"});
+
 // The input is read as a text, as a row of binary CIDs and as a prefix.
 void fuzz_cid(ByteView input) {
-  if (auto cid = Cid::parse(as_text(input))) check(*cid);
-  if (auto prefix = CidPrefix::from_bytes(input)) ASSERT(equal(prefix->to_bytes(), input));
-  while (true) {
+  if (auto cid = Cid::parse(as_text(input))) {
+    kinds_cid.reached("text");
+    check(*cid);
+  }
+  if (auto prefix = CidPrefix::from_bytes(input)) {
+    kinds_cid.reached("prefix");
+    ASSERT(equal(prefix->to_bytes(), input));
+  }
+  for (bool first = true;; first = false) {
     ByteView before = input;
     auto cid = Cid::take(input);
     if (!cid) {
@@ -38,6 +67,11 @@ void fuzz_cid(ByteView input) {
     }
     ASSERT(equal(cid->bytes(), before.first(before.size() - input.size())));
     check(*cid);
+    kinds_cid.reached_if(!first, "in a row");
+    kinds_cid.reached(cid->version() == 0 ? "version 0" : "version 1");
+    kinds_cid.reached_if(cid->is_identity(), "identity");
+    if (std::ranges::find(content_codecs, cid->codec()) != std::end(content_codecs))
+      kinds_cid.reached(kind_of(cid->codec()));
   }
 }
 

@@ -1,3 +1,5 @@
+#include <fuzz/kinds.hpp>
+
 #include <kith/base/assert.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 
@@ -5,6 +7,13 @@ namespace kith::fuzz {
 namespace {
 
 using namespace multiformats;
+
+std::vector<std::string_view> protocol_names() {
+  std::vector<std::string_view> names;
+  for (const ProtocolInfo& info : all_protocols())
+    names.push_back(info.name);
+  return names;
+}
 
 void check(const Multiaddr& address) {
   ASSERT(!address.empty());
@@ -41,12 +50,24 @@ void check(const Multiaddr& address) {
 
 }  // namespace
 
+Kinds kinds_multiaddr(protocol_names(), {"text", "bytes", "two peers"});
+
 // The input is read as bytes and as a text.
 void fuzz_multiaddr(ByteView input) {
-  if (auto address = Multiaddr::parse(as_text(input))) check(*address);
+  if (auto address = Multiaddr::parse(as_text(input))) {
+    check(*address);
+    kinds_multiaddr.reached("text");
+  }
   if (auto address = Multiaddr::from_bytes(input)) {
     ASSERT(equal(address->bytes(), input));
     check(*address);
+    kinds_multiaddr.reached("bytes");
+    std::size_t peers = 0;
+    for (const Component& component : address->components()) {
+      kinds_multiaddr.reached(protocol_name(component.protocol));
+      if (component.protocol == Protocol::p2p) ++peers;
+    }
+    kinds_multiaddr.reached_if(peers > 1, "two peers");
   }
 }
 

@@ -1,3 +1,5 @@
+#include <fuzz/kinds.hpp>
+
 #include <kith/base/assert.hpp>
 #include <kith/multiformats/peer_id.hpp>
 
@@ -17,12 +19,19 @@ void check(const PeerId& id) {
 
 }  // namespace
 
+Kinds kinds_peer_id{"base58", "text of a CID", "bytes", "hash of a key", "key itself"};
+
 // The input is read as bytes and as a text.
 void fuzz_peer_id(ByteView input) {
-  if (auto id = PeerId::parse(as_text(input))) check(*id);
+  if (auto id = PeerId::parse(as_text(input))) {
+    check(*id);
+    kinds_peer_id.reached(id->to_string() == as_text(input) ? "base58" : "text of a CID");
+  }
   if (auto id = PeerId::from_bytes(input)) {
     ASSERT(equal(id->bytes(), input));
     check(*id);
+    kinds_peer_id.reached("bytes");
+    kinds_peer_id.reached(id->inline_public_key() ? "key itself" : "hash of a key");
   }
 }
 

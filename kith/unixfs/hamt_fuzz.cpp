@@ -1,5 +1,7 @@
 // Strategy: the first byte is the level of a shard, the rest its block. Invariants: what read_shard
 // accepts, find_in_shard finds under just its names, and its bitfield is what we would write.
+#include <fuzz/kinds.hpp>
+
 #include <kith/base/assert.hpp>
 #include <kith/unixfs/hamt.hpp>
 #include <kith/unixfs/node.hpp>
@@ -8,6 +10,9 @@ namespace kith::fuzz {
 
 using multiformats::Cid;
 using namespace unixfs;
+
+Kinds kinds_hamt{"fanout 8", "fanout 16", "fanout 256", "fanout 1024", "entry",
+                 "shard",    "empty",     "root",       "below"};
 
 void fuzz_hamt(ByteView input) {
   static const Cid cid =
@@ -31,6 +36,12 @@ void fuzz_hamt(ByteView input) {
   auto links = read_shard(*node, shape, position);
   if (!links) return;
   ASSERT(level < shape.levels() && links->size() <= shape.fanout);
+  kinds_hamt.reached(level == 0 ? "root" : "below");
+  kinds_hamt.reached_if(links->empty(), "empty");
+  for (unsigned fanout : {8U, 16U, 256U, 1024U})
+    kinds_hamt.reached_if(shape.fanout == fanout, "fanout " + std::to_string(fanout));
+  for (const HamtLink& link : *links)
+    kinds_hamt.reached(link.is_shard() ? "shard" : "entry");
   for (const HamtLink& link : *links) {
     if (link.is_shard()) continue;
     std::uint64_t hash = murmur3_x64_64(as_bytes(link.name));

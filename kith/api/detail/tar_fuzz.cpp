@@ -3,6 +3,7 @@
 // same as in one; an entry that ends has as much content as its head says; nothing outside of the
 // folder appears or changes.
 #include <algorithm>
+#include <fuzz/kinds.hpp>
 
 #include <kith/api/detail/tar_extractor.hpp>
 #include <kith/base/assert.hpp>
@@ -10,6 +11,8 @@
 #include <kith/sim/random.hpp>
 
 namespace kith::fuzz {
+
+Kinds kinds_tar{"file", "folder", "symlink", "time", "content", "end", "climbs", "long name"};
 
 void fuzz_tar(ByteView input);
 
@@ -19,6 +22,13 @@ namespace {
 class Record final : public api::TarReader::Sink {
  public:
   Result<void> begin(const api::TarEntry& entry) override {
+    kinds_tar.reached_if(entry.kind == port::FileKind::regular, "file");
+    kinds_tar.reached_if(entry.kind == port::FileKind::directory, "folder");
+    kinds_tar.reached_if(entry.kind == port::FileKind::symlink, "symlink");
+    kinds_tar.reached_if(entry.modified.has_value(), "time");
+    kinds_tar.reached_if(entry.size_bytes > 0, "content");
+    kinds_tar.reached_if(entry.path.find("..") != std::string::npos, "climbs");
+    kinds_tar.reached_if(entry.path.size() > 256, "long name");
     told += entry.path + '\0' + entry.target + '\0';
     left = entry.kind == port::FileKind::regular ? entry.size_bytes : 0;
     return {};
@@ -47,6 +57,7 @@ bool read(api::TarReader::Sink& sink, ByteView input, std::size_t piece) {
     if (!reader.feed(some)) return false;
     input = input.subspan(some.size());
   }
+  kinds_tar.reached_if(reader.ended(), "end");
   return reader.ended();
 }
 

@@ -1,3 +1,7 @@
+#include <fuzz/kinds.hpp>
+
+#include <fmt/format.h>
+
 #include <kith/base/assert.hpp>
 #include <kith/net/muxers/yamux.hpp>
 
@@ -5,6 +9,61 @@ namespace kith::fuzz {
 namespace {
 
 using namespace net;
+
+constexpr std::string_view flag_names[] = {"SYN", "ACK", "FIN", "RST"};
+
+std::vector<std::string> frame_kinds() {
+  std::vector<std::string> names;
+  for (std::string_view type : {"data", "window update"}) {
+    names.emplace_back(type);
+    for (std::string_view flag : flag_names)
+      names.push_back(fmt::format("{} {}", type, flag));
+  }
+  return names;
+}
+
+}  // namespace
+
+Kinds kinds_yamux(frame_kinds(), {"ping", "pong", "go away", "go away of a fault", "overrun",
+                                  "read", "as many streams as allowed"});
+
+namespace {
+
+/// Says what frames a flow of bytes has.
+class FrameWatch {
+ public:
+  void see(ByteView bytes) {
+    for (std::uint8_t byte : bytes) {
+      if (payload_left_ > 0) {
+        --payload_left_;
+        continue;
+      }
+      header_[size_++] = byte;
+      if (size_ == yamux_header_bytes) see_header();
+    }
+  }
+
+ private:
+  void see_header() {
+    size_ = 0;
+    const std::uint8_t type = header_[1];
+    const unsigned flags = load_be<std::uint16_t>(&header_[2]);
+    const auto length = load_be<std::uint32_t>(&header_[8]);
+    if (type <= 1) {
+      const std::string_view name = type == 0 ? "data" : "window update";
+      if (type == 0) payload_left_ = length;
+      kinds_yamux.reached_if(flags == 0, name);
+      for (std::size_t i = 0; i < std::size(flag_names); ++i)
+        kinds_yamux.reached_if((flags >> i & 1U) != 0, fmt::format("{} {}", name, flag_names[i]));
+    }
+    if (type == 2) kinds_yamux.reached((flags & 2U) != 0 ? "pong" : "ping");
+    if (type == 3) kinds_yamux.reached(length == 0 ? "go away" : "go away of a fault");
+  }
+
+  std::array<std::uint8_t, yamux_header_bytes> header_{};
+  std::size_t size_ = 0;
+  std::uint32_t payload_left_ = 0;
+};
 
 struct Count final : YamuxSink {
   void put(ByteView some) override { bytes += some.size(); }
@@ -68,8 +127,11 @@ class Run {
     const std::size_t size = std::min<std::size_t>(next(), input_.size());
     const Buffer bytes = Buffer::copy_of(input_.first(size));
     input_ = input_.subspan(size);
-    const bool fine = core_.receive(bytes, now_).has_value();
+    const auto received = core_.receive(bytes, now_);
+    const bool fine = received.has_value();
+    watch_.see(bytes.view());
     if (!fine) {
+      kinds_yamux.reached_if(received.error().is(YamuxError::window_overrun), "overrun");
       produce();
       ASSERT(!core_.wants_output());
     }
@@ -87,7 +149,7 @@ class Run {
     const YamuxStreamId id = held_[index];
     switch (next() % 6) {
       case 0:
-        core_.read_buffer(id, next() + 1, now_);
+        kinds_yamux.reached_if(!core_.read_buffer(id, next() + 1, now_).empty(), "read");
         break;
       case 1:
         if (!core_.writing(id)) static_cast<void>(core_.write(id, pieces_));
@@ -110,6 +172,7 @@ class Run {
 
   void check() {
     ASSERT(core_.streams_inbound() <= 8);
+    kinds_yamux.reached_if(core_.streams_inbound() == 8, "as many streams as allowed");
     ASSERT(core_.memory_bytes() <= limits().memory_bytes_max);
     while (core_.next_touched()) {
     }
@@ -121,6 +184,7 @@ class Run {
   Instant now_ = Instant(1000s);
   Budget memory_;
   Yamux core_;
+  FrameWatch watch_;
   std::vector<YamuxStreamId> held_;
   Bytes much_ = Bytes(100'000, 1);
   std::array<ByteView, 2> pieces_{ByteView(much_).first(10), ByteView(much_)};

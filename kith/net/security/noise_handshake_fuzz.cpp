@@ -1,3 +1,7 @@
+#include <fuzz/kinds.hpp>
+
+#include <protozero/pbf_reader.hpp>
+
 #include <kith/base/assert.hpp>
 #include <kith/net/security/noise_handshake.hpp>
 #include <kith/net/security/noise_transport.hpp>
@@ -6,6 +10,34 @@ namespace kith::fuzz {
 namespace {
 
 using namespace net;
+
+}  // namespace
+
+Kinds kinds_noise_handshake{"first message", "second message", "third message", "rsa",
+                            "ed25519",       "ecdsa",          "secp256k1",     "muxers agreed",
+                            "muxers left",   "refused",        "certhashes"};
+
+namespace {
+
+/// Extensions of a payload, of which field 1 are hashes of certificates.
+bool has_certhashes(ByteView payload) {
+  protozero::pbf_reader reader(reinterpret_cast<const char*>(payload.data()), payload.size());
+  while (reader.next(4)) {
+    protozero::pbf_reader extensions = reader.get_message();
+    while (extensions.next())
+      if (extensions.tag() == 1)
+        return true;
+      else
+        extensions.skip();
+  }
+  return false;
+}
+
+void tell(NoiseHandshake& machine) {
+  const NoiseOutcome outcome = machine.take_outcome();
+  kinds_noise_handshake.reached(to_string(outcome.remote_key.type()));
+  kinds_noise_handshake.reached(outcome.muxer.empty() ? "muxers left" : "muxers agreed");
+}
 
 NoiseConfig config_of(bool initiator) {
   std::array<std::uint8_t, 32> seed{};
@@ -35,6 +67,10 @@ void initiator_reads_payload(ByteView payload) {
   append(framed, message);
   auto taken = near.feed(framed);
   ASSERT(taken.has_value() == near.finished());
+  kinds_noise_handshake.reached_if(!taken, "refused");
+  if (!taken) return;
+  tell(near);
+  kinds_noise_handshake.reached_if(has_certhashes(payload), "certhashes");
 }
 
 void reads_bytes(bool initiator, ByteView input, std::size_t step) {
@@ -43,8 +79,11 @@ void reads_bytes(bool initiator, ByteView input, std::size_t step) {
     auto taken = machine.feed(input.first(std::min(step, input.size())));
     if (!taken) return;
     input = input.subspan(*taken);
-    machine.take_output();
+    kinds_noise_handshake.reached_if(!machine.take_output().empty() && !initiator, "first message");
   }
+  if (!machine.finished()) return;
+  kinds_noise_handshake.reached(initiator ? "second message" : "third message");
+  tell(machine);
 }
 
 }  // namespace
