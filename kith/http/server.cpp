@@ -174,15 +174,14 @@ Task<port::Stream*> ResponseWriter::take_over() {
   co_return &connection_.taken_stream();
 }
 
-namespace {
-
-/// What stands for an address when connections are counted.
 port::IpAddress counted_as(const port::IpAddress& address) {
   if (address.is_v4()) return address;
   std::array<std::uint8_t, 16> bytes{};
   std::ranges::copy(address.bytes().first(8), bytes.begin());
   return port::IpAddress::v6(bytes);
 }
+
+namespace {
 
 Task<void> serve_connection(ServerState& state, port::StreamPtr stream, port::Endpoint local,
                             port::Endpoint remote) {
@@ -213,24 +212,42 @@ Task<void> say_too_many(port::Clock& clock, port::StreamPtr stream) {
   co_return Result<void>{};
 }
 
+std::size_t connections_from(const ServerState& state, const port::IpAddress& address) {
+  auto from = state.connections_by_address.find(address);
+  return from == state.connections_by_address.end() ? 0 : from->second;
+}
+
+bool address_is_full(const ServerState& state, const port::IpAddress& address) {
+  return connections_from(state, address) >= state.limits.connections_per_address_max;
+}
+
+bool has_room(const ServerState& state, const port::IpAddress& address) {
+  return state.admitted < state.limits.connections_max && !address_is_full(state, address);
+}
+
+/// Who asks for nothing gives way to who comes: an attacker that holds connections open, or sends
+/// heads by drips, locks nobody out. The longest open goes first, of those that stand in the way.
+/// It ends in its own time, very soon; until then it is one too many.
+bool make_room(ServerState& state, const port::IpAddress& address) {
+  const bool of_address = address_is_full(state, address);
+  auto waiting = std::ranges::find_if(state.connections, [&](ServerConnection* connection) {
+    return connection->waiting() && (!of_address || connection->counted_for() == address);
+  });
+  if (waiting == state.connections.end()) return false;
+  (*waiting)->give_way();
+  return true;
+}
+
 bool admit(ServerState& state, port::StreamPtr stream, port::Endpoint local,
            port::Endpoint remote) {
   if (state.stopping) return false;
-  if (state.admitted >= state.limits.connections_max) {
-    // Who has nothing to do makes room, for the one after this.
-    auto idle = std::ranges::find_if(
-        state.connections, [](ServerConnection* connection) { return connection->idle(); });
-    if (idle != state.connections.end()) (*idle)->close_soon();
-  }
-  std::size_t& from_address = state.connections_by_address[counted_as(remote.address)];
-  if (state.admitted >= state.limits.connections_max ||
-      from_address >= state.limits.connections_per_address_max) {
-    if (from_address == 0) state.connections_by_address.erase(counted_as(remote.address));
+  const port::IpAddress address = counted_as(remote.address);
+  if (!has_room(state, address) && !make_room(state, address)) {
     KITH_LOG_DEBUG(state.log, "too many connections: {} is refused", remote.to_string());
     state.refusing.spawn(say_too_many(state.env.clock, std::move(stream)));
     return false;
   }
-  ++from_address;
+  ++state.connections_by_address[address];
   ++state.admitted;
   // It is never full nor cancelled.
   return state.serving.spawn(serve_connection(state, std::move(stream), local, remote));

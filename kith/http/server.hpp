@@ -15,6 +15,9 @@
 // come before the answer to an earlier one wait in the inbox. (While the inbox is full nothing is
 // read, so a client's leaving is seen only when the handler reads on.)
 //
+// When a limit of connections is reached, the one that asks for nothing for longest gives way to
+// who comes; only if all have a handler at work, who comes is told so (503).
+//
 // Invariants: bytes of a request that could be read in two ways are refused with 400 and the
 // connection ends; memory of a connection is bounded by inbox_bytes_max and the head's limits;
 // nothing is read for a handler that doesn't read; a handler that writes waits for its client.
@@ -180,6 +183,10 @@ class ResponseWriter {
   std::vector<ByteView> pieces_;
   port::Event interim_sent_;
 };
+
+/// What stands for an address when its connections, or its requests, are counted: an IPv6 address's
+/// /64.
+port::IpAddress counted_as(const port::IpAddress& address);
 
 /// Answers one request. What it refers to outlives the server.
 using Handler = std::function<Task<void>(Request&, ResponseWriter&)>;

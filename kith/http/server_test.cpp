@@ -463,29 +463,68 @@ TEST(HttpServer, LetsARequestEndInTheGraceOfAStop) {
   });
 }
 
-TEST(HttpServer, TellsClientsBeyondItsLimitAndMakesRoomFromIdleOnes) {
+TEST(HttpServer, TellsClientsBeyondItsLimitThatAllOthersAreAtWork) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Stuck stuck(world.clock());
     ServerLimits limits;
-    limits.connections_max = 2;
+    limits.connections_max = 1;
     Site site(world, stuck.handler(), limits);
     KITH_CO_TRY(auto busy, co_await site.dial());
     KITH_CO_CHECK(co_await busy->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
     std::function<bool()> begun = [&stuck] { return stuck.begun == 1; };
     KITH_CO_CHECK(co_await wait_for(world, begun));
-    KITH_CO_TRY(auto idle, co_await site.dial());
-    std::function<bool()> full = [&site] { return site.server.connections() == 2; };
-    KITH_CO_CHECK(co_await wait_for(world, full));
-
-    KITH_CO_TRY(auto third, co_await site.dial());
-    KITH_CO_CHECK(co_await third->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
-    KITH_CO_TRY(std::string answer, co_await read_until(*third, "connections\n"));
+    KITH_CO_TRY(auto second, co_await site.dial());
+    KITH_CO_CHECK(co_await second->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+    KITH_CO_TRY(std::string answer, co_await read_until(*second, "connections\n"));
     EXPECT_EQ(status_line(answer), "HTTP/1.1 503 Service Unavailable");
-    KITH_CO_TRY(std::string nothing, co_await read_text(*idle));
-    EXPECT_EQ(nothing, "");
     EXPECT_EQ(site.server.connections(), 1u);
     co_return co_await site.server.stop(0s);
   });
+}
+
+/// One address holds all connections that it may, half of them in the middle of a head; whoever
+/// asks for something, from there too, is served at once, and the number stays.
+Task<void> serves_beside_hoarders(World& world, ServerLimits& limits) {
+  constexpr std::size_t hoarded = 6;
+  Site site(world, echo, limits);
+  std::vector<std::unique_ptr<port::TcpStream>> hoard;
+  for (std::size_t i = 0; i < hoarded; ++i) {
+    KITH_CO_TRY(auto stream, co_await site.dial());
+    if (i % 2 == 1) KITH_CO_CHECK(co_await stream->write(as_bytes("GET / HT")));
+    hoard.push_back(std::move(stream));
+  }
+  std::function<bool()> full = [&] { return site.server.connections() == hoarded; };
+  KITH_CO_CHECK(co_await wait_for(world, full));
+  const Instant asked = world.now();
+  for (std::size_t i = 0; i < 2 * hoarded; ++i) {
+    KITH_CO_TRY(auto stream, co_await site.dial());
+    KITH_CO_CHECK(co_await stream->write(
+        as_bytes("GET /here HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")));
+    KITH_CO_TRY(std::string answer, co_await read_text(*stream));
+    EXPECT_TRUE(answer.ends_with("GET /here ")) << answer;
+    EXPECT_LE(site.server.connections(), hoarded + 1);
+  }
+  EXPECT_LT(world.now() - asked, 10s);
+  // The longest open went, and nobody else.
+  KITH_CO_TRY(std::string nothing, co_await read_text(*hoard[0]));
+  EXPECT_EQ(nothing, "");
+  KITH_CO_CHECK(co_await hoard[hoarded - 2]->write(
+      as_bytes("GET /too HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")));
+  KITH_CO_TRY(std::string kept, co_await read_text(*hoard[hoarded - 2]));
+  EXPECT_TRUE(kept.ends_with("GET /too ")) << kept;
+  co_return co_await site.server.stop(0s);
+}
+
+TEST(HttpServer, WhoAsksForNothingGivesWayWhenAllConnectionsAreTaken) {
+  ServerLimits limits;
+  limits.connections_max = 6;
+  sim::run_test(1, serves_beside_hoarders, limits);
+}
+
+TEST(HttpServer, WhoAsksForNothingGivesWayWhenAnAddressHasAllItMay) {
+  ServerLimits limits;
+  limits.connections_per_address_max = 6;
+  sim::run_test(1, serves_beside_hoarders, limits);
 }
 
 TEST(HttpServer, GivesAHandlerTheRawStream) {

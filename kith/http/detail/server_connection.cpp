@@ -58,6 +58,7 @@ ServerConnection::ServerConnection(ServerState& state, port::StreamPtr stream, p
       stream_(std::move(stream)),
       local_(local),
       remote_(remote),
+      counted_for_(counted_as(remote.address)),
       inbox_(state.env.clock),
       taken_stream_(*stream_, inbox_),
       reading_(state.env.executor, state.env.clock),
@@ -66,6 +67,12 @@ ServerConnection::ServerConnection(ServerState& state, port::StreamPtr stream, p
 
 ServerConnection::~ServerConnection() {
   state_.connections.erase(place_);
+}
+
+void ServerConnection::give_way() noexcept {
+  if (!waiting_) return;
+  waiting_ = false;
+  working_.cancel();
 }
 
 void ServerConnection::close_soon() noexcept {
@@ -193,9 +200,11 @@ Task<bool> ServerConnection::read_head(HeadScanner& scanner) {
 
 Task<bool> ServerConnection::serve_one() {
   idle_ = true;
+  waiting_ = true;
   expects_much_ = false;
   HeadScanner scanner(HeadScanner::Kind::head, state_.limits.head_bytes_max);
   auto complete = co_await read_head(scanner);
+  waiting_ = false;
   if (!complete) {
     Error why = complete.error();
     if (&why.domain() != &error_domain(HttpError()) && !why.is(Errc::timed_out))

@@ -93,9 +93,13 @@ class ServerConnection {
 
   /// Its whole life.
   Task<void> run();
-  /// Between two requests.
-  bool idle() const noexcept { return idle_; }
-  /// Ends it if it is idle; else its present response is its last.
+  /// As connections are counted (counted_as).
+  const port::IpAddress& counted_for() const noexcept { return counted_for_; }
+  /// Nobody works for it: it stands between two requests, or in the middle of a head.
+  bool waiting() const noexcept { return waiting_; }
+  /// Ends it if it is waiting, and it isn't any more.
+  void give_way() noexcept;
+  /// Ends it if it is between two requests; else its present response is its last.
   void close_soon() noexcept;
   /// Cancels its handler and resets it.
   void abandon() noexcept;
@@ -134,6 +138,7 @@ class ServerConnection {
   port::StreamPtr stream_;
   port::Endpoint local_;
   port::Endpoint remote_;
+  port::IpAddress counted_for_;
   Inbox inbox_;
   TakenStream taken_stream_;
   port::TaskGroup reading_;
@@ -142,6 +147,7 @@ class ServerConnection {
   const RequestBody* body_ = nullptr;   ///< likewise
   Instant last_word_{};                 ///< of the handler, or when it began
   bool idle_ = true;
+  bool waiting_ = true;
   bool expects_much_ = false;
   bool taken_over_ = false;
   bool writing_ = false;
