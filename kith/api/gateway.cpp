@@ -7,16 +7,26 @@
 namespace kith::api {
 namespace {
 
-/// Counts a request for as long as it lives.
+/// Counts a request, and for whom it is, for as long as it lives.
 class Counted {
  public:
-  explicit Counted(std::size_t& count) noexcept : count_(count) { ++count_; }
+  Counted(std::size_t& count, std::map<port::IpAddress, std::size_t>& by_address,
+          const port::IpAddress& address)
+      : count_(count), by_address_(by_address), mine_(by_address.try_emplace(address).first) {
+    ++count_;
+    ++mine_->second;
+  }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
-  ~Counted() { --count_; }
+  ~Counted() {
+    --count_;
+    if (--mine_->second == 0) by_address_.erase(mine_);
+  }
 
  private:
   std::size_t& count_;
+  std::map<port::IpAddress, std::size_t>& by_address_;
+  std::map<port::IpAddress, std::size_t>::iterator mine_;
 };
 
 OpenBlockSource open_for(node::Node& node) {
@@ -40,14 +50,25 @@ Gateway::~Gateway() {
   ASSERT(requests_ == 0);
 }
 
+/// A proxy on this machine asks for many.
+bool Gateway::has_its_share(const port::IpAddress& address) const {
+  if (address.is_loopback()) return false;
+  auto held = by_address_.find(address);
+  return held != by_address_.end() && held->second >= options_.requests_max - requests_;
+}
+
 Task<void> Gateway::serve(http::Request& request, http::ResponseWriter& response) {
   gateway::GatewayCall call(env_, open_, options_, request, response);
-  if (requests_ >= options_.requests_max) {
+  const port::IpAddress address = http::counted_as(request.remote.address);
+  if (requests_ >= options_.requests_max || has_its_share(address)) {
     response.headers.set("Retry-After", "1");
-    co_return co_await call.answer(429, "this gateway answers as many requests as it can",
+    co_return co_await call.answer(429,
+                                   requests_ >= options_.requests_max
+                                       ? "this gateway answers as many requests as it can"
+                                       : "this gateway answers as many of your requests as it can",
                                    "Try again in a moment.");
   }
-  Counted counted(requests_);
+  Counted counted(requests_, by_address_, address);
   co_return co_await call.run();
 }
 

@@ -18,6 +18,9 @@
 // the whole. Memory of a request: what a reader reads ahead, one page of listing, and what it must
 // remember of a DAG, which parts_max and archive_blocks_max bound: beyond them it fails.
 //
+// No address may have more requests at work than are left for others (429), but for this machine's
+// own, where a proxy may be. So one that asks for what nobody has takes half of them at most.
+//
 // Any page that is served here is of the gateway's origin: where the same address has something to
 // protect, as the RPC's has, set `sandboxed`, which takes scripts and the origin from it.
 //
@@ -28,6 +31,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include <kith/api/gateway_limits.hpp>
@@ -72,10 +76,13 @@ class Gateway {
   std::size_t requests_in_flight() const noexcept { return requests_; }
 
  private:
+  bool has_its_share(const port::IpAddress& address) const;
+
   port::Env& env_;
   OpenBlockSource open_;
   GatewayOptions options_;
   std::size_t requests_ = 0;
+  std::map<port::IpAddress, std::size_t> by_address_;
 };
 
 /// Limits for a server that has nothing but a gateway: no bodies, and slow clients don't hold a

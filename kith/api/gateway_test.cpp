@@ -2,6 +2,7 @@
 
 #include <kith/api/detail/gateway_page.hpp>
 #include <kith/api/gateway_fixture.hpp>
+#include <kith/ipld/content.hpp>
 #include <kith/ipld/dag_pb.hpp>
 
 namespace kith::api::testing {
@@ -713,6 +714,41 @@ TEST(Gateway, RefusesMoreRequestsThanItsLimit) {
     KITH_CO_TRY(Answer answer, co_await site.get("/ipfs/bafkqaaa"));
     EXPECT_EQ(answer.status, 429);
     EXPECT_EQ(answer.header("Retry-After"), "1");
+    co_return co_await site.end();
+  });
+}
+
+Task<void> ask_in_vain(Site& site, std::size_t& refused) {
+  auto missing =
+      ipld::make_block({1, Codec::raw, Codec::sha2_256, 32}, Buffer::copy_of(as_bytes("lost")));
+  std::string target = at(missing->cid);
+  KITH_CO_TRY(Answer answer, co_await site.get(std::move(target)));
+  if (answer.status == 429) ++refused;
+  co_return Result<void>{};
+}
+
+TEST(Gateway, LeavesHalfOfItsRequestsToOthersThanTheOneWhoTakesAll) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.requests_max = 8;
+    Site site(world, options);
+    Cid file = site.add_file("here");
+    std::size_t refused = 0;
+    port::TaskGroup asking(site.near.env().executor, site.near.env().clock);
+    for (int i = 0; i < 20; ++i)
+      asking.spawn(ask_in_vain(site, refused));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+    EXPECT_EQ(site.gateway.requests_in_flight(), 4u);
+    EXPECT_EQ(refused, 16u);
+    http::Client other(world.add_node().env(), {});
+    http::ClientRequest asked = site.request(at(file));
+    asked.method = "GET";
+    KITH_CO_TRY(http::ResponsePtr response, co_await other.send(std::move(asked)));
+    EXPECT_EQ(response->status, 200);
+    response.reset();
+    KITH_CO_CHECK(co_await other.close());
+    KITH_CO_CHECK(co_await asking.join_shielded());
+    EXPECT_EQ(site.gateway.requests_in_flight(), 0u);
     co_return co_await site.end();
   });
 }
