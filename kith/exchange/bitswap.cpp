@@ -318,8 +318,9 @@ Task<void> Bitswap::pump() {
       link->second->writing_wants = tasks_.spawn(write_wants(link->second));
     }
     hand_out_replies();
+    const Instant room_due = take_back_room();
     if (pump_dirty_) continue;
-    const Instant deadline = client_.next_deadline();
+    const Instant deadline = std::min(client_.next_deadline(), room_due);
     Result<void> woken = co_await pump_wake_.wait(deadline);
     if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;
   }
@@ -338,11 +339,33 @@ void Bitswap::hand_out_replies() {
       server_.sent(prepared->reply.peer, prepared->reply.bytes);
       continue;
     }
+    if (link->second->replies.empty()) link->second->moved = env_.clock.now();
     link->second->replies.push_back(std::move(prepared));
     link->second->replies_wake.notify_all();
     if (link->second->writing_replies) continue;
     link->second->writing_replies = tasks_.spawn(write_replies(link->second));
   }
+}
+
+/// Of peers that don't take what they asked for, so many may come that no room is left for others.
+/// Then the one that has taken nothing for longest loses it. Returns when to look again.
+Instant Bitswap::take_back_room() {
+  if (!server_.short_of_room()) return never;
+  std::shared_ptr<Link> longest;
+  for (const auto& [peer, link] : links_) {
+    if (!link->replies.empty() && (!longest || link->moved < longest->moved)) longest = link;
+  }
+  if (!longest) return never;
+  const Instant due = longest->moved + stalled_patience;
+  if (env_.clock.now() < due) return due;
+  KITH_LOG_DEBUG(log_, "{} takes nothing, and others wait: its replies are given up",
+                 longest->peer.to_short_string());
+  server_.disconnected(longest->peer);
+  give_up_replies(*longest);
+  if (longest->replies_out != nullptr && longest->replies_out->stream)
+    longest->replies_out->stream->reset();
+  wake_pump();
+  return never;
 }
 
 /// Reads a reply's blocks.
@@ -351,6 +374,7 @@ Task<void> Bitswap::prepare(std::shared_ptr<Prepared> prepared) {
   message.presences = prepared->reply.presences;
   message.pending_bytes = prepared->reply.pending_bytes;
   for (const Reply::Wanted& wanted : prepared->reply.blocks) {
+    if (prepared->given_up) break;
     Result<ipld::Block> block = co_await blocks_.get(wanted.cid);
     if (block) {
       message.blocks.push_back({multiformats::CidPrefix::of(wanted.cid), std::move(block->data)});
@@ -387,20 +411,21 @@ Task<void> Bitswap::open_patiently(std::shared_ptr<Link> link, Outbound& out) {
 /// 10 s), which says nothing of its wants. On another connection they do: whoever comes anew says
 /// them again.
 Task<void> Bitswap::send_reply(std::shared_ptr<Link> link, Outbound& out,
-                               const BitswapMessage& message) {
+                               const Prepared& prepared) {
   const bool used = out.stream != nullptr;
   KITH_CO_CHECK(co_await open_patiently(link, out));
   const net::ConnectionId connection = out.stream->connection();
-  Result<void> sent = co_await send(out, message);
-  if (sent || link->gone || !used || !port::ended_by_peer(sent.error())) co_return sent;
+  Result<void> sent = co_await send(out, prepared.message);
+  if (sent || link->gone || prepared.given_up) co_return sent;
+  if (!used || !port::ended_by_peer(sent.error())) co_return sent;
   KITH_CO_CHECK(co_await open(link->peer, out));
   if (link->gone || out.stream->connection() != connection) co_return sent;
-  co_return co_await send(out, message);
+  co_return co_await send(out, prepared.message);
 }
 
 Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
   const std::vector<Buffer> pieces = encode_message(message, out.version);
-  Result<void> sent = co_await send_pieces(*out.stream, pieces);
+  Result<void> sent = co_await send_pieces(out, pieces);
   if (!sent) {
     out.stream->reset();
     out.stream.reset();
@@ -409,7 +434,8 @@ Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
 }
 
 /// In parts, so that a slow link is told from one that doesn't move.
-Task<void> Bitswap::send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces) {
+Task<void> Bitswap::send_pieces(Outbound& out, const std::vector<Buffer>& pieces) {
+  net::Stream& stream = *out.stream;
   std::uint64_t bytes = 0;
   for (const Buffer& piece : pieces)
     bytes += piece.size();
@@ -426,12 +452,14 @@ Task<void> Bitswap::send_pieces(net::Stream& stream, const std::vector<Buffer>& 
       if (part_bytes < send_part_bytes) continue;
       const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
       KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+      if (out.moved != nullptr) *out.moved = env_.clock.now();
       part.clear();
       part_bytes = 0;
     }
   }
   const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
   if (part_bytes > 0) KITH_CO_CHECK(co_await stream.write_all(part, deadline));
+  if (out.moved != nullptr) *out.moved = env_.clock.now();
   co_return Result<void>{};
 }
 
@@ -502,12 +530,16 @@ Task<void> Bitswap::write_wants_until_idle(std::shared_ptr<Link> link) {
 
 /// What can't be sent any more must not count as unsent; the blocks' wants are gone with it.
 void Bitswap::give_up_replies(Link& link) {
-  for (const auto& prepared : std::exchange(link.replies, {}))
+  for (const auto& prepared : std::exchange(link.replies, {})) {
+    prepared->given_up = true;
+    prepared->message.blocks.clear();
     server_.sent(prepared->reply.peer, prepared->reply.bytes);
+  }
 }
 
 Task<void> Bitswap::write_replies(std::shared_ptr<Link> link) {
   Result<void> ended = co_await write_replies_until_idle(link);
+  link->replies_out = nullptr;
   link->writing_replies = false;
   if (ended && !link->gone && !link->replies.empty()) {
     link->writing_replies = tasks_.spawn(write_replies(link));
@@ -520,7 +552,7 @@ Task<void> Bitswap::write_replies(std::shared_ptr<Link> link) {
 }
 
 Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
-  Outbound out;
+  Outbound out{.stream = nullptr, .moved = &link->moved};
   while (!link->gone) {
     if (link->replies.empty()) {
       const Instant idle_until = env_.clock.now() + stream_idle_timeout;
@@ -535,7 +567,9 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
     KITH_CO_CHECK(co_await prepared->ready.wait());
     if (link->gone) break;
     const BitswapMessage& message = prepared->message;
-    if (!message.empty()) KITH_CO_CHECK(co_await send_reply(link, out, message));
+    link->replies_out = &out;
+    if (!message.empty()) KITH_CO_CHECK(co_await send_reply(link, out, *prepared));
+    if (prepared->given_up) co_return std::unexpected(Errc::timed_out);
     blocks_sent_ += message.blocks.size();
     for (const BlockPayload& block : message.blocks)
       data_sent_ += block.data.size();

@@ -99,6 +99,12 @@ class Bitswap final : private NetworkObserver {
     Reply reply;
     BitswapMessage message;
     port::OneShot<bool> ready;
+    bool given_up = false;
+  };
+  struct Outbound {
+    std::unique_ptr<net::Stream> stream;
+    BitswapVersion version = BitswapVersion::v1_2_0;
+    Instant* moved = nullptr;  ///< told when a part has gone
   };
   /// Our side of one connected peer, shared by the tasks that write to it.
   struct Link {
@@ -107,13 +113,11 @@ class Bitswap final : private NetworkObserver {
     port::Event wants_wake;
     port::Event replies_wake;
     std::deque<std::shared_ptr<Prepared>> replies;
+    Instant moved{};                  ///< when it last took a part of them, or had none
+    Outbound* replies_out = nullptr;  ///< while they are written
     bool gone = false;
     bool writing_wants = false;
     bool writing_replies = false;
-  };
-  struct Outbound {
-    std::unique_ptr<net::Stream> stream;
-    BitswapVersion version = BitswapVersion::v1_2_0;
   };
 
   template <class Value>
@@ -147,6 +151,7 @@ class Bitswap final : private NetworkObserver {
   Task<void> pump();
   void wake_pump();
   void hand_out_replies();
+  Instant take_back_room();
   Task<void> prepare(std::shared_ptr<Prepared> prepared);
   Task<void> write_wants(std::shared_ptr<Link> link);
   Task<void> write_wants_until_idle(std::shared_ptr<Link> link);
@@ -156,9 +161,9 @@ class Bitswap final : private NetworkObserver {
   Task<void> write_replies_until_idle(std::shared_ptr<Link> link);
   Task<void> open(PeerId peer, Outbound& out);
   Task<void> open_patiently(std::shared_ptr<Link> link, Outbound& out);
-  Task<void> send_reply(std::shared_ptr<Link> link, Outbound& out, const BitswapMessage& message);
+  Task<void> send_reply(std::shared_ptr<Link> link, Outbound& out, const Prepared& prepared);
   Task<void> send(Outbound& out, const BitswapMessage& message);
-  Task<void> send_pieces(net::Stream& stream, const std::vector<Buffer>& pieces);
+  Task<void> send_pieces(Outbound& out, const std::vector<Buffer>& pieces);
 
   std::shared_ptr<Waiter> waiter_for(const Cid& cid);
   std::optional<ipld::Block> take_ahead(const Multihash& hash);

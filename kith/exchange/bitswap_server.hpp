@@ -83,6 +83,8 @@ class BitswapServer {
 
   std::optional<Reply> next_reply();
   void sent(const PeerId& peer, std::uint64_t bytes);
+  /// Once next_reply() gives nothing: somebody could take a reply, if others took theirs.
+  bool short_of_room() const noexcept { return !ready_.empty(); }
 
   std::vector<Cid> wants_of(const PeerId& peer) const;
   std::vector<PeerId> peers() const;

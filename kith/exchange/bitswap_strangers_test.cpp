@@ -1,5 +1,7 @@
 // Bitswap with peers that can't be trusted, or aren't trusted with everything.
 
+#include <deque>
+
 #include <gtest/gtest.h>
 
 #include <kith/exchange/test_network.hpp>
@@ -224,6 +226,48 @@ TEST(Bitswap, GivesUpOnAPeerThatTakesABlockByDrips) {
     EXPECT_EQ(far.bitswap->stats().blocks_sent, 0U);
     stream.reset();
     KITH_CO_CHECK(co_await close_all(far));
+    co_return Result<void>{};
+  });
+}
+
+TEST(Bitswap, ServesOthersWhileManyTakeNothingOfTheLargeBlocksTheyAskedFor) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    const sim::LinkOptions link{.latency = 10ms,
+                                .jitter = Duration(0),
+                                .bytes_per_second = 100'000'000,
+                                .window_bytes = 64 * 1024};
+    world.net().set_links(link);
+    TestNet net(world);
+    Peer far(net), near(net);
+    const std::vector<ipld::Block> blocks = random_blocks(2, ipld::block_bytes_max);
+    far.blocks.add(blocks);
+    std::deque<TestHost> hoarders;
+    std::vector<std::unique_ptr<net::Stream>> held;
+    NetworkHandler hold = [&held](std::unique_ptr<net::Stream> stream) -> Task<void> {
+      held.push_back(std::move(stream));
+      co_return Result<void>{};
+    };
+    for (std::size_t i = 0; i < unsent_bytes_max / ipld::block_bytes_max + 8; ++i) {
+      TestHost& hoarder = hoarders.emplace_back(net);
+      hoarder.handle("/ipfs/bitswap/1.2.0", hold, streams_per_peer_max);
+      net.connect(far.host, hoarder);
+      KITH_CO_TRY(auto stream, co_await open_to(hoarder, far, "/ipfs/bitswap/1.2.0"));
+      BitswapMessage message;
+      message.wants.push_back({blocks[0].cid, 1, WantType::block, false, true});
+      KITH_CO_CHECK(co_await say(*stream, std::move(message)));
+      held.push_back(std::move(stream));
+    }
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), unsent_bytes_max);
+    net.connect(near.host, far.host);
+    auto session = near.bitswap->new_session();
+    const Instant begun = world.now();
+    KITH_CO_CHECK(co_await session->get(blocks[1].cid));
+    EXPECT_LE(world.now() - begun, stalled_patience + 5s);
+    EXPECT_LE(far.bitswap->server().unsent_bytes(), unsent_bytes_max);
+    session.reset();
+    held.clear();
+    KITH_CO_CHECK(co_await close_all(near, far));
     co_return Result<void>{};
   });
 }

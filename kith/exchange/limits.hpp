@@ -85,6 +85,9 @@ inline constexpr Duration stream_open_timeout = 10s;
 inline constexpr std::size_t send_part_bytes = 256 * 1024;
 inline constexpr Duration send_timeout = 60s;
 inline constexpr std::uint64_t send_rate_min = 8 * 1024;
+/// When all the room is taken and others wait for some, the peer that has taken no part for longest
+/// loses its replies, once that is this long. (One with a thin link may be hit; it asks again.)
+inline constexpr Duration stalled_patience = 10s;
 /// A stream of ours that has carried nothing for so long is closed: before Helia, which reads with
 /// a time limit of 10 s, resets it.
 inline constexpr Duration stream_idle_timeout = 5s;
@@ -102,6 +105,7 @@ static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
 static_assert(processing_bytes_max >= message_bytes_max);
 static_assert(transfer::progress_bytes_max >= message_bytes_max,
               "the longest message must have the time it takes");
+static_assert(stalled_patience < send_timeout);
 static_assert(send_part_bytes / send_rate_min <= send_timeout / 1s,
               "who keeps to the least rate must not fail by a part");
 
