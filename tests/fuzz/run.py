@@ -69,8 +69,8 @@ class Targets(unittest.TestCase):
 def add_targets(names, seconds):
     def planted(name):
         def test(self):
-            code, told = fuzz("kith_fuzz", "-seed=1", f"-runs={PLANTED_RUNS_MAX}", corpus=[CORPUS / name], KITH_FUZZ=name,
-                              KITH_FUZZ_PLANT=str(CORPUS / name))
+            code, told = fuzz("kith_fuzz", "-seed=1", f"-runs={PLANTED_RUNS_MAX}", corpus=[CORPUS / name],
+                              KITH_FUZZ=name, KITH_FUZZ_PLANT=str(CORPUS / name))
             self.assertNotEqual(code, 0, told)
             self.assertIn("heap-buffer-overflow", told)
         return test
@@ -96,7 +96,7 @@ def sources_of(name):
 
 
 def counted(name, folder):
-    """What a target runs of its sources, from its saved corpus: (source, share of lines, share of regions, untouched)."""
+    """What a target's saved corpus runs of its sources: (source, lines, regions, functions not run)."""
     seeds = sorted((CORPUS / name).iterdir())
     subprocess.run([COUNTING, *seeds], check=True, capture_output=True, cwd=folder,
                    env={**os.environ, "KITH_FUZZ": name, "LLVM_PROFILE_FILE": f"{folder}/{name}.raw"})
@@ -115,7 +115,8 @@ def show_coverage(names):
     with tempfile.TemporaryDirectory(prefix="kith-coverage-") as folder:
         for name in names:
             for source, lines, regions, untouched in counted(name, folder):
-                shares = (f"{part['covered']}/{part['count']}".rjust(9) + f"{part['percent']:3.0f}%" for part in (lines, regions))
+                shares = (f"{part['covered']}/{part['count']}".rjust(9) + f"{part['percent']:3.0f}%"
+                          for part in (lines, regions))
                 print(f"{name:17} {str(source.relative_to(ROOT)):45} {' '.join(shares)}  {untouched or ''}", flush=True)
     return 0
 
