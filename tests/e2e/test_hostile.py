@@ -32,6 +32,7 @@ class Hostile(Case):
         self.target = self.started("target")
         self.honest = self.started("honest")
         self.honest.connect(self.target)
+        self.id_of_target = self.target.id
         self.memory, self.descriptors = self.memory_now(), self.descriptors_now()
 
     def memory_now(self):
@@ -268,6 +269,21 @@ class Http(Hostile):
             self.assertTrue(self.is_closed(stream, 2 * HEAD_SECONDS))
         for stream in hoard:
             stream.close()
+        self.all_is_as_before()
+
+    def test_requests_of_the_rpc_that_all_wait_are_the_limit_and_it_is_said(self):
+        missing = Block(wire.RAW, b"nobody has it").text
+        request = f"POST /api/v0/cat?arg={missing} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        address = self.address_of("api")
+        waiting = [self.dial(address, request) for _ in range(300)]
+        # More are told so than can be at a time; the others are dropped without a word.
+        wait_until(lambda: b"too many connections" in self.target.run("id").stderr,
+                   what=f"an RPC of {self.descriptors_now() - self.descriptors} connections that is full")
+        self.assertEqual(self.honest.peers(), [self.id_of_target])
+        for stream in waiting:
+            stream.close()
+        wait_until(lambda: self.target.run("id").returncode == 0, what="room in the RPC")
+        self.others_are_served()
         self.all_is_as_before()
 
     def test_who_holds_all_connections_of_the_gateway_locks_nobody_out(self):
