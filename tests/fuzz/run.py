@@ -106,16 +106,17 @@ def counted(name, folder):
                               check=True, capture_output=True)
         data = json.loads(done.stdout)["data"][0]
         totals = data["totals"]
-        untouched = sum(function["count"] == 0 for function in data["functions"])
+        untouched = sum(function["count"] == 0 and function["filenames"][0] == str(source)
+                        for function in data["functions"])
         yield source, totals["lines"], totals["regions"], untouched
 
 
 def show_coverage(names):
-    print(f"{'target':17} {'source':45} {'lines':>13} {'regions':>13}  functions not run")
+    print(f"{'target':17} {'source':45} {'lines':>14} {'regions':>14}  functions not run")
     with tempfile.TemporaryDirectory(prefix="kith-coverage-") as folder:
         for name in names:
             for source, lines, regions, untouched in counted(name, folder):
-                shares = (f"{part['covered']}/{part['count']}".rjust(9) + f"{part['percent']:3.0f}%"
+                shares = (f"{part['covered']}/{part['count']}".rjust(9) + f"{part['percent']:4.0f}%"
                           for part in (lines, regions))
                 print(f"{name:17} {str(source.relative_to(ROOT)):45} {' '.join(shares)}  {untouched or ''}", flush=True)
     return 0
