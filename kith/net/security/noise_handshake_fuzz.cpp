@@ -19,16 +19,14 @@ Kinds kinds_noise_handshake{"first message", "second message", "third message", 
 
 namespace {
 
-/// Extensions of a payload, of which field 1 are hashes of certificates.
+/// Whether a payload that was accepted has extensions, and in them hashes of certificates (field
+/// 1).
 bool has_certhashes(ByteView payload) {
+  constexpr auto bytes = protozero::pbf_wire_type::length_delimited;
   protozero::pbf_reader reader(reinterpret_cast<const char*>(payload.data()), payload.size());
-  while (reader.next(4)) {
+  while (reader.next(4, bytes)) {
     protozero::pbf_reader extensions = reader.get_message();
-    while (extensions.next())
-      if (extensions.tag() == 1)
-        return true;
-      else
-        extensions.skip();
+    if (extensions.next(1, bytes)) return true;
   }
   return false;
 }
