@@ -1,0 +1,163 @@
+#include "swarm.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace kith::scenario {
+
+Swarm::Swarm(std::uint64_t seed, SwarmOptions options)
+    : options_(std::move(options)), world_(seed, options_.world) {
+  Prng& prng = world_.prng();
+  file_ = Buffer::allocate(options_.file_bytes);
+  prng.fill(file_.mutable_bytes());
+  for (std::size_t i = 0; i < options_.peers; ++i)
+    peers_.push_back(std::make_unique<Peer>(world_, sim::NodeOptions{}, options_.peer));
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    std::set<std::size_t> known = {0};
+    while (known.size() < std::min(options_.neighbours + 1, peers_.size() - 1)) {
+      std::size_t other = prng.below(peers_.size());
+      if (other != i) known.insert(other);
+    }
+    for (std::size_t other : known)
+      peers_[i]->knows(peers_[other]->address());
+  }
+}
+
+Swarm::~Swarm() {
+  // The tasks of a world that ends refer to the peers.
+  world_.finish();
+}
+
+void Swarm::begins() {
+  for (auto& peer : peers_)
+    peer->starts();
+  peers_[0]->adds(file_);
+  auto ready = [this] {
+    return peers_[0]->root() && std::ranges::all_of(peers_, [](const auto& peer) {
+             return peer->node() != nullptr && peer->node()->swarm().connection_count() > 0;
+           });
+  };
+  EXPECT_TRUE(run_until(ready, 2min)) << "the peers do not connect";
+}
+
+void Swarm::all_fetch() {
+  std::vector<std::pair<Instant, std::size_t>> begins;
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    Duration after(world_.prng().below(options_.begin_within.count() + 1));
+    begins.emplace_back(world_.now() + after, i);
+  }
+  std::ranges::sort(begins);
+  for (const auto& [at, index] : begins) {
+    world_.run_until([] { return false; }, at);
+    peers_[index]->fetches(root(), file_);
+  }
+}
+
+bool Swarm::run_until(const std::function<bool()>& done, Duration limit) {
+  const Instant end = world_.now() + limit;
+  while (!testing::Test::HasFailure()) {
+    if (world_.run_until(done, std::min(end, world_.now() + check_interval))) return true;
+    check();
+    if (world_.now() >= end) break;
+  }
+  return done();
+}
+
+void Swarm::check() {}
+
+double Swarm::progress() const {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    if (peers_[i]->gone()) continue;
+    sum += peers_[i]->progress();
+    ++count;
+  }
+  return count == 0 ? 1 : sum / static_cast<double>(count);
+}
+
+bool Swarm::all_done() const {
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    if (!peers_[i]->gone() && !peers_[i]->done()) return false;
+  }
+  return true;
+}
+
+void Swarm::expect_all_done(Duration limit) {
+  if (run_until([this] { return all_done(); }, limit)) return;
+  std::string waiting;
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    if (!peers_[i]->gone() && !peers_[i]->done()) waiting += "  " + peers_[i]->describe() + "\n";
+  }
+  ADD_FAILURE() << "not all are done:\n" << waiting;
+}
+
+double Swarm::seed_copies() const {
+  return static_cast<double>(peers_[0]->figures().bytes_sent) / static_cast<double>(file_.size());
+}
+
+Figures Swarm::total() const {
+  Figures all;
+  for (const auto& peer : peers_)
+    all += peer->figures();
+  return all;
+}
+
+double Swarm::seconds(double share) const {
+  std::vector<Duration> took;
+  for (std::size_t i = 1; i < peers_.size(); ++i) {
+    if (peers_[i]->done()) took.push_back(peers_[i]->done_at() - peers_[i]->begun_at());
+  }
+  if (took.empty()) return 0;
+  std::ranges::sort(took);
+  auto rank = static_cast<std::size_t>(share * static_cast<double>(took.size() - 1));
+  return std::chrono::duration<double>(took[rank]).count();
+}
+
+std::string Swarm::summary() const {
+  const Figures all = total();
+  const double received = static_cast<double>(std::max<std::uint64_t>(1, all.bytes_received));
+  return fmt::format(
+      "{} peers, {} KiB: {:.1f} s for half of them, {:.1f} s for all; the first sent {:.1f} "
+      "copies; "
+      "{:.1f} % of bytes came twice; {} stalls",
+      peers_.size(), file_.size() / 1024, seconds(0.5), seconds(1), seed_copies(),
+      100 * static_cast<double>(all.duplicate_bytes) / received, all.stalls);
+}
+
+std::vector<std::uint64_t> seeds(std::uint64_t first, std::size_t count) {
+  if (const char* one = std::getenv("KITH_SEED")) return {std::strtoull(one, nullptr, 10)};
+  if (const char* factor = std::getenv("KITH_SEEDS")) {
+    count *= std::max<std::size_t>(1, std::strtoull(factor, nullptr, 10));
+  }
+  std::vector<std::uint64_t> all;
+  for (std::size_t i = 0; i < count; ++i)
+    all.push_back(first + i);
+  return all;
+}
+
+void run_seeds(std::uint64_t first, std::size_t count,
+               const std::function<std::uint64_t(std::uint64_t)>& scenario) {
+  const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+  std::optional<std::uint64_t> hash;
+  for (std::uint64_t seed : seeds(first, count)) {
+    const std::uint64_t ran = scenario(seed);
+    const std::string replay =
+        fmt::format("KITH_SEED={} build/dev/tests/sim/sim_scenarios --gtest_filter={}.{}", seed,
+                    test.test_suite_name(), test.name());
+    if (!testing::Test::HasFailure() && !hash) {
+      hash = ran;
+      testing::Test::RecordProperty("trace_hash", fmt::format("{:016x}", ran));
+      EXPECT_EQ(scenario(seed), ran) << "the seed does not repeat";
+    }
+    if (!testing::Test::HasFailure()) continue;
+    ADD_FAILURE() << "seed " << seed << " failed; to run it alone:\n  " << replay;
+    return;
+  }
+}
+
+}  // namespace kith::scenario

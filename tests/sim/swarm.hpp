@@ -1,0 +1,92 @@
+// Swarm: a network of peers, drawn from a seed, that share one file. What a scenario is written in:
+//
+//   Swarm swarm(seed, {.peers = 40, .file_bytes = 4 << 20});
+//   swarm.begins();                                        // all start and connect; peer 0 adds
+//   swarm.all_fetch();
+//   swarm.run_until([&] { return swarm.progress() > 0.4; });
+//   swarm.peer(7).leaves(Leaving::power);
+//   swarm.expect_all_done();
+//
+// Who knows whom, the file and the links are drawn from the seed. Invariants are checked every
+// check_interval of virtual time while the world runs. A failure prints how to run its seed alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <kith/sim/world.hpp>
+
+#include "peer.hpp"
+
+namespace kith::scenario {
+
+inline constexpr Duration check_interval = 250ms;
+inline constexpr Duration patience = 30min;
+
+struct SwarmOptions {
+  std::size_t peers = 40;
+  /// Others that each peer knows, beside peer 0.
+  std::size_t neighbours = 15;
+  std::size_t file_bytes = 4 << 20;
+  PeerOptions peer{};
+  /// Peers begin to fetch within this time.
+  Duration begin_within = 5s;
+  sim::WorldOptions world{};
+};
+
+class Swarm {
+ public:
+  Swarm(std::uint64_t seed, SwarmOptions options);
+  ~Swarm();
+
+  sim::World& world() noexcept { return world_; }
+  const SwarmOptions& options() const noexcept { return options_; }
+  std::size_t size() const noexcept { return peers_.size(); }
+  Peer& peer(std::size_t index) { return *peers_.at(index); }
+  const Buffer& file() const noexcept { return file_; }
+  const Cid& root() const { return *peers_[0]->root(); }
+
+  /// Starts everyone, waits until they are connected and peer 0 has added the file.
+  void begins();
+  /// Everyone but peer 0 begins to fetch, each at a moment of its own.
+  void all_fetch();
+
+  /// Runs, and checks the invariants on the way. False after `limit`.
+  bool run_until(const std::function<bool()>& done, Duration limit = patience);
+
+  /// The share of all bytes that those who stay have read.
+  double progress() const;
+  bool all_done() const;
+  /// Runs until all that stay are done, and fails if they aren't.
+  void expect_all_done(Duration limit = patience);
+
+  /// How many copies of the file peer 0 has sent.
+  double seed_copies() const;
+  /// Figures of all peers.
+  Figures total() const;
+  /// Of fetches that are done: the virtual seconds that `share` of them took at most.
+  double seconds(double share) const;
+  std::string summary() const;
+
+ private:
+  void check();
+
+  SwarmOptions options_;
+  sim::World world_;
+  Buffer file_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+};
+
+/// Seeds to run: KITH_SEED alone if it is set, else from `first` on as many as `count` times
+/// KITH_SEEDS says (1 by default).
+std::vector<std::uint64_t> seeds(std::uint64_t first, std::size_t count);
+
+/// Runs the scenario for each of these seeds, stopping at the first that fails, and for the first
+/// of them twice: both runs must be the same, event for event. Returns nothing; the trace hash of
+/// the first seed is recorded as a property.
+void run_seeds(std::uint64_t first, std::size_t count,
+               const std::function<std::uint64_t(std::uint64_t)>& scenario);
+
+}  // namespace kith::scenario
