@@ -67,7 +67,7 @@ class Peer {
 
   const PeerId& id() const noexcept { return id_; }
   Multiaddr address() const;
-  sim::Node& machine() noexcept { return machine_; }
+  sim::Node& machine() const noexcept { return machine_; }
 
   void knows(const Multiaddr& other) { known_.push_back(other); }
   void starts();

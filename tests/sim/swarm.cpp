@@ -9,13 +9,23 @@
 
 namespace kith::scenario {
 
+sim::WorldOptions home_world() {
+  sim::WorldOptions options;
+  options.network.bytes_per_second_min = 25'000'000;
+  options.network.congestion = true;
+  options.network.tcp_loss_max = 0.001;
+  return options;
+}
+
 Swarm::Swarm(std::uint64_t seed, SwarmOptions options)
     : options_(std::move(options)), world_(seed, options_.world) {
   Prng& prng = world_.prng();
   file_ = Buffer::allocate(options_.file_bytes);
   prng.fill(file_.mutable_bytes());
-  for (std::size_t i = 0; i < options_.peers; ++i)
+  for (std::size_t i = 0; i < options_.peers; ++i) {
     peers_.push_back(std::make_unique<Peer>(world_, sim::NodeOptions{}, options_.peer));
+    world_.net().set_line(peers_.back()->machine().id(), options_.line);
+  }
   for (std::size_t i = 1; i < peers_.size(); ++i) {
     std::set<std::size_t> known = {0};
     while (known.size() < std::min(options_.neighbours + 1, peers_.size() - 1)) {
@@ -107,6 +117,13 @@ Figures Swarm::total() const {
   return all;
 }
 
+std::uint64_t Swarm::memory_bytes_max() const {
+  std::uint64_t most = 0;
+  for (const auto& peer : peers_)
+    most = std::max(most, peer->machine().memory().bytes_max);
+  return most;
+}
+
 double Swarm::seconds(double share) const {
   std::vector<Duration> took;
   for (std::size_t i = 1; i < peers_.size(); ++i) {
@@ -124,9 +141,10 @@ std::string Swarm::summary() const {
   return fmt::format(
       "{} peers, {} KiB: {:.1f} s for half of them, {:.1f} s for all; the first sent {:.1f} "
       "copies; "
-      "{:.1f} % of bytes came twice; {} stalls",
+      "{:.1f} % of bytes came twice; {} stalls; {:.1f} MiB of memory at most",
       peers_.size(), file_.size() / 1024, seconds(0.5), seconds(1), seed_copies(),
-      100 * static_cast<double>(all.duplicate_bytes) / received, all.stalls);
+      100 * static_cast<double>(all.duplicate_bytes) / received, all.stalls,
+      static_cast<double>(memory_bytes_max()) / (1 << 20));
 }
 
 std::vector<std::uint64_t> seeds(std::uint64_t first, std::size_t count) {

@@ -25,6 +25,10 @@ namespace kith::scenario {
 inline constexpr Duration check_interval = 250ms;
 inline constexpr Duration patience = 30min;
 
+/// Links that are wide compared with the lines to them, with windows that grow and packets that are
+/// lost.
+sim::WorldOptions home_world();
+
 struct SwarmOptions {
   std::size_t peers = 40;
   /// Others that each peer knows, beside peer 0.
@@ -33,7 +37,9 @@ struct SwarmOptions {
   PeerOptions peer{};
   /// Peers begin to fetch within this time.
   Duration begin_within = 5s;
-  sim::WorldOptions world{};
+  sim::WorldOptions world = home_world();
+  /// Everyone's: 20 Mbit/s up, 100 Mbit/s down.
+  sim::LineOptions line{.up_bytes_per_second = 2'500'000, .down_bytes_per_second = 12'500'000};
 };
 
 class Swarm {
@@ -66,6 +72,8 @@ class Swarm {
   double seed_copies() const;
   /// Figures of all peers.
   Figures total() const;
+  /// The most that one of them ever held in memory; 0 if that isn't counted.
+  std::uint64_t memory_bytes_max() const;
   /// Of fetches that are done: the virtual seconds that `share` of them took at most.
   double seconds(double share) const;
   std::string summary() const;

@@ -6,6 +6,7 @@
 
 #include <kith/base/assert.hpp>
 #include <kith/sim/detail/tcp.hpp>
+#include <kith/sim/heap.hpp>
 
 namespace kith::sim {
 namespace {
@@ -403,6 +404,7 @@ Result<std::size_t> TcpConnection::try_write(int side, ByteView bytes) {
   Pipe& out = outgoing(side);
   std::size_t size = std::min({bytes.size(), out.space(), segment_bytes_max});
   if (size == 0) return 0;
+  const heap::Scope nobody(0);
   out.outstanding_bytes += size;
   out.send(Segment::Kind::data, Buffer::copy_of(bytes.first(size)));
   return size;
