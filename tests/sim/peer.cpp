@@ -48,6 +48,24 @@ crypto::PrivateKey key_of(std::uint64_t seed, sim::NodeId node) {
   return crypto::PrivateKey::from_ed25519_seed(bytes);
 }
 
+node::MemoryBounds small_memory() {
+  return {.block_cache = 2 << 20,
+          .unsynced_blocks = 4 << 20,
+          .queued_blocks = 2 << 20,
+          .unsent_per_peer = 1 << 20,
+          .unsent = 12 << 20,
+          .processing = 4 << 20,
+          .fetched_ahead = 4 << 20};
+}
+
+std::uint64_t memory_bytes_max(const node::MemoryBounds& bounds, std::size_t connections) {
+  // Each connection: Noise's and yamux's buffers, streams, what identify has told.
+  constexpr std::uint64_t per_connection = 160 << 10;
+  constexpr std::uint64_t program = 4 << 20;
+  return bounds.block_cache + bounds.unsynced_blocks + bounds.queued_blocks + bounds.unsent +
+         bounds.processing + bounds.fetched_ahead + program + connections * per_connection;
+}
+
 Figures& Figures::operator+=(const Figures& other) noexcept {
   blocks_received += other.blocks_received;
   bytes_received += other.bytes_received;
@@ -80,9 +98,9 @@ Peer::Peer(sim::World& world, sim::NodeOptions machine, PeerOptions options)
 
 Peer::~Peer() = default;
 
-Multiaddr Peer::address() const {
-  std::string text = fmt::format("/ip4/{}/tcp/{}/p2p/{}", machine_.address().to_string(), peer_port,
-                                 id_.to_string());
+Multiaddr address_of(const sim::Node& machine, const PeerId& peer) {
+  std::string text = fmt::format("/ip4/{}/tcp/{}/p2p/{}", machine.address().to_string(), peer_port,
+                                 peer.to_string());
   auto address = Multiaddr::parse(text);
   ASSERT(address.has_value());
   return *std::move(address);
@@ -150,6 +168,15 @@ Figures Peer::figures() const {
   return all;
 }
 
+std::uint64_t Peer::blocks_taken() const {
+  const Figures all = figures();
+  return all.blocks_received - all.duplicate_blocks;
+}
+
+std::uint64_t Peer::blocks_taken_now() const {
+  return blocks_taken() - (past_.blocks_received - past_.duplicate_blocks);
+}
+
 std::string Peer::describe() const {
   std::string text = fmt::format("{} {:.0f} %", machine_.name(), 100 * progress());
   if (node() == nullptr) return text + (gone_ ? ", gone" : ", starting");
@@ -203,6 +230,8 @@ Task<void> Peer::open(Program& program) {
   }
   KITH_CO_TRY(node::Home home, node::Home::open(env, home_path, {}));
   KITH_CO_TRY(program.node, co_await node::Node::start(env, std::move(home), {}));
+  KITH_CO_TRY(store::StoreStat stored, co_await program.node->store().stat());
+  blocks_found_ = stored.blocks;
   co_return Result<void>{};
 }
 

@@ -30,10 +30,16 @@ using multiformats::PeerId;
 inline constexpr std::uint16_t peer_port = 4001;
 
 crypto::PrivateKey key_of(std::uint64_t seed, sim::NodeId node);
+Multiaddr address_of(const sim::Node& machine, const PeerId& peer);
+
+/// Bounds that a scenario can reach; their sum is 28 MiB.
+node::MemoryBounds small_memory();
+/// What a node with these bounds may hold in all, with so many connections.
+std::uint64_t memory_bytes_max(const node::MemoryBounds& bounds, std::size_t connections);
 
 struct PeerOptions {
   /// What the node may keep in memory, as its operator would set it.
-  node::MemoryBounds memory;
+  node::MemoryBounds memory = small_memory();
   /// How its files are cut.
   std::size_t chunk_bytes = 256 * 1024;
 };
@@ -66,12 +72,13 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   const PeerId& id() const noexcept { return id_; }
-  Multiaddr address() const;
+  Multiaddr address() const { return address_of(machine_, id_); }
   sim::Node& machine() const noexcept { return machine_; }
 
   void knows(const Multiaddr& other) { known_.push_back(other); }
   void starts();
   void leaves(Leaving how);
+  /// Its machine starts again, after it was killed or lost power.
   void returns();
   /// The node of the present life, once it has started.
   node::Node* node() const noexcept;
@@ -91,6 +98,11 @@ class Peer {
   bool gone() const noexcept { return gone_; }
   bool connected_to(const PeerId& other) const;
   Figures figures() const;
+  /// Blocks that it received and stored, in all lives and in the present one.
+  std::uint64_t blocks_taken() const;
+  std::uint64_t blocks_taken_now() const;
+  /// Blocks that its store held when the present life began.
+  std::uint64_t blocks_found() const noexcept { return blocks_found_; }
   /// What this peer waits for, for messages.
   std::string describe() const;
 
@@ -126,6 +138,7 @@ class Peer {
   std::optional<Cid> root_;
   std::optional<Fetch> fetch_;
   Figures past_;
+  std::uint64_t blocks_found_ = 0;
 };
 
 }  // namespace kith::scenario

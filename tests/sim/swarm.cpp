@@ -1,11 +1,14 @@
 #include "swarm.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <kith/sim/testing.hpp>
 
 namespace kith::scenario {
 
@@ -26,15 +29,52 @@ Swarm::Swarm(std::uint64_t seed, SwarmOptions options)
     peers_.push_back(std::make_unique<Peer>(world_, sim::NodeOptions{}, options_.peer));
     world_.net().set_line(peers_.back()->machine().id(), options_.line);
   }
-  for (std::size_t i = 1; i < peers_.size(); ++i) {
+  for (std::size_t i = 0; i < options_.liars; ++i) {
+    Lie lie = options_.lies.at(prng.below(options_.lies.size()));
+    liars_.push_back(std::make_unique<Liar>(world_, lie));
+  }
+  make_known();
+}
+
+/// Each knows peer 0 and some others, liars among them. Liars know honest peers.
+void Swarm::make_known() {
+  Prng& prng = world_.prng();
+  const std::size_t all = peers_.size() + liars_.size();
+  for (std::size_t i = 1; i < all; ++i) {
+    const bool lies = i >= peers_.size();
+    const std::size_t others = lies ? peers_.size() : all;
     std::set<std::size_t> known = {0};
-    while (known.size() < std::min(options_.neighbours + 1, peers_.size() - 1)) {
-      std::size_t other = prng.below(peers_.size());
+    while (known.size() < std::min(options_.neighbours + 1, others - 1)) {
+      std::size_t other = prng.below(others);
       if (other != i) known.insert(other);
     }
-    for (std::size_t other : known)
-      peers_[i]->knows(peers_[other]->address());
+    for (std::size_t other : known) {
+      const bool liar = other >= peers_.size();
+      const Multiaddr address =
+          liar ? liars_[other - peers_.size()]->address() : peers_[other]->address();
+      if (lies) {
+        liars_[i - peers_.size()]->knows(address);
+      } else {
+        peers_[i]->knows(address);
+      }
+    }
   }
+}
+
+std::uint64_t Swarm::file_blocks() const noexcept {
+  const std::size_t leaves =
+      (file_.size() + options_.peer.chunk_bytes - 1) / options_.peer.chunk_bytes;
+  return leaves > 1 ? leaves + 1 : 1;
+}
+
+std::vector<std::size_t> Swarm::draw(std::size_t count) {
+  std::vector<std::size_t> all;
+  for (std::size_t i = 1; i < peers_.size(); ++i)
+    all.push_back(i);
+  for (std::size_t i = 0; i < count; ++i)
+    std::swap(all[i], all[i + world_.prng().below(all.size() - i)]);
+  all.resize(count);
+  return all;
 }
 
 Swarm::~Swarm() {
@@ -45,6 +85,8 @@ Swarm::~Swarm() {
 void Swarm::begins() {
   for (auto& peer : peers_)
     peer->starts();
+  for (auto& liar : liars_)
+    liar->starts();
   peers_[0]->adds(file_);
   auto ready = [this] {
     return peers_[0]->root() && std::ranges::all_of(peers_, [](const auto& peer) {
@@ -77,7 +119,25 @@ bool Swarm::run_until(const std::function<bool()>& done, Duration limit) {
   return done();
 }
 
-void Swarm::check() {}
+void Swarm::check() {
+  for (auto& peer : peers_)
+    check(*peer);
+}
+
+void Swarm::check(Peer& peer) {
+  const std::string& name = peer.machine().name();
+  const node::MemoryBounds& memory = options_.peer.memory;
+  if (peer.node() == nullptr) return;
+  const std::size_t connections = peer.node()->swarm().connection_count();
+  // Trimming waits for its time, but the limits on connections don't.
+  const net::ScopeReport system = peer.node()->swarm().resources().system;
+  for (net::Resource resource : net::all_resources)
+    EXPECT_LE(system.used[resource], system.limits[resource]) << name;
+  std::size_t& most = connections_max_[peer.machine().id()];
+  most = std::max(most, connections);
+  EXPECT_LE(peer.machine().memory().bytes_max, scenario::memory_bytes_max(memory, most)) << name;
+  EXPECT_LE(peer.node()->bitswap().server().unsent_bytes(), memory.unsent) << name;
+}
 
 double Swarm::progress() const {
   double sum = 0;
@@ -147,34 +207,45 @@ std::string Swarm::summary() const {
       static_cast<double>(memory_bytes_max()) / (1 << 20));
 }
 
-std::vector<std::uint64_t> seeds(std::uint64_t first, std::size_t count) {
-  if (const char* one = std::getenv("KITH_SEED")) return {std::strtoull(one, nullptr, 10)};
-  if (const char* factor = std::getenv("KITH_SEEDS")) {
-    count *= std::max<std::size_t>(1, std::strtoull(factor, nullptr, 10));
-  }
-  std::vector<std::uint64_t> all;
-  for (std::size_t i = 0; i < count; ++i)
-    all.push_back(first + i);
-  return all;
+void Swarm::tell() const {
+  const std::string text = summary();
+  testing::Test::RecordProperty(fmt::format("summary_of_{}", world_.seed()), text);
+  std::printf("    seed %llu: %s\n", static_cast<unsigned long long>(world_.seed()), text.c_str());
 }
 
-void run_seeds(std::uint64_t first, std::size_t count,
-               const std::function<std::uint64_t(std::uint64_t)>& scenario) {
+namespace {
+
+/// False after a failure, with the command that runs the seed alone.
+bool went_well(std::uint64_t seed) {
+  if (!testing::Test::HasFailure()) return true;
   const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-  std::optional<std::uint64_t> hash;
-  for (std::uint64_t seed : seeds(first, count)) {
-    const std::uint64_t ran = scenario(seed);
-    const std::string replay =
-        fmt::format("KITH_SEED={} build/dev/tests/sim/sim_scenarios --gtest_filter={}.{}", seed,
-                    test.test_suite_name(), test.name());
-    if (!testing::Test::HasFailure() && !hash) {
-      hash = ran;
-      testing::Test::RecordProperty("trace_hash", fmt::format("{:016x}", ran));
-      EXPECT_EQ(scenario(seed), ran) << "the seed does not repeat";
+  ADD_FAILURE() << fmt::format(
+      "seed {} failed; to run it alone:\n"
+      "  KITH_SEED={} build/dev/tests/sim/sim_scenarios --gtest_filter={}.{}",
+      seed, seed, test.test_suite_name(), test.name());
+  return false;
+}
+
+void record_hash(std::uint64_t seed, std::uint64_t hash) {
+  const std::string text = fmt::format("{:016x}", hash);
+  testing::Test::RecordProperty(fmt::format("trace_hash_of_{}", seed), text);
+  if (std::getenv("KITH_SEED") != nullptr) std::printf("trace %s\n", text.c_str());
+}
+
+}  // namespace
+
+void run_seeds(std::uint64_t first, std::size_t count, const Scenario& scenario, bool twice) {
+  const char* one = std::getenv("KITH_SEED");
+  if (one != nullptr) first = std::strtoull(one, nullptr, 10);
+  if (one != nullptr) count = 1;
+  if (one == nullptr) count *= sim::seed_factor();
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    const std::uint64_t hash = scenario(seed);
+    record_hash(seed, hash);
+    if (twice && seed == first && !testing::Test::HasFailure()) {
+      EXPECT_EQ(scenario(seed), hash) << "the seed does not repeat";
     }
-    if (!testing::Test::HasFailure()) continue;
-    ADD_FAILURE() << "seed " << seed << " failed; to run it alone:\n  " << replay;
-    return;
+    if (!went_well(seed)) return;
   }
 }
 

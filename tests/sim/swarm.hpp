@@ -18,6 +18,7 @@
 
 #include <kith/sim/world.hpp>
 
+#include "liar.hpp"
 #include "peer.hpp"
 
 namespace kith::scenario {
@@ -34,6 +35,10 @@ struct SwarmOptions {
   /// Others that each peer knows, beside peer 0.
   std::size_t neighbours = 15;
   std::size_t file_bytes = 4 << 20;
+  /// Beside the peers, each telling one of these lies. They connect to as many as peers do, and
+  /// peers know them.
+  std::size_t liars = 0;
+  std::vector<Lie> lies{};
   PeerOptions peer{};
   /// Peers begin to fetch within this time.
   Duration begin_within = 5s;
@@ -51,13 +56,19 @@ class Swarm {
   const SwarmOptions& options() const noexcept { return options_; }
   std::size_t size() const noexcept { return peers_.size(); }
   Peer& peer(std::size_t index) { return *peers_.at(index); }
+  Liar& liar(std::size_t index) { return *liars_.at(index); }
+  std::size_t liars() const noexcept { return liars_.size(); }
   const Buffer& file() const noexcept { return file_; }
+  /// Of the file: leaves, and the nodes above them.
+  std::uint64_t file_blocks() const noexcept;
   const Cid& root() const { return *peers_[0]->root(); }
 
   /// Starts everyone, waits until they are connected and peer 0 has added the file.
   void begins();
   /// Everyone but peer 0 begins to fetch, each at a moment of its own.
   void all_fetch();
+  /// Peers other than peer 0, drawn from the seed.
+  std::vector<std::size_t> draw(std::size_t count);
 
   /// Runs, and checks the invariants on the way. False after `limit`.
   bool run_until(const std::function<bool()>& done, Duration limit = patience);
@@ -77,24 +88,29 @@ class Swarm {
   /// Of fetches that are done: the virtual seconds that `share` of them took at most.
   double seconds(double share) const;
   std::string summary() const;
+  /// Prints the summary, and records it for the results.
+  void tell() const;
 
  private:
+  void make_known();
   void check();
+  void check(Peer& peer);
 
   SwarmOptions options_;
   sim::World world_;
   Buffer file_;
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<std::unique_ptr<Liar>> liars_;
+  /// The most that each peer ever had, at the moments of checking.
+  std::map<sim::NodeId, std::size_t> connections_max_;
 };
 
-/// Seeds to run: KITH_SEED alone if it is set, else from `first` on as many as `count` times
-/// KITH_SEEDS says (1 by default).
-std::vector<std::uint64_t> seeds(std::uint64_t first, std::size_t count);
+/// Runs a seed and returns the hash of what happened.
+using Scenario = std::function<std::uint64_t(std::uint64_t)>;
 
-/// Runs the scenario for each of these seeds, stopping at the first that fails, and for the first
-/// of them twice: both runs must be the same, event for event. Returns nothing; the trace hash of
-/// the first seed is recorded as a property.
-void run_seeds(std::uint64_t first, std::size_t count,
-               const std::function<std::uint64_t(std::uint64_t)>& scenario);
+/// Runs KITH_SEED alone if it is set, else so many seeds from `first` on, times KITH_SIM_SEEDS.
+/// Stops at the first that fails. The first one is run twice if `twice`: both runs must be the
+/// same, event for event. Hashes are recorded as trace_hash_of_<seed>.
+void run_seeds(std::uint64_t first, std::size_t count, const Scenario& scenario, bool twice = true);
 
 }  // namespace kith::scenario
