@@ -122,6 +122,21 @@ bool Swarm::run_until(const std::function<bool()>& done, Duration limit) {
 void Swarm::check() {
   for (auto& peer : peers_)
     check(*peer);
+  watch_the_first();
+}
+
+void Swarm::watch_the_first() {
+  if (peers_[0]->node() == nullptr) return;
+  const exchange::Bitswap& bitswap = peers_[0]->node()->bitswap();
+  std::map<Cid, std::size_t> askers;
+  const std::vector<PeerId> partners = bitswap.server().peers();
+  for (const PeerId& partner : partners) {
+    for (const Cid& cid : bitswap.wants_of(partner))
+      ++askers[cid];
+  }
+  askers_max_ = std::max(askers_max_, partners.size());
+  for (const auto& [cid, count] : askers)
+    askers_of_a_block_max_ = std::max(askers_of_a_block_max_, count);
 }
 
 void Swarm::check(Peer& peer) {
@@ -200,10 +215,10 @@ std::string Swarm::summary() const {
   const double received = static_cast<double>(std::max<std::uint64_t>(1, all.bytes_received));
   return fmt::format(
       "{} peers, {} KiB: {:.1f} s for half of them, {:.1f} s for all; the first sent {:.1f} "
-      "copies; "
+      "copies (at most {} waited for it, {} of them for one block); "
       "{:.1f} % of bytes came twice; {} stalls; {:.1f} MiB of memory at most",
-      peers_.size(), file_.size() / 1024, seconds(0.5), seconds(1), seed_copies(),
-      100 * static_cast<double>(all.duplicate_bytes) / received, all.stalls,
+      peers_.size(), file_.size() / 1024, seconds(0.5), seconds(1), seed_copies(), askers_max_,
+      askers_of_a_block_max_, 100 * static_cast<double>(all.duplicate_bytes) / received, all.stalls,
       static_cast<double>(memory_bytes_max()) / (1 << 20));
 }
 

@@ -95,12 +95,16 @@ class Swarm {
   void make_known();
   void check();
   void check(Peer& peer);
+  void watch_the_first();
 
   SwarmOptions options_;
   sim::World world_;
   Buffer file_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::unique_ptr<Liar>> liars_;
+  /// How many waited for peer 0 at a time, and how many of them for one block.
+  std::size_t askers_max_ = 0;
+  std::size_t askers_of_a_block_max_ = 0;
   /// The most that each peer ever had, at the moments of checking.
   std::map<sim::NodeId, std::size_t> connections_max_;
 };
