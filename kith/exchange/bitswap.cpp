@@ -72,7 +72,7 @@ Task<void> Bitswap::close_shielded() {
     network_.stop_observing(*this);
     for (const net::ProtocolId& protocol : protocol_ids())
       network_.stop_handling(protocol);
-    for (net::Stream* stream : inbound_)
+    for (auto& [_, stream] : inbound_)
       stream->reset();
     for (auto& [_, waiter] : std::exchange(waiters_, {}))
       waiter->set(std::unexpected(Errc::closed));
@@ -120,7 +120,8 @@ void Bitswap::on_disconnected(const PeerId& peer) {
 Task<void> Bitswap::serve_stream(std::unique_ptr<net::Stream> stream) {
   if (closing_) co_return std::unexpected(Errc::closed);
   ++streams_served_;
-  inbound_.insert(stream.get());
+  const std::uint64_t number = next_inbound_++;
+  inbound_.emplace(number, stream.get());
   const PeerId peer = stream->remote_peer();
   // Who opens a stream to us speaks the protocol, whatever a stream of ours met before.
   on_connected(peer);
@@ -130,7 +131,7 @@ Task<void> Bitswap::serve_stream(std::unique_ptr<net::Stream> stream) {
     KITH_LOG_DEBUG(log_, "stream of {}: {}", peer.to_short_string(), ended.error().message());
     stream->reset();
   }
-  inbound_.erase(stream.get());
+  inbound_.erase(number);
   stream.reset();
   --streams_served_;
   stream_ended_.notify_all();

@@ -178,7 +178,9 @@ class Bitswap final : private NetworkObserver {
   BitswapServer server_;
 
   std::map<PeerId, std::shared_ptr<Link>> links_;
-  std::set<net::Stream*> inbound_;
+  /// In the order of their coming, which an order by address wouldn't repeat.
+  std::map<std::uint64_t, net::Stream*> inbound_;
+  std::uint64_t next_inbound_ = 0;
   std::size_t streams_served_ = 0;
   port::Event stream_ended_;
 

@@ -7,6 +7,7 @@
 #include <kith/port/clock.hpp>
 #include <kith/sim/detail/inode.hpp>
 #include <kith/sim/disk.hpp>
+#include <kith/sim/heap.hpp>
 
 namespace kith::sim {
 namespace {
@@ -101,6 +102,7 @@ FaultPlan::Verdict Disk::begin(std::string_view what, std::string_view where) {
 }
 
 Disk::InodePtr Disk::make_inode(port::FileKind kind, std::uint32_t mode) {
+  const heap::Scope nobody(0);
   auto inode = std::make_shared<Inode>(ledger_, next_inode_++);
   inode->kind = kind;
   inode->mode = mode & 07777;
@@ -154,6 +156,7 @@ Result<Disk::Place> Disk::place_of(const std::string& path) {
 }
 
 void Disk::change_names(std::vector<NameChange> edits) {
+  const heap::Scope nobody(0);
   for (const NameChange& edit : edits) {
     if (edit.after != nullptr) {
       edit.folder->names[edit.name] = edit.after;
@@ -218,6 +221,7 @@ void Disk::sync_way(const std::string& path) {
 }
 
 Result<void> Disk::write(Inode& inode, std::uint64_t offset, ByteView bytes) {
+  const heap::Scope nobody(0);
   if (bytes.empty()) return {};
   std::uint64_t size_before = inode.content.size();
   std::uint64_t size_after = std::max(size_before, offset + bytes.size());
@@ -246,6 +250,7 @@ Result<void> Disk::write(Inode& inode, std::uint64_t offset, ByteView bytes) {
 }
 
 void Disk::truncate(Inode& inode, std::uint64_t size) {
+  const heap::Scope nobody(0);
   std::uint64_t size_before = inode.content.size();
   ContentChange change{size, 0, size_before, size, {}};
   if (size < size_before) {

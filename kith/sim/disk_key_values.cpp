@@ -8,6 +8,7 @@
 #include <kith/base/assert.hpp>
 #include <kith/sim/detail/inode.hpp>
 #include <kith/sim/disk.hpp>
+#include <kith/sim/heap.hpp>
 
 namespace kith::sim {
 namespace {
@@ -168,6 +169,7 @@ class SimKeyValue final : public port::KeyValue {
       }
     }
     bool synced = durability == port::Durability::synced;
+    const heap::Scope nobody(0);
     KITH_TRY(auto verdict, access_->begin(synced ? "commit synced" : "commit", path_));
     // A commit in which the power fails may have reached the medium, or be among the unsynced ones.
     bool power_failed = disk.faults_.crashed();

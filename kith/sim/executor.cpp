@@ -15,8 +15,11 @@ bool RunQueue::run_one() {
   if (shuffle_ && ready_.size() > 1) {
     std::swap(ready_.front(), ready_[shuffle_->below(ready_.size())]);
   }
-  auto handler = ready_.pop();
-  handler();
+  Handler handler = ready_.pop();
+  const heap::Scope scope(handler.node);
+  handler.function();
+  // What it holds is given back in its own name, too.
+  handler.function = nullptr;
   return true;
 }
 

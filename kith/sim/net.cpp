@@ -18,6 +18,10 @@ std::uint64_t link_key(NodeId from, NodeId to) noexcept {
   return std::uint64_t{from} << 32 | to;
 }
 
+Duration time_of(std::size_t size, std::uint64_t bytes_per_second) noexcept {
+  return Duration(size * std::nano::den / bytes_per_second);
+}
+
 /// Both directions have one latency; the rest is drawn for each.
 LinkOptions draw_link(std::uint64_t seed, NodeId from, NodeId to, const NetworkOptions& options) {
   Prng pair(mix(seed, link_key(std::min(from, to), std::max(from, to))));
@@ -33,6 +37,8 @@ LinkOptions draw_link(std::uint64_t seed, NodeId from, NodeId to, const NetworkO
   link.loss = way.unit() * options.loss_max;
   link.duplicate = way.unit() * options.duplicate_max;
   link.reorder = way.unit() * options.reorder_max;
+  link.congestion = options.congestion;
+  link.tcp_loss = way.unit() * options.tcp_loss_max;
   return link;
 }
 
@@ -89,15 +95,38 @@ bool Network::open_now(const Link& link) noexcept {
   return reachable(link) && link.clogged_until <= clock_.now();
 }
 
+Line& Network::line(NodeId node) {
+  if (lines_.size() <= node) lines_.resize(node + 1);
+  return lines_[node];
+}
+
+Duration Network::wait_up(const Link& link) {
+  if (link.from == link.to) return Duration(0);
+  return std::max(Duration(0), line(link.from).up_free_at - clock_.now());
+}
+
 Instant Network::arrival(Link& link, std::size_t size) {
   ASSERT(link.options.bytes_per_second > 0);
-  link.free_at = std::max(link.free_at, clock_.now()) +
-                 Duration(size * std::nano::den / link.options.bytes_per_second);
+  Instant given = clock_.now();
+  Line& up = line(link.from);
+  if (up.options.up_bytes_per_second > 0 && link.from != link.to) {
+    up.up_free_at = std::max(up.up_free_at, given) + time_of(size, up.options.up_bytes_per_second);
+    given = up.up_free_at;
+  }
+  link.free_at = std::max(link.free_at, given) + time_of(size, link.options.bytes_per_second);
   Duration jitter{0};
   if (link.options.jitter > Duration(0)) {
     jitter = Duration(link.prng.below(link.options.jitter.count() + 1));
   }
   return link.free_at + link.options.latency + jitter;
+}
+
+Instant Network::arrival_down(Link& link, std::size_t size) {
+  Line& down = line(link.to);
+  if (down.options.down_bytes_per_second == 0 || link.from == link.to) return clock_.now();
+  down.down_free_at =
+      std::max(down.down_free_at, clock_.now()) + time_of(size, down.options.down_bytes_per_second);
+  return down.down_free_at;
 }
 
 void Network::set_links(const LinkOptions& options) {
@@ -169,6 +198,19 @@ void Network::wake_held() {
   for (auto& [id, connection] : connections_) {
     for (Pipe& pipe : connection->pipes)
       pipe.wake();
+  }
+}
+
+void Network::reset(NodeId a, NodeId b) {
+  std::vector<std::shared_ptr<TcpConnection>> between;
+  for (auto& [id, connection] : connections_) {
+    NodeId one = connection->ends[0].host->node();
+    NodeId other = connection->ends[1].host->node();
+    if (std::minmax(one, other) == std::minmax(a, b)) between.push_back(connection);
+  }
+  for (auto& connection : between) {
+    for (int side = 0; side < 2; ++side)
+      connection->deliver(side, {.kind = Segment::Kind::rst});
   }
 }
 
@@ -251,6 +293,8 @@ void Network::send_datagram(Link& link, Host& to, port::Endpoint from, port::End
   int copies = link.prng.chance(link.options.duplicate) ? 2 : 1;
   Buffer payload = Buffer::copy_of(bytes);
   for (int copy = 0; copy < copies; ++copy) {
+    // A full queue drops what comes.
+    if (wait_up(link) > line(link.from).options.queue_max) continue;
     Instant at = arrival(link, bytes.size());
     if (link.prng.chance(link.options.loss)) continue;
     if (link.prng.chance(link.options.reorder)) {

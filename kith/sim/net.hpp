@@ -6,6 +6,13 @@
 // cut it waits, is sent again soon after healing, and fails with ETIMEDOUT after `tcp_timeout`.
 // Datagrams are lost, doubled and overtaken as the link's numbers say.
 //
+// A node may have a line: what all that it sends shares, first come first served, and what all that
+// it receives shares, a segment of each stream in turn. Where links say `congestion`, a stream has
+// a congestion window (detail/congestion.hpp): a lost packet holds up what follows it, by a round
+// trip or by a timeout of 200 ms at least, and makes the stream slower; a line at which more than
+// queue_max waits makes streams slower without losing anything, as a router that marks packets;
+// datagrams it drops.
+//
 // Loop thread only; every method takes effect now.
 #pragma once
 
@@ -38,7 +45,10 @@ struct LinkOptions {
   Duration jitter{0};       ///< up to this much more, drawn for each packet
   std::uint64_t bytes_per_second = 12'500'000;
   std::size_t window_bytes = 256 * 1024;  ///< of one TCP stream: on the way, or come and not read
-  double loss = 0;                        ///< of datagrams, each from 0 to 1
+  /// TCP has congestion windows, and loses packets as tcp_loss says.
+  bool congestion = false;
+  double tcp_loss = 0;  ///< of packets of TCP, from 0 to 1
+  double loss = 0;      ///< of datagrams, each from 0 to 1
   double duplicate = 0;
   double reorder = 0;  ///< a datagram is held back by up to four latencies
 };
@@ -52,6 +62,8 @@ struct NetworkOptions {
   std::uint64_t bytes_per_second_max = 125'000'000;
   std::size_t window_bytes_min = 64 * 1024;
   std::size_t window_bytes_max = 1024 * 1024;
+  bool congestion = false;
+  double tcp_loss_max = 0;
   double loss_max = 0.02;
   double duplicate_max = 0.01;
   double reorder_max = 0.05;
@@ -60,6 +72,19 @@ struct NetworkOptions {
   Duration tcp_timeout = 15min;
   /// Datagrams that wait in a socket; later ones are dropped.
   std::size_t datagrams_max = 256;
+};
+
+/// What a node's machine hangs on. A rate of 0 is no limit.
+struct LineOptions {
+  std::uint64_t up_bytes_per_second = 0;
+  std::uint64_t down_bytes_per_second = 0;
+  Duration queue_max = 100ms;
+};
+
+struct Line {
+  LineOptions options;
+  Instant up_free_at{};
+  Instant down_free_at{};
 };
 
 /// One direction between two nodes.
@@ -91,6 +116,7 @@ class Network {
   void set_link(NodeId a, NodeId b, const LinkOptions& options);
   void set_link_one_way(NodeId from, NodeId to, const LinkOptions& options);
   const LinkOptions& link_options(NodeId from, NodeId to) { return link(from, to).options; }
+  void set_line(NodeId node, const LineOptions& options) { line(node).options = options; }
 
   /// Nothing gets through between `a` and `b` until heal.
   void cut(NodeId a, NodeId b);
@@ -106,6 +132,8 @@ class Network {
   void clog(NodeId a, NodeId b, Duration duration);
   /// Nothing arrives and nothing fails until heal: the link of a peer that has stopped.
   void stall(NodeId a, NodeId b);
+  /// Every connection between them ends now, as by a middlebox that says RST to both sides.
+  void reset(NodeId a, NodeId b);
 
   /// Names for every node. An address record, or a TXT record.
   void add_name(const std::string& name, const port::IpAddress& address);
@@ -157,8 +185,13 @@ class Network {
   bool reachable(const Link& link) noexcept;
   /// The same, and it isn't clogged.
   bool open_now(const Link& link) noexcept;
-  /// When `size` bytes given to the link now arrive.
+  Line& line(NodeId node);
+  /// How long what is given to the link now waits for its sender's line.
+  Duration wait_up(const Link& link);
+  /// When `size` bytes given to the link now have come over it.
   Instant arrival(Link& link, std::size_t size);
+  /// When `size` bytes that have come over the link now have come through the receiver's line.
+  Instant arrival_down(Link& link, std::size_t size);
   void wake_held();
   void send_datagram(Link& link, Host& to, port::Endpoint from, port::Endpoint target,
                      ByteView bytes, port::Ecn ecn);
@@ -171,6 +204,7 @@ class Network {
   NetworkOptions options_;
   std::optional<LinkOptions> fixed_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Link>> links_;
+  std::vector<Line> lines_;   ///< by node
   std::vector<Host*> hosts_;  ///< by node; null while it is down
   std::map<port::IpAddress, NodeId> addresses_;
   std::map<std::string, Names> names_;

@@ -38,8 +38,8 @@ struct Node::Life {
         files(node.disk()),
         key_values(node.disk()),
         pool(node.world_.clock(), node.world_.tracer(), generator(seed, for_pool),
-             node.options_.work_pool),
-        env{.executor = node.world_.executor(),
+             node.options_.work_pool, node.id_),
+        env{.executor = node.world_.executor(node.id_),
             .clock = node.world_.clock(),
             .wall = *node.wall_,
             .prng = prng,
@@ -50,7 +50,7 @@ struct Node::Life {
             .pool = pool,
             .log = *node.log_,
             .buggifier = node.world_.options().buggify ? &buggifier : nullptr},
-        tasks(node.world_.executor(), node.world_.clock()) {}
+        tasks(node.world_.executor(node.id_), node.world_.clock()) {}
 
   static Prng generator(std::uint64_t seed, Purpose purpose) { return Prng(mix(seed, purpose)); }
 
@@ -137,6 +137,7 @@ void Node::set_addresses(std::vector<port::IpAddress> addresses) {
 
 void Node::spawn(Task<void> task) {
   ASSERT(up());
+  const heap::Scope scope(id_);
   bool spawned = lives_.back()->tasks.spawn(std::move(task));
   ASSERT(spawned);
 }

@@ -17,6 +17,7 @@
 #include <kith/port/env.hpp>
 #include <kith/port/task_group.hpp>
 #include <kith/sim/disk.hpp>
+#include <kith/sim/heap.hpp>
 #include <kith/sim/log.hpp>
 #include <kith/sim/net.hpp>
 #include <kith/sim/work_pool.hpp>
@@ -71,6 +72,8 @@ class Node {
   /// disk operation.
   Disk& disk() noexcept { return *disk_; }
   NodeLog& log() noexcept { return *log_; }
+  /// Of all its lives, if the program counts (heap.hpp). What its disk holds isn't among it.
+  heap::Use memory() const noexcept { return heap::use_of(id_); }
   void set_wall_skew(Duration skew);
 
  private:

@@ -5,7 +5,9 @@
 //   node.hpp       Node: Env, tasks, kill and restart
 //   net.hpp        Network: links, partitions, clogs, names
 //   disk.hpp       Disk: files and key-value stores, and what a crash leaves of them
+//   nemesis.hpp    Nemesis: partitions, clogs, stalls, resets and crashes drawn from the seed
 //   fault_plan.hpp FaultPlan: fail or crash in the n-th operation of a disk
+//   heap.hpp       whose memory is whose, in programs that count
 //   work_pool.hpp  workers that take virtual time      random.hpp  seeded keys, the buggifier
 //   testing.hpp    run_test(seed, body) for GoogleTest; not included here
 //

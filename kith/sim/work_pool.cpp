@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <kith/base/assert.hpp>
+#include <kith/sim/heap.hpp>
 #include <kith/sim/work_pool.hpp>
 
 namespace kith::sim {
@@ -15,6 +16,7 @@ struct SimWorkPool::Job final : port::Timer {
     ran = true;
     ++pool.jobs_run_;
     pool.trace_.add(pool.jobs_run_);
+    const heap::Scope scope(pool.node_);
     work();
   }
   void on_fire() override {
@@ -30,8 +32,9 @@ struct SimWorkPool::Job final : port::Timer {
   port::Event changed;
 };
 
-SimWorkPool::SimWorkPool(VirtualClock& clock, Trace& trace, Prng prng, WorkPoolOptions options)
-    : clock_(clock), trace_(trace), prng_(prng), options_(options), place_(clock) {
+SimWorkPool::SimWorkPool(VirtualClock& clock, Trace& trace, Prng prng, WorkPoolOptions options,
+                         std::uint32_t node)
+    : clock_(clock), trace_(trace), prng_(prng), options_(options), node_(node), place_(clock) {
   ASSERT(options.workers > 0);
   ASSERT(options.queue_max > 0);
 }

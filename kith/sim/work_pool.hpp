@@ -25,7 +25,9 @@ struct WorkPoolOptions {
 
 class SimWorkPool final : public port::WorkPool {
  public:
-  SimWorkPool(VirtualClock& clock, Trace& trace, Prng prng, WorkPoolOptions options);
+  /// What jobs take of memory is the node's.
+  SimWorkPool(VirtualClock& clock, Trace& trace, Prng prng, WorkPoolOptions options,
+              std::uint32_t node = 0);
   ~SimWorkPool() override;
 
   Task<void> run(std::function<void()> job) override;
@@ -45,6 +47,7 @@ class SimWorkPool final : public port::WorkPool {
   Trace& trace_;
   Prng prng_;
   WorkPoolOptions options_;
+  std::uint32_t node_;
   bool alive_ = true;
   std::size_t running_ = 0;
   std::vector<Job*> waiting_;

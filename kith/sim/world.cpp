@@ -32,7 +32,9 @@ World::World(std::uint64_t seed, WorldOptions options)
       threads_(count_threads()),
       prng_(mix(seed, 'w')),
       queue_(options_.shuffle_ready ? std::optional(Prng(mix(seed, 'q'))) : std::nullopt),
-      network_(std::make_unique<Network>(clock_, trace_, mix(seed, 'n'), options_.network)) {}
+      network_(std::make_unique<Network>(clock_, trace_, mix(seed, 'n'), options_.network)) {
+  heap::begin();
+}
 
 World::~World() {
   finish();

@@ -47,7 +47,8 @@ class World {
   const WorldOptions& options() const noexcept { return options_; }
   VirtualClock& clock() noexcept { return clock_; }
   Instant now() const noexcept { return clock_.now(); }
-  port::Executor executor() { return queue_.executor(); }
+  /// Of a node, or of nobody (0).
+  port::Executor executor(NodeId node = 0) { return queue_.executor(node); }
   Network& net() noexcept { return *network_; }
   /// For the test's own choices: what to do next, whom to kill.
   Prng& prng() noexcept { return prng_; }

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include <errno.h>
 
 #include <kith/base/assert.hpp>
 #include <kith/sim/detail/tcp.hpp>
+#include <kith/sim/heap.hpp>
 
 namespace kith::sim {
 namespace {
@@ -27,7 +29,8 @@ Pipe::Pipe(TcpConnection& of, int sending_side, Link& over)
       last_arrival(of.network.clock().now()),
       readable(of.network.clock()),
       writable(of.network.clock()),
-      credit_timer(*this) {}
+      credit_timer(*this),
+      ack_timer(*this) {}
 
 void Pipe::on_fire() {
   // Delivering may end the connection, and with it this pipe.
@@ -36,6 +39,7 @@ void Pipe::on_fire() {
   if (held) {
     held = false;
     in_flight.clear();
+    waiting.clear();
     connection.fail(side, timed_out_error());
     return;
   }
@@ -50,15 +54,100 @@ void Pipe::on_fire() {
       return;
     }
     if (clock.now() < link.clogged_until) break;
+    if (!may_arrive(in_flight.front())) break;
     connection.deliver(side, in_flight.pop());
   }
   if (!in_flight.empty()) clock.arm(*this, std::max(in_flight.front().at, link.clogged_until));
 }
 
-void Pipe::send(Segment::Kind kind, Buffer bytes) {
+bool Pipe::may_arrive(Segment& segment) {
+  if (segment.in_line || segment.bytes.empty()) return true;
   Network& network = connection.network;
-  last_arrival = std::max(last_arrival, network.arrival(link, bytes.size()));
-  in_flight.push({kind, last_arrival, std::move(bytes)});
+  const Instant reached = segment.at;
+  segment.in_line = true;
+  segment.at = network.arrival_down(link, segment.bytes.size());
+  const Duration waited = segment.at - reached;
+  if (waited > network.line(link.to).options.queue_max &&
+      segment.signal == Congestion::Signal::none) {
+    segment.signal = Congestion::Signal::slow_down;
+  }
+  return segment.at <= network.clock().now();
+}
+
+Duration Pipe::round_trip() noexcept {
+  return link.options.latency + connection.incoming(side).link.options.latency;
+}
+
+void Pipe::send(Segment::Kind kind, Buffer bytes) {
+  if (!link.options.congestion || (waiting.empty() && bytes.empty())) {
+    transmit({.kind = kind, .bytes = std::move(bytes)});
+    return;
+  }
+  waiting.push({.kind = kind, .bytes = std::move(bytes)});
+  send_waiting();
+}
+
+void Pipe::send_waiting() {
+  VirtualClock& clock = connection.network.clock();
+  while (!acks.empty() && acks.front().at <= clock.now()) {
+    const Credit ack = acks.pop();
+    congestion.acknowledged(ack.size, ack.signal, clock.now(), round_trip());
+  }
+  while (!waiting.empty()) {
+    Segment& front = waiting.front();
+    if (front.bytes.empty()) {
+      transmit(waiting.pop());
+      continue;
+    }
+    const std::size_t size =
+        std::min(front.bytes.size(), congestion.room(clock.now(), round_trip()));
+    if (size == 0) break;
+    congestion.sent(size, clock.now());
+    if (size == front.bytes.size()) {
+      transmit(waiting.pop());
+    } else {
+      transmit({.bytes = front.bytes.slice(0, size)});
+      front.bytes.remove_prefix(size);
+    }
+  }
+  if (!waiting.empty() && !acks.empty()) clock.arm(ack_timer, acks.front().at);
+}
+
+void Pipe::acknowledge(const Segment& segment) {
+  if (!link.options.congestion || segment.bytes.empty()) return;
+  VirtualClock& clock = connection.network.clock();
+  const Instant at = clock.now() + connection.incoming(side).link.options.latency;
+  acks.push({at, segment.bytes.size(), segment.signal});
+  if (!waiting.empty() && !ack_timer.armed()) clock.arm(ack_timer, acks.front().at);
+}
+
+void Pipe::AckTimer::on_fire() {
+  pipe.send_waiting();
+}
+
+/// Whether a packet of it is lost; then it comes later.
+bool Pipe::lose(Segment& segment, Instant& arrival) {
+  const double packets =
+      std::ceil(static_cast<double>(segment.bytes.size()) / static_cast<double>(packet_bytes));
+  if (!link.prng.chance(1 - std::pow(1 - link.options.tcp_loss, packets))) return false;
+  // Three packets that come after it tell the sender.
+  const bool noticed = congestion.flight() > 3 * packet_bytes;
+  arrival += noticed ? round_trip() : Congestion::timeout(round_trip());
+  segment.signal = noticed ? Congestion::Signal::slow_down : Congestion::Signal::timed_out;
+  return true;
+}
+
+void Pipe::transmit(Segment segment) {
+  Network& network = connection.network;
+  const bool queue_full = network.wait_up(link) > network.line(link.from).options.queue_max;
+  Instant arrival = network.arrival(link, segment.bytes.size());
+  if (link.options.congestion && !segment.bytes.empty()) {
+    const bool lost = link.options.tcp_loss > 0 && lose(segment, arrival);
+    if (!lost && queue_full) segment.signal = Congestion::Signal::slow_down;
+  }
+  last_arrival = std::max(last_arrival, arrival);
+  segment.at = last_arrival;
+  in_flight.push(std::move(segment));
   if (in_flight.size() == 1 && !held) {
     network.clock().arm(*this, std::max(last_arrival, link.clogged_until));
   }
@@ -70,7 +159,7 @@ void Pipe::send_rst() {
   if (held) return;
   VirtualClock& clock = connection.network.clock();
   last_arrival = std::max(last_arrival, clock.now() + link.options.latency);
-  in_flight.push({Segment::Kind::rst, last_arrival, {}});
+  in_flight.push({.kind = Segment::Kind::rst, .at = last_arrival});
   clock.arm(*this, std::max(in_flight.front().at, link.clogged_until));
 }
 
@@ -82,8 +171,10 @@ void Pipe::wake() {
     clock.disarm(*this);
     Instant at = clock.now() + link.options.latency +
                  Duration(connection.prng.below(resend_delay_max.count()));
-    for (std::size_t i = 0; i < in_flight.size(); ++i)
+    for (std::size_t i = 0; i < in_flight.size(); ++i) {
       in_flight[i].at = std::max(in_flight[i].at, at);
+      in_flight[i].signal = Congestion::Signal::timed_out;
+    }
     last_arrival = std::max(last_arrival, at);
   }
   if (in_flight.empty()) return;
@@ -94,9 +185,11 @@ void Pipe::disarm() noexcept {
   VirtualClock& clock = connection.network.clock();
   clock.disarm(*this);
   clock.disarm(credit_timer);
+  clock.disarm(ack_timer);
 }
 
 void Pipe::drop_unsent() noexcept {
+  waiting.clear();
   // What has not left yet arrives later than what leaves now.
   Instant now = connection.network.clock().now();
   while (!in_flight.empty() && (held || in_flight.back().at > now + link.options.latency))
@@ -154,6 +247,7 @@ TcpConnection::~TcpConnection() {
 void TcpConnection::drop() noexcept {
   for (Pipe& pipe : pipes) {
     pipe.disarm();
+    pipe.waiting.clear();
     pipe.in_flight.clear();
   }
 }
@@ -235,6 +329,7 @@ void TcpConnection::deliver(int from_side, Segment segment) {
     case Segment::Kind::data:
       network.trace_.add(segment.bytes.view());
       network.bytes_delivered_ += segment.bytes.size();
+      pipe.acknowledge(segment);
       if (!end.open || end.failure) {
         pipes[to_side].send_rst();
         return;
@@ -309,6 +404,7 @@ Result<std::size_t> TcpConnection::try_write(int side, ByteView bytes) {
   Pipe& out = outgoing(side);
   std::size_t size = std::min({bytes.size(), out.space(), segment_bytes_max});
   if (size == 0) return 0;
+  const heap::Scope nobody(0);
   out.outstanding_bytes += size;
   out.send(Segment::Kind::data, Buffer::copy_of(bytes.first(size)));
   return size;

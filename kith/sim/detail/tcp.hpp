@@ -1,5 +1,6 @@
-// TCP: two pipes of bytes between two ends. A pipe holds what is on the way in order of arrival,
-// what has arrived and was not read, and the window that the sender may fill.
+// TCP: two pipes of bytes between two ends. A pipe holds what was written and waits for its turn,
+// what is on the way in order of arrival, what has arrived and was not read, and the windows that
+// the sender may fill.
 #pragma once
 
 #include <array>
@@ -8,6 +9,7 @@
 
 #include <kith/port/event.hpp>
 #include <kith/port/net.hpp>
+#include <kith/sim/detail/congestion.hpp>
 #include <kith/sim/detail/host.hpp>
 #include <kith/sim/detail/queue.hpp>
 #include <kith/sim/net.hpp>
@@ -20,7 +22,9 @@ struct Segment {
   enum class Kind : std::uint8_t { data, established, fin, rst };
   Kind kind = Kind::data;
   Instant at{};
-  Buffer bytes;
+  Buffer bytes{};
+  bool in_line = false;  ///< it has its turn in the receiver's line
+  Congestion::Signal signal = Congestion::Signal::none;
 };
 
 /// One direction. Its Timer is the next arrival or, while the way is blocked, the moment at which
@@ -31,6 +35,9 @@ struct Pipe final : port::Timer {
   void on_fire() override;
   void send(Segment::Kind kind, Buffer bytes);
   void send_rst();
+  /// Sends what the congestion window allows of what waits for it.
+  void send_waiting();
+  void acknowledge(const Segment& segment);
   /// Tries again what waited behind a cut.
   void wake();
   void disarm() noexcept;
@@ -42,6 +49,13 @@ struct Pipe final : port::Timer {
   struct Credit {
     Instant at{};
     std::size_t size = 0;
+    Congestion::Signal signal = Congestion::Signal::none;
+  };
+  /// Sends on when the news of an arrival has come back.
+  struct AckTimer final : port::Timer {
+    explicit AckTimer(Pipe& of) : pipe(of) {}
+    void on_fire() override;
+    Pipe& pipe;
   };
   /// Wakes the writer when the news of a read has come back to it.
   struct CreditTimer final : port::Timer {
@@ -53,9 +67,12 @@ struct Pipe final : port::Timer {
   TcpConnection& connection;
   int side;
   Link& link;
+  Queue<Segment> waiting;  ///< for the congestion window
   Queue<Segment> in_flight;
   Queue<Buffer> received;
   Queue<Credit> credits;
+  Queue<Credit> acks;
+  Congestion congestion;
   std::size_t received_bytes = 0;
   std::size_t outstanding_bytes = 0;
   Instant last_arrival{};
@@ -64,6 +81,14 @@ struct Pipe final : port::Timer {
   port::Event readable;
   port::Event writable;
   CreditTimer credit_timer;
+  AckTimer ack_timer;
+
+ private:
+  void transmit(Segment segment);
+  bool lose(Segment& segment, Instant& arrival);
+  Duration round_trip() noexcept;
+  /// False while what is due has to wait.
+  bool may_arrive(Segment& segment);
 };
 
 class TcpConnection final : public std::enable_shared_from_this<TcpConnection> {

@@ -16,6 +16,14 @@ void Datagram::on_fire() {
     network.clock().arm(*this, link.clogged_until);
     return;
   }
+  if (!in_line) {
+    in_line = true;
+    const Instant through = network.arrival_down(link, bytes.size());
+    if (through > network.clock().now()) {
+      network.clock().arm(*this, through);
+      return;
+    }
+  }
   if (network.reachable(link) && link.clogged_until != never) {
     network.trace_.add(bytes.view());
     ++network.packets_delivered_;

@@ -21,6 +21,7 @@ struct Datagram final : port::Timer {
   port::Endpoint to;
   Buffer bytes;
   port::Ecn ecn = port::Ecn::not_capable;
+  bool in_line = false;  ///< it has its turn in the receiver's line
 };
 
 class SimUdpSocket final : public port::UdpSocket {
