@@ -47,19 +47,23 @@ class Row:
 class Table:
     title: str
     columns: list
-    headline: str  # the column's key of which the ratio and the spread are told
+    headline: str  # the column's key of which the spread is told
     rows: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    ratios: tuple = ()  # of which columns, if not of the headline alone
+
+    def ratio_keys(self):
+        return self.ratios or (self.headline,)
 
     def row(self, name):
         return next((row for row in self.rows if row.name == name), None)
 
-    def ratio(self, row):
+    def ratio(self, row, key):
         """The median of the rounds' ratios: what disturbed one round disturbed both its numbers. None without any."""
         over = self.row(row.against)
         if over is None:
             return None
-        pairs = zip(over.samples.get(self.headline, []), row.samples.get(self.headline, []))
+        pairs = zip(over.samples.get(key, []), row.samples.get(key, []))
         ratios = [first / second for first, second in pairs if second]
         return statistics.median(ratios) if ratios else None
 

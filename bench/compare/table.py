@@ -3,8 +3,12 @@
 import re
 
 
-def number(value, digits):
-    return f"{value:,.{digits}f}"
+def number(amount, digits):
+    return f"{amount:,.{digits}f}"
+
+
+def value(amount, digits):
+    return "" if amount is None else number(amount, digits)
 
 
 def spread(table, row):
@@ -14,20 +18,20 @@ def spread(table, row):
     return f"{number(min(samples), column.digits)} to {number(max(samples), column.digits)}" if len(samples) > 1 else ""
 
 
-def cells(table, row):
-    if row.note:
-        return [row.name, row.note, *[""] * (len(table.columns) + 1)]
-    values = [(row.median(column.key), column.digits) for column in table.columns]
-    ratio = table.ratio(row)
-    return [row.name, *["" if value is None else number(value, digits) for value, digits in values], spread(table, row),
-            "" if ratio is None else f"{number(ratio, 2)}"]
-
-
 def markdown(table):
+    """The ratio and the spread are told where there are any."""
     headline = next(one for one in table.columns if one.key == table.headline)
-    head = ["", *[column.title for column in table.columns], f"{headline.title}, spread", f"kith ÷ this, {headline.title}"]
-    lines = [f"### {table.title}", "", line(head), line(["---", *["---:"] * (len(head) - 1)])]
-    lines += [line(cells(table, row)) for row in table.rows]
+    columns = [(column.title, lambda row, column=column: value(row.median(column.key), column.digits)) for column in table.columns]
+    if any(map(lambda row: spread(table, row), table.rows)):
+        columns.append((f"{headline.title}, spread", lambda row: spread(table, row)))
+    for key in table.ratio_keys():
+        title = next(one.title for one in table.columns if one.key == key)
+        if any(table.ratio(row, key) is not None for row in table.rows):
+            columns.append((f"kith ÷ this, {title}", lambda row, key=key: value(table.ratio(row, key), 2)))
+    lines = [f"### {table.title}", "", line(["", *[title for title, _ in columns]]), line(["---", *["---:"] * len(columns)])]
+    for row in table.rows:
+        lines.append(line([row.name, row.note, *[""] * (len(columns) - 1)] if row.note else
+                          [row.name, *[cell(row) for _, cell in columns]]))
     if table.notes:
         lines += ["", *table.notes]
     return "\n".join(lines) + "\n"
@@ -38,7 +42,8 @@ def line(words):
 
 
 def as_json(table):
-    rows = [{"name": row.name, "against": row.against, "samples": row.samples, "note": row.note, "ratio": table.ratio(row)}
+    rows = [{"name": row.name, "against": row.against, "samples": row.samples, "note": row.note,
+             "ratios": {key: table.ratio(row, key) for key in table.ratio_keys()}}
             for row in table.rows]
     return {"title": table.title, "headline": table.headline, "rows": rows, "notes": table.notes,
             "columns": {column.key: column.title for column in table.columns}}
