@@ -1,9 +1,6 @@
 """Where the two ends of a transfer are, and what moves data between them: kith, Kubo, libtorrent, a copy."""
 
-import contextlib
 import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +9,12 @@ from harness.data import sha256_of
 from harness.process import Process
 
 from . import limits
-from .daemons import V1_FLAGS, Kith, Kubo, cpu_seconds, running, run_timed, timed
+from .daemons import cpu_seconds, run_timed, running, timed
 from .measure import MIB, settle
 
 # libtorrent belongs to Debian's own Python, whichever runs us.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
+SYSTEM_MODULES = Path("/usr/lib/python3/dist-packages")
 TORRENT_PEER = Path(__file__).resolve().parent / "torrent_peer.py"
 
 
@@ -70,9 +68,8 @@ class Torrent:
     """The file as a torrent, and a peer that seeds it."""
 
     def __init__(self, stack, run, place, path):
-        environment.require(SYSTEM_PYTHON, "install the package python3-libtorrent")
-        if subprocess.run([SYSTEM_PYTHON, "-c", "import libtorrent"], capture_output=True).returncode != 0:
-            environment.require(Path("python3-libtorrent"), "install the package python3-libtorrent")
+        module = next(SYSTEM_MODULES.glob("libtorrent*.so"), SYSTEM_MODULES / "libtorrent.so")
+        environment.require(module, "install the package python3-libtorrent")
         self._place, self._path = place, path
         self._torrent = run.folder / "file.torrent"
         self._out = run.folder / "leech"
