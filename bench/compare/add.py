@@ -107,5 +107,6 @@ def tables(run):
             run.measure(table, list(contenders(run, data, sink)))
             slowest_limit(table)
             if len(data.files) > 1:
-                table.notes.append(f"Random bytes, 4 to 16 KiB a file, {data.bytes / MIB:.0f} MiB in all, in {FOLDERS} folders.")
+                size = f"{data.bytes / MIB:.0f} MiB"
+                table.notes.append(f"Random bytes, 4 to 16 KiB a file, {size} in all, in {FOLDERS} folders.")
             yield table

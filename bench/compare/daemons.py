@@ -18,7 +18,8 @@ COMMAND_SECONDS = 1200
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 # unixfs-v1-2025, which is kith's default, said in Kubo's flags: the same blocks and the same CID.
-V1_FLAGS = ("--cid-version=1", "--raw-leaves=true", "--chunker=size-1048576", "--max-file-links=1024", "--max-hamt-fanout=256")
+V1_FLAGS = ("--cid-version=1", "--raw-leaves=true", "--chunker=size-1048576", "--max-file-links=1024",
+            "--max-hamt-fanout=256")
 
 
 def cpu_seconds(pid):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.process import Process
 
-from .daemons import cpu_seconds, program, run_timed
+from .daemons import cpu_seconds, own_program, program, run_timed
 
 COPIER = Path(__file__).resolve().parent / "copier.py"
 
@@ -37,7 +37,7 @@ def written_and_synced(files, out):
     begun = time.monotonic()
     reading = Process(["cat", *files], stdout=subprocess.PIPE) if len(files) > 1 else None
     source = ["iflag=fullblock"] if reading else [f"if={files[0]}"]
-    process = Process(["dd", *source, f"of={out}", "bs=1M", "conv=fsync"], stdin=reading.popen.stdout if reading else None)
+    process = Process(["dd", *source, f"of={out}", "bs=1M", "conv=fsync"], stdin=reading and reading.popen.stdout)
     code = process.wait(600)
     seconds = time.monotonic() - begun
     log = process.log()
@@ -50,20 +50,19 @@ def written_and_synced(files, out):
 
 
 class Sink:
-    """A copier that throws away what comes; `send` gives it files and returns seconds and both ends' CPU seconds."""
+    """A program that throws away what comes; `send` gives it files and returns seconds and both ends' CPU seconds."""
 
-    def __init__(self, enter_sink=(), enter_sender=(), ip="127.0.0.1", certificate=None):
-        self._enter, self._ip, self._certificate = list(enter_sender), ip, certificate
-        words = ["--certificate", certificate] if certificate else []
-        self._process = Process([*enter_sink, sys.executable, COPIER, "sink", "--listen", ip, *words], stdout=subprocess.PIPE)
+    def __init__(self, enter_sink, enter_sender, ip, sealed):
+        self._sender, self._ip = list(enter_sender), ip
+        self._program = [own_program("sealed_copy")] if sealed else [sys.executable, COPIER]
+        self._process = Process([*enter_sink, *self._program, "sink", ip], stdout=subprocess.PIPE)
         self._port = self._process.popen.stdout.readline().decode().strip()
         if not self._port:
             raise AssertionError(f"the sink ended at once: {self._process.log()}")
 
     def send(self, files):
-        words = ["--trust", self._certificate] if self._certificate else []
         before = cpu_seconds(self._process.pid)
-        done = run_timed([*self._enter, sys.executable, COPIER, "send", self._ip, self._port, *words, *files])
+        done = run_timed([*self._sender, *self._program, "send", self._ip, self._port, *files])
         # Its own clock, without the start of Python.
         return float(done.output), done.cpu + cpu_seconds(self._process.pid) - before
 
@@ -72,23 +71,12 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(**options):
-    one = Sink(**options)
+def sink(enter_sink=(), enter_sender=(), ip="127.0.0.1", sealed=False):
+    one = Sink(enter_sink, enter_sender, ip, sealed)
     try:
         yield one
     finally:
         one.close()
-
-
-def certificate(folder):
-    """A key and its certificate in one file, which live as long as the run."""
-    path = folder / "certificate.pem"
-    subprocess.run([program("openssl", "install the package openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=bench", "-keyout", path, "-out",
-                    folder / "certificate.crt"], check=True, capture_output=True)
-    with path.open("ab") as out:
-        out.write((folder / "certificate.crt").read_bytes())
-    return path
 
 
 def shares_of(files, count=os.cpu_count()):

@@ -1,4 +1,4 @@
-"""Two hosts joined by a line with a delay and a rate: network namespaces of our own, and delay_line.cpp between them."""
+"""Two hosts joined by a line with a delay and a rate: network namespaces of our own, delay_line.cpp between them."""
 
 import json
 import os
@@ -17,9 +17,9 @@ DEVICE_PACKETS = 10_000
 
 
 class Line:
-    """`place` tells how to enter its ends; the giver is on the left. Needs /dev/net/tun, and no more than a user has else.
+    """`place` tells how to enter its ends; the giver is on the left. Needs /dev/net/tun, but not root.
 
-    They live in a user namespace of their own and end with the processes that hold them open.
+    The namespaces live in a user namespace of their own and end with the processes that hold them open.
     """
 
     def __init__(self, delay_ms=0, rate_mbit=0, queue_bytes=0, loss=0.0):
@@ -34,7 +34,8 @@ class Line:
             words += ["--queue-bytes", queue_bytes] if queue_bytes else []
             # Root's line stays outside of the user namespace, where it may go before other programs.
             enter = ["nsenter", "-t", str(first.pid), "-n"] if os.geteuid() == 0 else left
-            self._line = self._started([*enter, program, "--right-namespace", f"/proc/{second.pid}/ns/net", *words], b"ready\n")
+            words += ["--right-namespace", f"/proc/{second.pid}/ns/net"]
+            self._line = self._started([*enter, program, *words], b"ready\n")
             for enter, own, other in ((left, LEFT, RIGHT), (right, RIGHT, LEFT)):
                 self._run(enter, "ip link set lo up")
                 self._run(enter, f"ip addr add {own} peer {other} dev line")
@@ -45,19 +46,15 @@ class Line:
         self.place = Place(left, right, LEFT, RIGHT)
 
     def _started(self, command, word):
-        process = Process(command, stdout=subprocess.PIPE)
+        process = Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._processes.append(process)
         if process.popen.stdout.readline() != word:
             raise OSError(process.log().strip())
         return process
 
     def _hold(self, command):
-        """A process that holds a namespace open for as long as its input. Its one line of output says that it's in."""
-        process = Process([*command, "sh", "-c", "echo in; exec cat >&2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._processes.append(process)
-        if process.popen.stdout.readline() != b"in\n":
-            raise OSError(process.log().strip())
-        return process
+        """A process that holds a namespace open until it's ended. Its one line of output says that it's in."""
+        return self._started([*command, "sh", "-c", "echo in; exec cat >&2"], b"in\n")
 
     @staticmethod
     def _run(prefix, command):
@@ -65,8 +62,8 @@ class Line:
 
     def setting(self, name):
         """A sysctl as a socket of this line's ends meets it."""
-        done = subprocess.run([*self.place.enter_giver, "cat", f"/proc/sys/{name.replace('.', '/')}"], capture_output=True,
-                              text=True)
+        path = f"/proc/sys/{name.replace('.', '/')}"
+        done = subprocess.run([*self.place.enter_giver, "cat", path], capture_output=True, text=True)
         return " ".join(done.stdout.split()) or "unknown"
 
     def close(self):

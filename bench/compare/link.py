@@ -30,17 +30,17 @@ class Iperf:
     def __init__(self, stack, place):
         self._program = program("iperf3", "install the package iperf3")
         self._place = place
-        server = Process([*place.enter_taker, self._program, "-s", "-B", place.taker_ip, "--forceflush"], stdout=subprocess.PIPE)
+        command = [*place.enter_taker, self._program, "-s", "-B", place.taker_ip, "--forceflush"]
+        server = Process(command, stdout=subprocess.PIPE)
         stack.callback(server.stop)
         while b"listening" not in (line := server.popen.stdout.readline()):
             if not line:
                 raise AssertionError(f"iperf3's server ended at once: {server.log()}")
-        self._server = server
 
     def send(self, seconds):
-        done = subprocess.run([*self._place.enter_giver, self._program, "-c", self._place.taker_ip, "-t", str(seconds), "-O",
-                               str(OMITTED_SECONDS), "-J"],
-                              capture_output=True, text=True, timeout=IPERF_PATIENCE_SECONDS)
+        words = ["-c", self._place.taker_ip, "-t", str(seconds), "-O", str(OMITTED_SECONDS), "-J"]
+        done = subprocess.run([*self._place.enter_giver, self._program, *words], capture_output=True, text=True,
+                              timeout=IPERF_PATIENCE_SECONDS)
         told = json.loads(done.stdout)
         if "error" in told:
             raise AssertionError(f"iperf3: {told['error']}")
@@ -75,7 +75,8 @@ def tables(run):
         run.measure(table, contenders)
         with contextlib.suppress(Exception):
             settings = ", ".join(f"{name} = {line().setting(name)}" for name in SETTINGS)
-            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes, MTU 1500, no loss. The machine's own {settings}.")
+            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes, MTU 1500, no loss. "
+                               f"The machine's own settings: {settings}.")
     yield table
 
 
@@ -93,7 +94,7 @@ def contenders_on(run, stack, line, path):
     place = PlaceLater(line)
     yield from daemons(run, stack, place, path, every_pair=False)
     yield torrent(run, stack, place, path)
-    yield from copies(run, stack, place, path, sealed=False)
+    yield from copies(stack, place, path, sealed=False)
     iperf = Lazily(lambda: Iperf(stack, place))
     seconds = run.pick(IPERF_SECONDS, QUICK_SECONDS)
     yield Contender(f"iperf3 for {seconds} s", lambda: iperf().send(seconds), "kith → kith, cat")

@@ -13,7 +13,11 @@ def first_line(*command):
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=environment.ROOT)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return (done.stdout or done.stderr).strip().partition("\n")[0]
+    return done.stdout.strip().partition("\n")[0]
+
+
+def _last_word(*command):
+    return (first_line(*command).split() or ["missing"])[-1]
 
 
 def _field(path, name):
@@ -47,15 +51,16 @@ def machine(folder):
 
 
 def versions():
+    commit = first_line("git", "rev-parse", "--short", "HEAD")
     return {
-        "kith": f"{first_line(str(environment.kith_binary()), 'version')}, commit {first_line('git', 'rev-parse', '--short', 'HEAD')}",
-        "Kubo": first_line(str(environment.peers_dir() / "ipfs"), "version"),
+        "kith": f"{_last_word(str(environment.kith_binary()), 'version')} beside the tree at {commit}",
+        "Kubo": _last_word(str(environment.peers_dir() / "ipfs"), "version"),
         "go-libp2p": _go_module("github.com/libp2p/go-libp2p"),
         "rust-libp2p": _crate("libp2p"),
-        "libtorrent": first_line("/usr/bin/python3", "-c", "import libtorrent; print(libtorrent.__version__)"),
-        "iperf3": first_line("iperf3", "--version"),
-        "OpenSSL": first_line("openssl", "version"),
-        "coreutils": first_line("sha256sum", "--version"),
+        "libtorrent": _last_word("/usr/bin/python3", "-c", "import libtorrent; print(libtorrent.__version__)"),
+        "iperf3": " ".join(first_line("iperf3", "--version").split()[1:2]) or "missing",
+        "OpenSSL": " ".join(first_line("openssl", "version").split()[1:2]) or "missing",
+        "coreutils": _last_word("sha256sum", "--version"),
         "Python": platform.python_version(),
     }
 

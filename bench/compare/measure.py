@@ -28,7 +28,7 @@ class Column:
 
 @dataclass
 class Row:
-    """A contender's name and, for each column, one sample a round. `against` names the row that `ratio` puts over it."""
+    """A contender's name and, for each column, one sample a round. `against` names the row that it's compared with."""
 
     name: str
     against: str = ""

@@ -101,7 +101,8 @@ def serving(run, kind):
 def table_of(run, title, measure, columns, note, ratios=()):
     memory = [Column("rss", "RSS MiB", 1), Column("pss", "PSS MiB", 1)]
     table = Table(title, memory + columns, "rss", ratios=ratios)
-    contenders = [Contender(name, lambda kind=kind: measure(run, kind), "" if kind is Kith else "kith") for name, kind in KINDS]
+    contenders = [Contender(name, lambda kind=kind: measure(run, kind), "" if kind is Kith else "kith")
+                  for name, kind in KINDS]
     run.measure(table, contenders, min(run.rounds, ROUNDS_MAX))
     table.notes.append(note)
     return table
@@ -117,5 +118,5 @@ def tables(run):
                    "`Swarm.ConnMgr.Type` none, `Swarm.ResourceMgr.Enabled` false.")
     yield table_of(run, f"Memory while {run.pick(50, 3)} peers are served {run.pick(64, 1)} MiB each at once", serving,
                    [Column("cpu seconds", "CPU s", 2), Column("seconds", "seconds", 2)],
-                   "The peak of the one that serves, and its CPU alone. The takers are kith's daemons in both rows and share cores "
-                   "and disk with it, which the seconds show.", ("rss", "cpu seconds"))
+                   "The peak of the one that serves, and its CPU alone. The takers are kith's daemons in both rows and "
+                   "share cores and disk with it, which the seconds show.", ("rss", "cpu seconds"))

@@ -51,31 +51,37 @@ def once(client, server, size):
     settle()
     pids = [client.pid, server.pid]
     before = sum(map(cpu_seconds, pids))
-    # A direction's clock runs until the other end has it all, so that nothing counts which is only on its way.
+    # A direction's clock runs until the other end has it all: what is only on its way doesn't count.
     up = sum(client.perf(server, size, 0))
     middle = sum(map(cpu_seconds, pids))
     down = sum(client.perf(server, 0, size))
     after = sum(map(cpu_seconds, pids))
-    each = (1 << 30) / size
-    return {"up": size / MIB / up, "down": size / MIB / down, "cpu up": (middle - before) * each, "cpu down": (after - middle) * each}
+    return {"up": size / MIB / up, "down": size / MIB / down, "cpu up": (middle - before) * (1 << 30) / size,
+            "cpu down": (after - middle) * (1 << 30) / size}
 
 
 def tables(run):
     size = run.pick(1 << 30, MIB)
-    columns = [Column("down", "download MiB/s"), Column("up", "upload MiB/s"), Column("cpu down", "download CPU s/GiB", 2),
-               Column("cpu up", "upload CPU s/GiB", 2)]
-    table = Table(f"libp2p perf, {size // MIB:,} MiB each way, TCP, Noise, yamux", columns, "down", ratios=("down", "up"))
+    columns = [Column("down", "download MiB/s"), Column("up", "upload MiB/s"),
+               Column("cpu down", "download CPU s/GiB", 2), Column("cpu up", "upload CPU s/GiB", 2)]
+    title = f"libp2p perf, {size // MIB:,} MiB each way, TCP, Noise, yamux"
+    table = Table(title, columns, "down", ratios=("down", "up"))
     with contextlib.ExitStack() as stack:
         ends = {}
         for role in ("client", "server"):
             ends["kith", role] = Lazily(lambda: Daemon(stack))
             for kind, name in NAMES.items():
                 ends[name, role] = Lazily(lambda kind=kind: LibraryPeer(stack, kind))
-        pairs = [("kith", "kith"), ("go-libp2p", "go-libp2p"), ("rust-libp2p", "rust-libp2p"), ("kith", "go-libp2p"),
-                 ("go-libp2p", "kith"), ("kith", "rust-libp2p"), ("rust-libp2p", "kith")]
-        run.measure(table, [
-            Contender(f"{client} → {server}", lambda client=client, server=server:
-                      once(ends[client, "client"](), ends[server, "server"](), size), "" if client == server == "kith" else OWN)
-            for client, server in pairs])
-    table.notes.append("The client stands first; it downloads from the server and uploads to it. CPU is that of both ends.")
+        names = ["kith", *NAMES.values()]
+        pairs = [(name, name) for name in names]
+        pairs += [pair for name in names[1:] for pair in (("kith", name), (name, "kith"))]
+        contenders = []
+        for client, server in pairs:
+            name = f"{client} → {server}"
+            ours, theirs = ends[client, "client"], ends[server, "server"]
+            contenders.append(Contender(name, lambda ours=ours, theirs=theirs: once(ours(), theirs(), size),
+                                        OWN if name != OWN else ""))
+        run.measure(table, contenders)
+    table.notes.append("The client stands first; it downloads from the server and uploads to it. "
+                       "CPU is that of both ends.")
     yield table

@@ -32,7 +32,8 @@ LOOPBACK = Place([], [])
 
 
 def sample(size, seconds, cpu):
-    return {"rate": size / MIB / seconds, "mbit": size * 8e-6 / seconds, "seconds": seconds, "cpu": cpu * (1 << 30) / size}
+    return {"rate": size / MIB / seconds, "mbit": size * 8e-6 / seconds, "seconds": seconds,
+            "cpu": cpu * (1 << 30) / size}
 
 
 class Giver:
@@ -54,7 +55,8 @@ def fetch(run, giver, kind, way, place):
         settle()
         pids = [giver.daemon.process.pid, taker.process.pid]
         before = sum(map(cpu_seconds, pids))
-        done = timed(taker, "cat", giver.cid, discard=True) if way == "cat" else timed(taker, "get", "-o", out, giver.cid)
+        words = ["cat", giver.cid] if way == "cat" else ["get", "-o", out, giver.cid]
+        done = timed(taker, *words, discard=True)
         used = sum(map(cpu_seconds, pids)) - before
     if way == "get":
         same = sha256_of(out) == sha256_of(giver.path)
@@ -74,8 +76,9 @@ class Torrent:
         self._torrent = run.folder / "file.torrent"
         self._out = run.folder / "leech"
         run_timed([SYSTEM_PYTHON, TORRENT_PEER, "make", path, self._torrent])
-        self._seed = Process([*place.enter_giver, SYSTEM_PYTHON, TORRENT_PEER, "seed", self._torrent, path.parent, place.giver_ip],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        words = ["seed", self._torrent, path.parent, place.giver_ip]
+        self._seed = Process([*place.enter_giver, SYSTEM_PYTHON, TORRENT_PEER, *words], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
         stack.callback(self._seed.stop)
         self._port = self._seed.popen.stdout.readline().decode().strip()
         if not self._port:
@@ -85,8 +88,8 @@ class Torrent:
         place = self._place
         settle()
         before = cpu_seconds(self._seed.pid)
-        done = run_timed([*place.enter_taker, SYSTEM_PYTHON, TORRENT_PEER, "leech", self._torrent, self._out, place.taker_ip,
-                          place.giver_ip, self._port])
+        words = ["leech", self._torrent, self._out, place.taker_ip, place.giver_ip, self._port]
+        done = run_timed([*place.enter_taker, SYSTEM_PYTHON, TORRENT_PEER, *words])
         used = cpu_seconds(self._seed.pid) - before + done.cpu
         got = self._out / self._path.name
         same = sha256_of(got) == sha256_of(self._path)
@@ -99,10 +102,9 @@ class Torrent:
 class Copy:
     """A plain copy over TCP, or one that is sealed."""
 
-    def __init__(self, stack, place, path, certificate=None):
+    def __init__(self, stack, place, path, sealed=False):
         self._path = path
-        self._sink = stack.enter_context(limits.sink(enter_sink=place.enter_taker, enter_sender=place.enter_giver,
-                                                     ip=place.taker_ip, certificate=certificate))
+        self._sink = stack.enter_context(limits.sink(place.enter_taker, place.enter_giver, place.taker_ip, sealed))
 
     def send(self):
         settle()

@@ -6,7 +6,8 @@
     bench/compare/run.py --quick                tiny sizes, one round: whether it works, not how fast it is
     bench/compare/run.py --write --json FILE    puts the tables into docs/benchmarks.md, and all samples into FILE
 
-What isn't there gets a row that says so, and with CI=true the run fails. Environment as for tests/interop: KITH_BIN, KITH_PEERS.
+What isn't there gets a row that says so, and with CI=true the run fails.
+Environment as for tests/interop: KITH_BIN, KITH_PEERS.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def parse():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench", help="where data and homes are for the time being")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench", help="where data and homes are meanwhile")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",")
     if unknown := set(arguments.only) - set(SECTIONS):

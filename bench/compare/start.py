@@ -64,8 +64,9 @@ def tables(run):
             home = Lazily(lambda kind=kind, blocks=blocks: filled(run, stack, kind, blocks))
             contenders.append(Contender(named(name, blocks), lambda home=home: first_answer(home()), against))
         run.measure(table, contenders)
-    table.notes.append(f"Blocks of {ready.BLOCK_BYTES} bytes. The files are in the page cache. Ratios below 1 are in kith's favour. "
-                       "Kubo keeps each block in a file of its own; a million of them would take it longer to make than all else here.")
+    table.notes.append(
+        f"Blocks of {ready.BLOCK_BYTES} bytes. The files are in the page cache. Ratios below 1 are in kith's favour. "
+        "Kubo keeps each block in a file of its own, and a million such files take it too long to make.")
     yield table
 
 

@@ -21,14 +21,16 @@ def spread(table, row):
 def markdown(table):
     """The ratio and the spread are told where there are any."""
     headline = next(one for one in table.columns if one.key == table.headline)
-    columns = [(column.title, lambda row, column=column: value(row.median(column.key), column.digits)) for column in table.columns]
+    columns = [(column.title, lambda row, column=column: value(row.median(column.key), column.digits))
+               for column in table.columns]
     if any(map(lambda row: spread(table, row), table.rows)):
         columns.append((f"{headline.title}, spread", lambda row: spread(table, row)))
     for key in table.ratio_keys():
         title = next(one.title for one in table.columns if one.key == key)
         if any(table.ratio(row, key) is not None for row in table.rows):
             columns.append((f"kith ÷ this, {title}", lambda row, key=key: value(table.ratio(row, key), 2)))
-    lines = [f"### {table.title}", "", line(["", *[title for title, _ in columns]]), line(["---", *["---:"] * len(columns)])]
+    lines = [f"### {table.title}", "", line(["", *[title for title, _ in columns]])]
+    lines.append(line(["---", *["---:"] * len(columns)]))
     for row in table.rows:
         lines.append(line([row.name, row.note, *[""] * (len(columns) - 1)] if row.note else
                           [row.name, *[cell(row) for _, cell in columns]]))

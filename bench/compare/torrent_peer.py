@@ -18,6 +18,7 @@ import libtorrent
 PIECE_BYTES = 1 << 20
 WAIT_MS = 1000
 PATIENCE_SECONDS = 1200
+FAULTS = (libtorrent.torrent_error_alert, libtorrent.listen_failed_alert, libtorrent.file_error_alert)
 
 
 def make(path, torrent):
@@ -32,9 +33,11 @@ def make(path, torrent):
 def session_on(ip):
     categories = libtorrent.alert.category_t
     return libtorrent.session({
-        "listen_interfaces": f"{ip}:0", "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
-        "enable_incoming_utp": False, "enable_outgoing_utp": False, "out_enc_policy": int(libtorrent.enc_policy.pe_disabled),
-        "in_enc_policy": int(libtorrent.enc_policy.pe_disabled), "allow_multiple_connections_per_ip": True,
+        "listen_interfaces": f"{ip}:0", "allow_multiple_connections_per_ip": True,
+        "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "enable_incoming_utp": False, "enable_outgoing_utp": False,
+        "out_enc_policy": int(libtorrent.enc_policy.pe_disabled),
+        "in_enc_policy": int(libtorrent.enc_policy.pe_disabled),
         "alert_mask": int(categories.status_notification | categories.error_notification)})
 
 
@@ -51,7 +54,7 @@ def wait_for(session, matches):
     while time.monotonic() < deadline:
         session.wait_for_alert(WAIT_MS)
         for alert in session.pop_alerts():
-            if isinstance(alert, (libtorrent.torrent_error_alert, libtorrent.listen_failed_alert, libtorrent.file_error_alert)):
+            if isinstance(alert, FAULTS):
                 raise SystemExit(f"torrent_peer: {alert}")
             if matches(alert):
                 return alert

@@ -2,7 +2,6 @@
 
 import contextlib
 
-from . import limits
 from .daemons import V1_FLAGS, Kith, Kubo
 from .measure import Column, Contender, Table, MIB, write_random
 from .place import LOOPBACK, Copy, Giver, Lazily, Torrent, fetch
@@ -33,11 +32,11 @@ def torrent(run, stack, place, path):
     return Contender("libtorrent → libtorrent", lambda: peer().fetch(), OWN["get"])
 
 
-def copies(run, stack, place, path, sealed=True):
+def copies(stack, place, path, sealed=True):
     plain = Lazily(lambda: Copy(stack, place, path))
     yield Contender("copy over TCP", lambda: plain().send(), OWN["cat"])
     if sealed:
-        closed = Lazily(lambda: Copy(stack, place, path, limits.certificate(run.folder)))
+        closed = Lazily(lambda: Copy(stack, place, path, sealed=True))
         yield Contender("copy over TCP and ChaCha20-Poly1305", lambda: closed().send(), OWN["cat"])
 
 
@@ -47,5 +46,5 @@ def tables(run):
         path = write_random(run.folder / "given.bin", size)
         table = Table(f"{size // MIB:,} MiB from one daemon to another on loopback", COLUMNS, "rate")
         run.measure(table, [*daemons(run, stack, LOOPBACK, path), torrent(run, stack, LOOPBACK, path),
-                            *copies(run, stack, LOOPBACK, path)])
+                            *copies(stack, LOOPBACK, path)])
         yield table
