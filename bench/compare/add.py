@@ -1,7 +1,6 @@
 """`add`: one large file, and many small ones."""
 
 import contextlib
-import functools
 import os
 import random
 
@@ -68,25 +67,28 @@ def add(data, kind, with_daemon, flags, cids):
     return data.sample(done.seconds)
 
 
-def limit(data, measure):
-    settle()
-    return data.sample(measure())
-
-
 def contenders(run, data, sink):
     cids = set()
-    one = functools.partial(functools.partial, add, data)
-    yield Contender("kith, daemon", one(Kith, True, (), cids))
-    yield Contender("kith, offline", one(Kith, False, (), cids))
+
+    def adding(kind, with_daemon, flags=()):
+        return lambda: add(data, kind, with_daemon, flags, cids)
+
+    def limited(measure):
+        def sample():
+            settle()
+            return data.sample(measure())
+        return sample
+
+    yield Contender("kith, daemon", adding(Kith, True))
+    yield Contender("kith, offline", adding(Kith, False))
     for name, flags in ((KUBO_SAME, V1_FLAGS), ("Kubo, its defaults", ())):
-        yield Contender(f"{name}, daemon", one(Kubo, True, flags, cids), "kith, daemon")
-        yield Contender(f"{name}, offline", one(Kubo, False, flags, cids), "kith, offline")
-    bound = functools.partial(functools.partial, limit, data)
+        yield Contender(f"{name}, daemon", adding(Kubo, True, flags), "kith, daemon")
+        yield Contender(f"{name}, offline", adding(Kubo, False, flags), "kith, offline")
     for name, measure in (("sha256sum, one core", lambda: limits.sha256sum(data.files)),
                           (LIMITS[0], lambda: limits.openssl_on_all_cores(data.shares)),
                           (LIMITS[1], lambda: limits.written_and_synced(data.files, run.folder / "copy.bin")),
                           (LIMITS[2], lambda: sink.send(data.files)[0])):
-        yield Contender(name, bound(measure), "kith, daemon")
+        yield Contender(name, limited(measure), "kith, daemon")
 
 
 def slowest_limit(table):

@@ -44,14 +44,16 @@ class Iperf:
         told = json.loads(done.stdout)
         if "error" in told:
             raise AssertionError(f"iperf3: {told['error']}")
-        # What has arrived, in the receiver's time.
-        return {"mbit": told["end"]["sum_received"]["bits_per_second"] / 1e6}
+        # What has arrived, in the receiver's time; the round trip as the sender's kernel saw it.
+        return {"mbit": told["end"]["sum_received"]["bits_per_second"] / 1e6,
+                "rtt": told["end"]["streams"][0]["sender"]["min_rtt"] / 1e3}
 
 
 def ceiling(run):
     """That the line itself isn't what limits: iperf3 over it without delay and rate, and with both."""
     seconds = run.pick(IPERF_SECONDS, QUICK_SECONDS)
-    table = Table(f"The delay line alone: iperf3 over it for {seconds} s", COLUMNS[:1], "mbit")
+    table = Table(f"The delay line alone: iperf3 over it for {seconds} s",
+                  [COLUMNS[0], Column("rtt", "least RTT, ms", 2)], "mbit")
     with contextlib.ExitStack() as stack:
         def over(**options):
             return Lazily(lambda: Iperf(stack, stack.enter_context(Line(**options)).place))
