@@ -5,10 +5,10 @@ import os
 import random
 
 from . import limits
-from .daemons import V1_FLAGS, Kith, Kubo, made, running, timed
+from .daemons import V1_FLAGS, Kith, Kubo, cpu_seconds, made, running, timed
 from .measure import MIB, Column, Contender, Row, Table, settle, write_random
 
-COLUMNS = [Column("rate", "MiB/s"), Column("seconds", "seconds", 2), Column("files", "files/s")]
+COLUMNS = [Column("rate", "MiB/s"), Column("seconds", "seconds", 2), Column("cpu", "CPU s", 2), Column("files", "files/s")]
 LIMITS = ("openssl sha256, all cores", "dd conv=fsync", "HTTP POST into a sink")
 KUBO_SAME = "Kubo, the same DAG"
 SMALL_BYTES = (4 << 10, 16 << 10)
@@ -59,12 +59,14 @@ def add(data, kind, with_daemon, flags, cids):
     """Into an empty store, which is thrown away afterwards."""
     with (running if with_daemon else made)(kind) as daemon:
         settle()
+        before = cpu_seconds(daemon.process.pid) if with_daemon else 0
         done = timed(daemon, "add", "-Q", "-r", *flags, data.path)
+        used = done.cpu + (cpu_seconds(daemon.process.pid) - before if with_daemon else 0)
     if kind is Kith or flags == V1_FLAGS:
         cids.add(done.output)
         if len(cids) != 1:
             raise AssertionError(f"these are not the same DAG: {sorted(cids)}")
-    return data.sample(done.seconds)
+    return {**data.sample(done.seconds), "cpu": used}
 
 
 def contenders(run, data, sink):
@@ -105,7 +107,7 @@ def tables(run):
             data = make(run)
             sink = stack.enter_context(limits.sink())
             what = f"{len(data.files):,}" if len(data.files) > 1 else f"{data.bytes // MIB:,} MiB"
-            table = Table(title.format(what), COLUMNS if len(data.files) > 1 else COLUMNS[:2], "rate")
+            table = Table(title.format(what), COLUMNS if len(data.files) > 1 else COLUMNS[:3], "rate")
             run.measure(table, list(contenders(run, data, sink)))
             slowest_limit(table)
             if len(data.files) > 1:
