@@ -4,11 +4,14 @@ import contextlib
 import os
 import random
 
+from harness.daemon import Kith, Kubo
+
 from . import limits
-from .daemons import V1_FLAGS, Kith, Kubo, cpu_seconds, made, running, timed
+from .daemons import V1_FLAGS, cpu_seconds, made, running, timed
 from .measure import MIB, Column, Contender, Row, Table, settle, write_random
 
-COLUMNS = [Column("rate", "MiB/s"), Column("seconds", "seconds", 2), Column("cpu", "CPU s", 2), Column("files", "files/s")]
+COLUMNS = [Column("rate", "MiB/s"), Column("seconds", "seconds", 2), Column("cpu", "CPU s", 2),
+           Column("files", "files/s")]
 LIMITS = ("openssl sha256, all cores", "dd conv=fsync", "HTTP POST into a sink")
 KUBO_SAME = "Kubo, the same DAG"
 SMALL_BYTES = (4 << 10, 16 << 10)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import environment
-from harness.daemon import CommandError, Kith, Kubo
+from harness.daemon import CommandError
 from harness.process import Process
 
 COMMAND_SECONDS = 1200
@@ -102,12 +102,6 @@ def program(name, how):
 
 
 def own_program(name):
-    """One of the C++ programs beside this file, from the release or the dev preset, whichever was built last."""
+    """One of the C++ programs beside this file, from the release preset, or from dev if it's only there."""
     paths = [environment.ROOT / "build" / preset / name for preset in ("release", "dev")]
-    built = [path for path in paths if path.exists()]
-    path = max(built, key=lambda one: one.stat().st_mtime) if built else paths[0]
-    return environment.require(path, f"build the target {name}")
-
-
-__all__ = ["COMMAND_SECONDS", "Kith", "Kubo", "V1_FLAGS", "command", "cpu_seconds", "made", "memory_mib", "own_program",
-           "program", "run_timed", "running", "timed"]
+    return environment.require(next((path for path in paths if path.exists()), paths[0]), f"build the target {name}")

@@ -53,7 +53,7 @@ def machine(folder):
 def versions():
     commit = first_line("git", "rev-parse", "--short", "HEAD")
     return {
-        "kith": f"{_last_word(str(environment.kith_binary()), 'version')} beside the tree at {commit}",
+        "kith": f"{_last_word(str(environment.kith_binary()), 'version')}, tree {commit or 'unknown'}",
         "Kubo": _last_word(str(environment.peers_dir() / "ipfs"), "version"),
         "go-libp2p": _go_module("github.com/libp2p/go-libp2p"),
         "rust-libp2p": _crate("libp2p"),

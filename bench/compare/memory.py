@@ -6,9 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+from harness.daemon import Kith, Kubo
 from harness.process import Process
 
-from .daemons import Kith, Kubo, V1_FLAGS, command, cpu_seconds, memory_mib, own_program, running, timed
+from .daemons import V1_FLAGS, command, cpu_seconds, memory_mib, own_program, running, timed
 from .measure import MIB, Column, Contender, Table, settle, write_random
 
 # An idle minute each; more rounds would say the same.

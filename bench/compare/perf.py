@@ -2,9 +2,10 @@
 
 import contextlib
 
+from harness.daemon import Kith
 from harness.peer import Peer
 
-from .daemons import Kith, cpu_seconds, running
+from .daemons import cpu_seconds, running
 from .measure import MIB, Column, Contender, Table, settle
 from .place import Lazily
 

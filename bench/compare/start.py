@@ -5,9 +5,10 @@ import http.client
 import time
 
 import ready
+from harness.daemon import Kith, Kubo
 from harness.process import Process
 
-from .daemons import Kith, Kubo, command, made, timed
+from .daemons import command, made, timed
 from .measure import Column, Contender, Table, settle
 from .place import Lazily
 

@@ -2,7 +2,9 @@
 
 import contextlib
 
-from .daemons import V1_FLAGS, Kith, Kubo
+from harness.daemon import Kith, Kubo
+
+from .daemons import V1_FLAGS
 from .measure import Column, Contender, Table, MIB, write_random
 from .place import LOOPBACK, Copy, Giver, Lazily, Torrent, fetch
 
