@@ -21,16 +21,21 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK_BYTES = 128
 
 
+def write_blocks(path, blocks):
+    """A file that a chunker of BLOCK_BYTES cuts into so many blocks. bench/compare uses it, too."""
+    with path.open("wb") as file:
+        for _ in range(blocks):
+            file.write(os.urandom(BLOCK_BYTES))
+    return path
+
+
 class Home:
     def __init__(self, folder, blocks):
         self.program = str(Path(os.environ.get("KITH_BIN", ROOT / "build/release/kith")).resolve())
         self.env = {**os.environ, "KITH_PATH": f"{folder}/home"}
         self.daemon = None
         self.run("init", "--profile=test")
-        data = Path(folder, "data")
-        with data.open("wb") as file:
-            for _ in range(blocks):
-                file.write(os.urandom(BLOCK_BYTES))
+        data = write_blocks(Path(folder, "data"), blocks)
         self.run("add", "-Q", f"--chunker=size-{BLOCK_BYTES}", data)
         data.unlink()
 
