@@ -156,6 +156,9 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
   bytes = Buffer();
   client_.count_message();
   client_.presences(peer, message.presences, env_.clock.now());
+  for (const Want& want : message.wants) {
+    if (!want.cancel) client_.peer_wants(peer, want.cid);
+  }
   std::vector<Cid> wants;
   if (options_.serve && links_.contains(peer)) wants = server_.receive(peer, message);
   wake_pump();
@@ -321,23 +324,23 @@ Task<void> Bitswap::pump() {
     hand_out_replies();
     const Instant room_due = take_back_room();
     if (pump_dirty_) continue;
-    const Instant deadline = std::min(client_.next_deadline(), room_due);
+    const Instant deadline = std::min({client_.next_deadline(), server_.next_deadline(), room_due});
     Result<void> woken = co_await pump_wake_.wait(deadline);
     if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;
   }
 }
 
 void Bitswap::hand_out_replies() {
-  while (std::optional<Reply> reply = server_.next_reply()) {
+  while (std::optional<Reply> reply = server_.next_reply(env_.clock.now())) {
     auto link = links_.find(reply->peer);
     if (link == links_.end()) {
-      server_.sent(reply->peer, reply->bytes);
+      server_.sent(reply->peer, reply->bytes, env_.clock.now());
       continue;
     }
     auto prepared = std::make_shared<Prepared>(env_.clock);
     prepared->reply = *std::move(reply);
     if (!tasks_.spawn(prepare(prepared))) {
-      server_.sent(prepared->reply.peer, prepared->reply.bytes);
+      server_.sent(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
       continue;
     }
     if (link->second->replies.empty()) link->second->moved = env_.clock.now();
@@ -434,6 +437,12 @@ Task<void> Bitswap::send(Outbound& out, const BitswapMessage& message) {
   co_return sent;
 }
 
+void Bitswap::note_progress(const Outbound& out) {
+  if (out.link == nullptr) return;
+  out.link->moved = env_.clock.now();
+  server_.progress(out.link->peer, out.link->moved);
+}
+
 /// In parts, so that a slow link is told from one that doesn't move.
 Task<void> Bitswap::send_pieces(Outbound& out, const std::vector<Buffer>& pieces) {
   net::Stream& stream = *out.stream;
@@ -453,14 +462,14 @@ Task<void> Bitswap::send_pieces(Outbound& out, const std::vector<Buffer>& pieces
       if (part_bytes < send_part_bytes) continue;
       const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
       KITH_CO_CHECK(co_await stream.write_all(part, deadline));
-      if (out.moved != nullptr) *out.moved = env_.clock.now();
+      note_progress(out);
       part.clear();
       part_bytes = 0;
     }
   }
   const Instant deadline = std::min(end, env_.clock.now() + send_timeout);
   if (part_bytes > 0) KITH_CO_CHECK(co_await stream.write_all(part, deadline));
-  if (out.moved != nullptr) *out.moved = env_.clock.now();
+  note_progress(out);
   co_return Result<void>{};
 }
 
@@ -534,7 +543,7 @@ void Bitswap::give_up_replies(Link& link) {
   for (const auto& prepared : std::exchange(link.replies, {})) {
     prepared->given_up = true;
     prepared->message.blocks.clear();
-    server_.sent(prepared->reply.peer, prepared->reply.bytes);
+    server_.sent(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
   }
 }
 
@@ -553,7 +562,7 @@ Task<void> Bitswap::write_replies(std::shared_ptr<Link> link) {
 }
 
 Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
-  Outbound out{.stream = nullptr, .moved = &link->moved};
+  Outbound out{.stream = nullptr, .link = link.get()};
   while (!link->gone) {
     if (link->replies.empty()) {
       const Instant idle_until = env_.clock.now() + stream_idle_timeout;
@@ -576,13 +585,19 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
       data_sent_ += block.data.size();
     if (link->gone) break;
     link->replies.pop_front();
-    server_.sent(link->peer, prepared->reply.bytes);
+    server_.sent(link->peer, prepared->reply.bytes, env_.clock.now());
     wake_pump();
   }
   co_return Result<void>{};
 }
 
 // Sessions.
+
+void Bitswap::want(JobId job, const Cid& cid, bool first) {
+  client_.want(job, cid, env_.clock.now(), first);
+  for (const PeerId& peer : server_.wanters_of(cid, transfer::fellows_max))
+    client_.peer_wants(peer, cid);
+}
 
 std::shared_ptr<Bitswap::Waiter> Bitswap::waiter_for(const Cid& cid) {
   std::shared_ptr<Waiter>& waiter = waiters_[cid.hash()];
@@ -622,7 +637,7 @@ Task<void> Bitswap::check_prefetched(JobId job) {
       if (storing_.contains(hash) || ahead_.contains(hash)) continue;
       // It may be good again: whoever reads it will see.
       if (blocks_.doubtful(cids[i])) continue;
-      client_.want(job, cids[i], env_.clock.now());
+      want(job, cids[i], false);
     }
     wake_pump();
   }
@@ -710,7 +725,7 @@ Task<ipld::Block> BitswapSession::fetch(Cid cid, Waiter waiter, std::string dama
   ++one.waiting;
   if (!damage.empty()) one.damage = std::move(damage);
   if (!waiter->ready() && !bitswap_.storing_.contains(cid.hash())) {
-    bitswap_.client_.want(job_, cid, bitswap_.env_.clock.now(), true);
+    bitswap_.want(job_, cid, true);
     bitswap_.wake_pump();
   }
   Result<ipld::Block> block = co_await waiter->wait(deadline);

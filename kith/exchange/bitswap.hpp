@@ -101,10 +101,11 @@ class Bitswap final : private NetworkObserver {
     port::OneShot<bool> ready;
     bool given_up = false;
   };
+  struct Link;
   struct Outbound {
     std::unique_ptr<net::Stream> stream;
     BitswapVersion version = BitswapVersion::v1_2_0;
-    Instant* moved = nullptr;  ///< told when a part has gone
+    Link* link = nullptr;  ///< whose replies they are, told when a part has gone
   };
   /// Our side of one connected peer, shared by the tasks that write to it.
   struct Link {
@@ -163,10 +164,12 @@ class Bitswap final : private NetworkObserver {
   Task<void> open_patiently(std::shared_ptr<Link> link, Outbound& out);
   Task<void> send_reply(std::shared_ptr<Link> link, Outbound& out, const Prepared& prepared);
   Task<void> send(Outbound& out, const BitswapMessage& message);
+  void note_progress(const Outbound& out);
   Task<void> send_pieces(Outbound& out, const std::vector<Buffer>& pieces);
 
   std::shared_ptr<Waiter> waiter_for(const Cid& cid);
   std::optional<ipld::Block> take_ahead(const Multihash& hash);
+  void want(JobId job, const Cid& cid, bool first);
   Task<void> check_prefetched(JobId job);
 
   port::Env& env_;

@@ -65,7 +65,12 @@ std::string describe(const TransferStatus& status) {
 }
 
 BitswapClient::BitswapClient(std::uint64_t seed)
-    : hash_{seed}, units_(0, hash_), done_(0, hash_), peers_(0, hash_), faults_(0, hash_) {}
+    : hash_{seed},
+      scheduler_(seed),
+      units_(0, hash_),
+      done_(0, hash_),
+      peers_(0, hash_),
+      faults_(0, hash_) {}
 
 // Jobs.
 
@@ -145,7 +150,7 @@ void BitswapClient::pause(const PeerId& id) {
   peer->paused = true;
   peer->announced = false;
   for (const auto& [hash, wish] : peer->wishes) {
-    if (wish.said) remember(*peer, hash);
+    if (wish.said) remember(*peer, hash, wish.lacked);
   }
   peer->wishes.clear();
   peer->outgoing.clear();
@@ -200,9 +205,9 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
     const Multihash hash = said.cid.hash();
     auto unit = units_.find(hash);
     auto wish = peer->wishes.find(hash);
-    if (said.presence == Presence::have && wish == peer->wishes.end() &&
-        peer->recent.contains(hash)) {
-      holds_too(*peer, hash);
+    if (said.presence == Presence::have && wish == peer->wishes.end()) {
+      auto recent = peer->recent.find(hash);
+      if (recent != peer->recent.end()) holds_too(*peer, hash, recent->second.lacked);
     }
     // An answer to what was never asked, or is over.
     if (unit == units_.end() || wish == peer->wishes.end()) continue;
@@ -211,8 +216,21 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
       if (wish->second.type == WantType::have) peer->wishes.erase(wish);
       scheduler_.has(peer->source, unit->second);
     } else {
+      wish->second.lacked = true;
       scheduler_.lacks(peer->source, unit->second, now);
     }
+  }
+}
+
+void BitswapClient::peer_wants(const PeerId& id, const Cid& cid) {
+  Peer* peer = find(id);
+  if (peer == nullptr || peer->paused) return;
+  if (auto unit = units_.find(cid.hash()); unit != units_.end()) {
+    for (JobId job : scheduler_.jobs_of(unit->second))
+      scheduler_.shares(peer->source, job);
+  } else if (auto done = done_.find(cid.hash()); done != done_.end()) {
+    for (JobId job : done->second)
+      scheduler_.shares(peer->source, job);
   }
 }
 
@@ -221,13 +239,13 @@ bool BitswapClient::expects(const PeerId& id) const {
   return peer != nullptr && (!peer->wishes.empty() || !peer->recent.empty());
 }
 
-void BitswapClient::remember(Peer& peer, const Multihash& hash) {
+void BitswapClient::remember(Peer& peer, const Multihash& hash, bool lacked) {
   const std::uint64_t number = peer.next_recent++;
-  peer.recent.insert_or_assign(hash, number);
+  peer.recent.insert_or_assign(hash, Peer::Recent{number, lacked});
   peer.recent_order.emplace_back(number, hash);
   while (peer.recent_order.size() > cancelled_remembered_max) {
     auto oldest = peer.recent.find(peer.recent_order.front().second);
-    if (oldest != peer.recent.end() && oldest->second == peer.recent_order.front().first) {
+    if (oldest != peer.recent.end() && oldest->second.number == peer.recent_order.front().first) {
       peer.recent.erase(oldest);
     }
     peer.recent_order.pop_front();
@@ -249,23 +267,26 @@ Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t 
   }
   auto wish = peer->wishes.find(hash);
   const bool asked = wish != peer->wishes.end() && wish->second.said;
-  if (!asked && peer->recent.erase(hash) == 0) {
+  auto recent = peer->recent.find(hash);
+  if (!asked && recent == peer->recent.end()) {
     unasked(id, bytes);
     return Arrival::unasked;
   }
+  const bool lacked = asked ? wish->second.lacked : recent->second.lacked;
+  if (!asked) peer->recent.erase(recent);
   ++stats_.blocks_received;
   stats_.data_received += bytes;
   if (asked) {
     peer->wishes.erase(wish);
     peer->outgoing.erase(hash);
     // Our want-have and want-block for it may both be answered.
-    remember(*peer, hash);
+    remember(*peer, hash, lacked);
   }
   if (!is_wanted) {
     ++stats_.duplicate_blocks;
     stats_.duplicate_data += bytes;
     scheduler_.duplicate(peer->source, now);
-    holds_too(*peer, hash);
+    holds_too(*peer, hash, lacked);
     return Arrival::duplicate;
   }
   remember_done(hash, unit->second);
@@ -283,12 +304,15 @@ void BitswapClient::remember_done(const Multihash& hash, UnitId unit) {
   }
 }
 
-/// A late answer shows that the peer has a block which others brought.
-void BitswapClient::holds_too(const Peer& peer, const Multihash& hash) {
+/// A late answer shows that the peer has a block which others brought. If it lacked it before, it
+/// fetches what we fetch.
+void BitswapClient::holds_too(const Peer& peer, const Multihash& hash, bool lacked) {
   auto done = done_.find(hash);
   if (done == done_.end()) return;
-  for (JobId job : done->second)
+  for (JobId job : done->second) {
     scheduler_.holds(peer.source, job);
+    if (lacked) scheduler_.shares(peer.source, job);
+  }
 }
 
 Verdict BitswapClient::unasked(const PeerId& id, std::uint64_t bytes) {
@@ -320,13 +344,14 @@ void BitswapClient::carry_out(const transfer::Action& action) {
   if (action.kind == Kind::drop) {
     if (wish == peer.wishes.end()) return;
     const bool said = wish->second.said;
+    const bool lacked = wish->second.lacked;
     peer.wishes.erase(wish);
     if (!said) {
       peer.outgoing.erase(hash);
       return;
     }
     peer.outgoing.insert_or_assign(hash, Want{cid, 0, WantType::block, true, false});
-    remember(peer, hash);
+    remember(peer, hash, lacked);
     return;
   }
   Wish& known = peer.wishes[hash];

@@ -98,6 +98,8 @@ class BitswapClient {
   /// Bytes of a message have come.
   void progress(const PeerId& peer, std::uint64_t bytes, Instant now);
   void presences(const PeerId& peer, const std::vector<BlockPresence>& presences, Instant now);
+  /// The peer wants these blocks. Who wants what we fetch is asked when it has some of it.
+  void peer_wants(const PeerId& peer, const Cid& cid);
   /// Whether any block can be expected from the peer: what comes otherwise needn't be hashed.
   bool expects(const PeerId& peer) const;
   /// A block whose bytes hash to `cid`.
@@ -134,7 +136,8 @@ class BitswapClient {
   struct Wish {
     WantType type = WantType::block;
     std::int32_t priority = 0;
-    bool said = false;  ///< in a wantlist that was taken
+    bool said = false;    ///< in a wantlist that was taken
+    bool lacked = false;  ///< it said that it doesn't have it
   };
   struct Peer {
     explicit Peer(multiformats::SeededHash hash)
@@ -144,7 +147,11 @@ class BitswapClient {
     HashMap<Wish> wishes;
     HashMap<Want> outgoing;
     /// Cancelled or received lately: one block more is a duplicate.
-    HashMap<std::uint64_t> recent;
+    struct Recent {
+      std::uint64_t number = 0;
+      bool lacked = false;
+    };
+    HashMap<Recent> recent;
     std::deque<std::pair<std::uint64_t, Multihash>> recent_order;
     std::uint64_t next_recent = 0;
     std::uint64_t unasked_blocks = 0;
@@ -158,9 +165,9 @@ class BitswapClient {
   Peer* find(const PeerId& peer);
   const Peer* find(const PeerId& peer) const;
   void carry_out(const transfer::Action& action);
-  static void remember(Peer& peer, const Multihash& hash);
+  static void remember(Peer& peer, const Multihash& hash, bool lacked);
   void remember_done(const Multihash& hash, UnitId unit);
-  void holds_too(const Peer& peer, const Multihash& hash);
+  void holds_too(const Peer& peer, const Multihash& hash, bool lacked);
   void clean_up();
   void remember_faults(const PeerId& id, const Peer& peer, Instant now);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <ranges>
 
 #include <kith/base/assert.hpp>
 #include <kith/exchange/bitswap_server.hpp>
@@ -11,7 +12,8 @@ BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options, M
       may_have_(std::move(may_have)),
       hash_{seed},
       peers_(0, hash_),
-      wanted_by_(0, hash_) {}
+      wanted_by_(0, hash_),
+      sent_counts_(0, hash_) {}
 
 std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
   std::vector<Cid> to_look_up;
@@ -157,6 +159,15 @@ void BitswapServer::obtained(const Cid& cid, std::uint64_t size) {
   }
 }
 
+std::vector<PeerId> BitswapServer::wanters_of(const Cid& cid, std::size_t max) const {
+  std::vector<PeerId> peers;
+  auto by = wanted_by_.find(cid.hash());
+  if (by == wanted_by_.end()) return peers;
+  for (const Wanter& wanter : by->second | std::views::take(max))
+    peers.push_back(wanter.peer);
+  return peers;
+}
+
 void BitswapServer::answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size) {
   if (!may_have(id, cid)) {
     deny(id, peer, cid);
@@ -182,6 +193,7 @@ void BitswapServer::disconnected(const PeerId& id) {
 }
 
 bool BitswapServer::may_take(const Peer& peer, std::uint64_t most) const {
+  if (most == 0) return false;
   if (!peer.presences.empty()) return peer.unsent_bytes < most;
   if (peer.queue.empty()) return false;
   const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
@@ -211,15 +223,85 @@ void BitswapServer::drop_if_idle(const PeerId& id) {
   }
 }
 
-std::optional<Reply> BitswapServer::next_reply() {
-  if (unsent_bytes_ >= options_.unsent_bytes_max) return std::nullopt;
+/// Among the peer's most urgent wants that fit, and the first of them if none does.
+Cid BitswapServer::least_sent(const Peer& peer, std::uint64_t bytes_max) const {
+  const auto first = peer.queue.begin();
+  auto best = first;
+  std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+  std::size_t looked_at = 0;
+  for (auto at = first; at != peer.queue.end() && at->first.first == first->first.first; ++at) {
+    if (++looked_at > least_sent_of) break;
+    if (peer.wants.at(at->second).size > bytes_max) continue;
+    auto counted = sent_counts_.find(at->second.hash());
+    const std::uint32_t count = counted == sent_counts_.end() ? 0 : counted->second;
+    if (count >= least) continue;
+    least = count;
+    best = at;
+    if (count == 0) break;
+  }
+  return best->second;
+}
+
+void BitswapServer::count_sent(const Cid& cid) {
+  if (++sent_counts_[cid.hash()] > 1) return;
+  sent_order_.push_back(cid.hash());
+  if (sent_order_.size() <= sent_counts_max) return;
+  sent_counts_.erase(sent_order_.front());
+  sent_order_.pop_front();
+}
+
+void BitswapServer::set_counted(const PeerId& id, Peer& peer, std::uint64_t bytes,
+                                Instant moved_at) {
+  if (peer.counted > 0) serving_.erase({peer.moved_at, id});
+  window_used_ = window_used_ - peer.counted + bytes;
+  peer.counted = bytes;
+  peer.moved_at = moved_at;
+  if (bytes > 0) serving_.emplace(moved_at, id);
+}
+
+/// Who takes nothing, or by drips, says nothing of our line and holds up nobody who is on it.
+void BitswapServer::set_aside(Instant now) {
+  while (!serving_.empty() && serving_.begin()->first + slow_after <= now) {
+    const PeerId id = serving_.begin()->second;
+    Peer& peer = peers_.at(id);
+    peer.slow = true;
+    set_counted(id, peer, 0, now);
+  }
+}
+
+Instant BitswapServer::next_deadline() const {
+  return window_full_ && !serving_.empty() ? serving_.begin()->first + slow_after : never;
+}
+
+void BitswapServer::progress(const PeerId& id, Instant now) {
+  auto peer = peers_.find(id);
+  if (peer == peers_.end() || peer->second.counted == 0) return;
+  set_counted(id, peer->second, peer->second.counted, now);
+}
+
+std::optional<Reply> BitswapServer::next_reply(Instant now) {
+  set_aside(now);
+  window_full_ = short_of_room_ = false;
+  if (ready_.empty()) return std::nullopt;
   // Nobody may have more than what is left for others, so that those who take slowly, however many,
   // leave room for who comes next.
-  const std::uint64_t most =
-      std::min(options_.unsent_bytes_per_peer_max, options_.unsent_bytes_max - unsent_bytes_);
-  const auto next = std::ranges::find_if(
-      ready_, [&](const auto& entry) { return may_take(peers_.at(entry.second), most); });
-  if (next == ready_.end()) return std::nullopt;
+  const std::uint64_t room =
+      options_.unsent_bytes_max - std::min(unsent_bytes_, options_.unsent_bytes_max);
+  const std::uint64_t most = std::min(options_.unsent_bytes_per_peer_max, room);
+  // What was taken can't be cancelled, and while others wait a peer may get it from them.
+  const std::uint64_t most_now = ready_.size() > 1 ? std::min(most, unsent_bytes_crowded) : most;
+  const bool window_open = window_used_ < pace_.window_bytes();
+  const auto next = std::ranges::find_if(ready_, [&](const auto& entry) {
+    const Peer& peer = peers_.at(entry.second);
+    return may_take(peer, most_now) && (window_open || peer.slow || !peer.presences.empty());
+  });
+  window_full_ = !window_open;
+  if (window_full_) pace_.limited();
+  if (next == ready_.end()) {
+    short_of_room_ = std::ranges::none_of(
+        ready_, [&](const auto& entry) { return may_take(peers_.at(entry.second), most); });
+    return std::nullopt;
+  }
   const auto [served, id] = *next;
   ready_.erase(next);
   Peer& peer = peers_.at(id);
@@ -233,24 +315,14 @@ std::optional<Reply> BitswapServer::next_reply() {
     reply.presences.push_back(std::move(peer.presences.front()));
     peer.presences.pop_front();
   }
-  while (!peer.queue.empty()) {
-    const Cid cid = peer.queue.begin()->second;
-    if (!may_have(id, cid)) {
-      deny(id, peer, cid);
-      continue;
-    }
-    const Entry& entry = peer.wants.at(cid);
-    if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
-    const std::uint64_t unsent = peer.unsent_bytes + reply.bytes;
-    if (unsent > 0 && unsent + entry.size > most) break;
-    reply.bytes += entry.size;
-    reply.blocks.push_back({cid, entry.send_dont_have});
-    erase(id, peer, cid);
-  }
+  if (window_open || peer.slow) take_blocks(id, peer, most_now, reply);
   reply.pending_bytes = static_cast<std::int32_t>(
       std::min<std::uint64_t>(peer.queued_bytes, std::numeric_limits<std::int32_t>::max()));
   // An empty block costs something, too, and a reply without cost would never be waited for.
   reply.bytes = std::max<std::uint64_t>(reply.bytes, 1);
+  if (!reply.blocks.empty() && !peer.slow) {
+    set_counted(id, peer, peer.counted + reply.bytes, peer.counted > 0 ? peer.moved_at : now);
+  }
   peer.unsent_bytes += reply.bytes;
   unsent_bytes_ += reply.bytes;
   peer.served += reply.bytes;
@@ -258,12 +330,36 @@ std::optional<Reply> BitswapServer::next_reply() {
   return reply;
 }
 
-void BitswapServer::sent(const PeerId& id, std::uint64_t bytes) {
-  auto peer = peers_.find(id);
-  ASSERT(peer != peers_.end() && peer->second.unsent_bytes >= bytes);
-  peer->second.unsent_bytes -= bytes;
+void BitswapServer::take_blocks(const PeerId& id, Peer& peer, std::uint64_t most, Reply& reply) {
+  while (!peer.queue.empty()) {
+    const std::uint64_t taken = peer.unsent_bytes + reply.bytes;
+    const std::uint64_t left = taken == 0 ? ipld::block_bytes_max : most - std::min(most, taken);
+    const Cid cid = least_sent(peer, left);
+    if (!may_have(id, cid)) {
+      deny(id, peer, cid);
+      continue;
+    }
+    const Entry& entry = peer.wants.at(cid);
+    if (!reply.blocks.empty() && reply.bytes + entry.size > reply_target_bytes) break;
+    if (taken > 0 && taken + entry.size > most) break;
+    reply.bytes += entry.size;
+    reply.blocks.push_back({cid, entry.send_dont_have});
+    count_sent(cid);
+    erase(id, peer, cid);
+  }
+}
+
+void BitswapServer::sent(const PeerId& id, std::uint64_t bytes, Instant now) {
+  auto found = peers_.find(id);
+  ASSERT(found != peers_.end() && found->second.unsent_bytes >= bytes);
+  Peer& peer = found->second;
+  peer.unsent_bytes -= bytes;
   unsent_bytes_ -= bytes;
-  update_ready(id, peer->second);
+  // One that was set aside and took all of it meanwhile may be counted again.
+  if (peer.unsent_bytes == 0) peer.slow = peer.slow && now - peer.moved_at >= slow_after;
+  set_counted(id, peer, peer.counted - std::min(peer.counted, bytes), now);
+  update_ready(id, peer);
+  pace_.sent(bytes, unsent_bytes_ == 0 && ready_.empty(), now);
   drop_if_idle(id);
 }
 

@@ -15,8 +15,11 @@
 //
 // Fairness: replies go to the peer that was given the fewest bytes so far among those that wait; a
 // peer that comes back from idleness starts level with them. What was taken and isn't sent is
-// bounded for each peer and in all, so a peer that doesn't read holds up nobody else. Within a peer
-// the higher priority goes first, then the earlier want.
+// bounded for each peer and in all, so a peer that doesn't read holds up nobody else; no more peers
+// are served at a time than keep our line busy (upload_pace.hpp), those that let us wait aside,
+// which are served besides. Answers without blocks don't wait for that. Within a peer the higher
+// priority goes first, then the block that was sent to others the fewest times, then the earlier
+// want: peers that fetch the same come to hold different blocks of it, and pass them on.
 //
 // Overflow: a peer's wants_per_peer_max wants give way to more urgent ones: absent blocks first,
 // then queued ones of lower priority; what finds no place is answered DONT_HAVE if that was asked
@@ -36,6 +39,7 @@
 #include <vector>
 
 #include <kith/exchange/bitswap_message.hpp>
+#include <kith/exchange/upload_pace.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/multiformats/seeded_hash.hpp>
 
@@ -80,11 +84,18 @@ class BitswapServer {
   void obtained(const Cid& cid, std::uint64_t size);
   bool anybody_wants(const Cid& cid) const { return wanted_by_.contains(cid.hash()); }
   void disconnected(const PeerId& peer);
+  /// Who wants the block, at most so many of them.
+  std::vector<PeerId> wanters_of(const Cid& cid, std::size_t max) const;
 
-  std::optional<Reply> next_reply();
-  void sent(const PeerId& peer, std::uint64_t bytes);
-  /// Once next_reply() gives nothing: somebody could take a reply, if others took theirs.
-  bool short_of_room() const noexcept { return !ready_.empty(); }
+  std::optional<Reply> next_reply(Instant now);
+  /// The peer has taken a part of its replies.
+  void progress(const PeerId& peer, Instant now);
+  void sent(const PeerId& peer, std::uint64_t bytes, Instant now);
+  /// When to call next_reply() again although nothing has happened.
+  Instant next_deadline() const;
+  /// Once next_reply() gives nothing: somebody waits, and what others don't take is all that may be
+  /// unsent.
+  bool short_of_room() const noexcept { return short_of_room_; }
 
   std::vector<Cid> wants_of(const PeerId& peer) const;
   std::vector<PeerId> peers() const;
@@ -110,8 +121,11 @@ class BitswapServer {
     std::deque<BlockPresence> presences;
     std::uint64_t queued_bytes = 0;
     std::uint64_t unsent_bytes = 0;
-    std::uint64_t served = 0;  ///< bytes, as virtual time
-    bool ready = false;        ///< in ready_ with `served`
+    std::uint64_t counted = 0;  ///< of what is unsent, in window_used_
+    Instant moved_at{};         ///< when it took something last, while counted isn't 0
+    bool slow = false;          ///< it has let us wait: the window doesn't count it
+    std::uint64_t served = 0;   ///< bytes, as virtual time
+    bool ready = false;         ///< in ready_ with `served`
   };
   struct Wanter {
     PeerId peer;
@@ -132,6 +146,11 @@ class BitswapServer {
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
   bool may_take(const Peer& peer, std::uint64_t most) const;
+  void set_aside(Instant now);
+  void set_counted(const PeerId& id, Peer& peer, std::uint64_t bytes, Instant moved_at);
+  void take_blocks(const PeerId& id, Peer& peer, std::uint64_t most, Reply& reply);
+  Cid least_sent(const Peer& peer, std::uint64_t bytes_max) const;
+  void count_sent(const Cid& cid);
 
   const ServerOptions options_;
   const MayHave may_have_;
@@ -140,6 +159,14 @@ class BitswapServer {
   /// By multihash, as the store has it: a block answers wants under any CID of its bytes.
   std::unordered_map<Multihash, std::vector<Wanter>, multiformats::SeededHash> wanted_by_;
   std::set<std::pair<std::uint64_t, PeerId>> ready_;
+  std::unordered_map<Multihash, std::uint32_t, multiformats::SeededHash> sent_counts_;
+  std::deque<Multihash> sent_order_;
+  UploadPace pace_;
+  std::uint64_t window_used_ = 0;
+  /// Who has something of the window, longest unmoved first.
+  std::set<std::pair<Instant, PeerId>> serving_;
+  bool window_full_ = false;  ///< at the last next_reply(), and somebody waited
+  bool short_of_room_ = false;
   std::uint64_t virtual_time_ = 0;
   std::uint64_t next_want_ = 0;
   std::uint64_t unsent_bytes_ = 0;

@@ -46,8 +46,8 @@ struct Shop {
   /// Everything that can be sent, each sent at once.
   std::vector<Reply> replies() {
     std::vector<Reply> all;
-    while (auto reply = server.next_reply()) {
-      server.sent(reply->peer, reply->bytes);
+    while (auto reply = server.next_reply(Instant{})) {
+      server.sent(reply->peer, reply->bytes, Instant{});
       all.push_back(*std::move(reply));
     }
     return all;
@@ -201,16 +201,16 @@ TEST_F(BitswapServerTest, GivesAGreedyAndAModestPeerTheSameBytes) {
   receive(alice, greedy);
   // Alice had much before Bob comes; Bob isn't owed it.
   for (int i = 0; i < 100; ++i) {
-    auto reply = server.next_reply();
-    server.sent(reply->peer, reply->bytes);
+    auto reply = server.next_reply(Instant{});
+    server.sent(reply->peer, reply->bytes, Instant{});
   }
   receive(bob, modest);
   std::map<PeerId, std::uint64_t> given;
   while (given[bob] < 20 * 150'000) {
-    auto reply = server.next_reply();
+    auto reply = server.next_reply(Instant{});
     ASSERT_TRUE(reply.has_value());
     given[reply->peer] += reply->bytes;
-    server.sent(reply->peer, reply->bytes);
+    server.sent(reply->peer, reply->bytes, Instant{});
     const auto difference = std::max(given[alice], given[bob]) - std::min(given[alice], given[bob]);
     ASSERT_LE(difference, 320'000 + reply_target_bytes);
   }
@@ -224,20 +224,31 @@ TEST_F(BitswapServerTest, BoundsWhatIsUnsentForOnePeerAndGoesOnWithOthers) {
   }
   receive(alice, wants);
   std::uint64_t unsent = 0;
-  while (auto reply = server.next_reply())
+  while (auto reply = server.next_reply(Instant{}))
     unsent += reply->bytes;
   EXPECT_EQ(unsent, 2'000'000U);
   EXPECT_EQ(server.unsent_bytes(), unsent);
   receive(bob, wants);
-  auto reply = server.next_reply();
+  auto reply = server.next_reply(Instant{});
   ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(reply->peer, bob);
-  server.sent(bob, reply->bytes);
-  server.sent(alice, 1'000'000);
+  EXPECT_FALSE(server.next_reply(Instant{})) << "one block is enough while others wait";
+  server.sent(bob, reply->bytes, Instant{});
+  server.sent(alice, unsent, Instant{});
   std::map<PeerId, int> next;
-  for (int i = 0; i < 3; ++i)
-    ++next[server.next_reply().value().peer];
+  for (int i = 0; i < 2; ++i)
+    ++next[server.next_reply(Instant{}).value().peer];
   EXPECT_EQ(next[alice], 1);
+  EXPECT_EQ(next[bob], 1);
+}
+
+/// Hands out whatever there is to peers that take nothing of it.
+void hand_out_in_vain(BitswapServer& server, Instant& now) {
+  for (int i = 0; i < 200; ++i) {
+    while (server.next_reply(now)) {
+    }
+    now += slow_after;
+  }
 }
 
 TEST_F(BitswapServerTest, BoundsWhatIsUnsentInAll) {
@@ -245,10 +256,11 @@ TEST_F(BitswapServerTest, BoundsWhatIsUnsentInAll) {
     store[cid_number(i)] = 1'000'000;
   for (std::uint32_t i = 10; i < 200; ++i)
     receive(peer_id(i), {want_block(cid_number(0)), want_block(cid_number(1))});
-  while (server.next_reply()) {
-  }
-  EXPECT_GE(server.unsent_bytes(), unsent_bytes_max);
+  Instant now{};
+  hand_out_in_vain(server, now);
+  EXPECT_GE(server.unsent_bytes(), unsent_bytes_max - 1'000'000);
   EXPECT_LT(server.unsent_bytes(), unsent_bytes_max + ipld::block_bytes_max);
+  EXPECT_TRUE(server.short_of_room());
 }
 
 TEST_F(BitswapServerTest, ManyThatTakeNothingLeaveRoomForWhoComesNext) {
@@ -259,16 +271,87 @@ TEST_F(BitswapServerTest, ManyThatTakeNothingLeaveRoomForWhoComesNext) {
   }
   for (std::uint32_t i = 10; i < 110; ++i)
     receive(peer_id(i), much);
-  while (server.next_reply()) {
-  }
+  Instant now{};
+  hand_out_in_vain(server, now);
   receive(alice, much);
   std::uint64_t taken = 0;
-  while (auto reply = server.next_reply()) {
+  while (auto reply = server.next_reply(now)) {
     EXPECT_EQ(reply->peer, alice);
     taken += reply->bytes;
   }
   EXPECT_GE(taken, 250'000U);
   EXPECT_LE(server.unsent_bytes(), unsent_bytes_max);
+}
+
+TEST_F(BitswapServerTest, ServesNoMorePeersAtATimeThanKeepTheLineBusy) {
+  store[cid_number(0)] = 1'000'000;
+  store[cid_number(1)] = 1'000'000;
+  for (std::uint32_t i = 10; i < 60; ++i)
+    receive(peer_id(i), {want_block(cid_number(0))});
+  std::vector<PeerId> served;
+  while (auto reply = server.next_reply(Instant{}))
+    served.push_back(reply->peer);
+  EXPECT_EQ(served.size(), upload_window_bytes_min / 1'000'000 + 1);
+  EXPECT_FALSE(server.short_of_room());
+  // Answers without blocks don't wait, and neither does the next peer once one has been served.
+  receive(alice, {want_have(cid_number(1))});
+  auto told = server.next_reply(Instant{});
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->peer, alice);
+  EXPECT_TRUE(told->blocks.empty());
+  server.sent(served[0], 1'000'000, Instant{});
+  EXPECT_EQ(server.next_reply(Instant{}).value().blocks.size(), 1U);
+  EXPECT_FALSE(server.next_reply(Instant{}));
+}
+
+TEST_F(BitswapServerTest, WhoTakesNothingHoldsUpOthersForAMomentOnly) {
+  store[cid_number(0)] = 1'000'000;
+  for (std::uint32_t i = 10; i < 13; ++i)
+    receive(peer_id(i), {want_block(cid_number(0))});
+  Instant now{};
+  while (server.next_reply(now)) {
+  }
+  receive(alice, {want_block(cid_number(0))});
+  EXPECT_FALSE(server.next_reply(now));
+  EXPECT_EQ(server.next_deadline(), now + slow_after);
+  now += slow_after - 1s;
+  server.progress(peer_id(10), now);
+  now += 1s;
+  EXPECT_EQ(server.next_reply(now).value().peer, alice);
+  // Who let us wait is served besides, as long as it does.
+  receive(peer_id(11), {want_block(cid_number(0))});
+  server.sent(peer_id(11), 1'000'000, now + slow_after);
+  receive(bob, {want_block(cid_number(0))});
+  std::set<PeerId> next;
+  while (auto reply = server.next_reply(now + slow_after - 1s))
+    next.insert(reply->peer);
+  EXPECT_TRUE(next.contains(peer_id(11)));
+}
+
+TEST_F(BitswapServerTest, GivesThoseWhoWantTheSameWhatItSentTheLeast) {
+  std::vector<Want> wants;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    store[cid_number(i)] = 200'000;
+    wants.push_back(want_block(cid_number(i)));
+  }
+  std::set<Cid> sent;
+  for (std::uint32_t i = 10; i < 18; ++i) {
+    receive(peer_id(i), wants);
+    auto reply = server.next_reply(Instant{});
+    ASSERT_EQ(reply->blocks.size(), 1U);
+    sent.insert(reply->blocks[0].cid);
+    server.sent(reply->peer, reply->bytes, Instant{});
+    server.disconnected(reply->peer);
+  }
+  EXPECT_EQ(sent.size(), 8U);
+}
+
+TEST_F(BitswapServerTest, TellsWhoWantsABlock) {
+  receive(alice, {want_block(cid_number(1))});
+  receive(bob, {want_have(cid_number(1)), want_have(cid_number(2))});
+  EXPECT_EQ(server.wanters_of(cid_number(1), 9), (std::vector<PeerId>{alice, bob}));
+  EXPECT_EQ(server.wanters_of(cid_number(1), 1), (std::vector<PeerId>{alice}));
+  EXPECT_TRUE(server.wanters_of(cid_number(3), 9).empty());
 }
 
 TEST_F(BitswapServerTest, BoundsTheWantsOfAFlood) {
@@ -317,11 +400,11 @@ TEST_F(BitswapServerTest, WhenFullGivesUpAbsentWantsThenTheLeastUrgent) {
 
 TEST_F(BitswapServerTest, ForgetsAPeerThatLeaves) {
   receive(alice, {want_block(here), want_block(missing)});
-  auto reply = server.next_reply();
+  auto reply = server.next_reply(Instant{});
   server.disconnected(alice);
   EXPECT_FALSE(server.anybody_wants(missing));
-  EXPECT_FALSE(server.next_reply().has_value());
-  server.sent(alice, reply->bytes);
+  EXPECT_FALSE(server.next_reply(Instant{}).has_value());
+  server.sent(alice, reply->bytes, Instant{});
   EXPECT_TRUE(server.peers().empty());
   EXPECT_EQ(server.unsent_bytes(), 0U);
 }
@@ -397,8 +480,8 @@ struct Guard {
   }
   /// What is sent next, as one reply.
   Reply reply() {
-    Reply reply = server.next_reply().value_or(Reply());
-    if (reply.bytes > 0) server.sent(alice, reply.bytes);
+    Reply reply = server.next_reply(Instant{}).value_or(Reply());
+    if (reply.bytes > 0) server.sent(alice, reply.bytes, Instant{});
     return reply;
   }
 };
@@ -413,7 +496,7 @@ TEST_F(BitswapServerTest, ForgetsAWantOfWhatThePeerMayNotHave) {
   EXPECT_TRUE(guard.server.peers().empty());
   guard.server.obtained(missing, 1000);
   guard.server.obtained(here, 1000);
-  EXPECT_FALSE(guard.server.next_reply().has_value());
+  EXPECT_FALSE(guard.server.next_reply(Instant{}).has_value());
 }
 
 TEST_F(BitswapServerTest, ADeniedBlockIsKeptBackAtEachStepOfItsWay) {
@@ -432,7 +515,7 @@ TEST_F(BitswapServerTest, ADeniedBlockIsKeptBackAtEachStepOfItsWay) {
     EXPECT_EQ(guard.reply().presences, missing_is_not_here);
     guard.denied = {missing};
     guard.server.obtained(missing, 200'000);
-    EXPECT_FALSE(guard.server.next_reply().has_value());
+    EXPECT_FALSE(guard.server.next_reply(Instant{}).has_value());
     EXPECT_TRUE(guard.server.peers().empty());
   }
   // While it stands in the queue.
@@ -465,7 +548,7 @@ TEST_F(BitswapServerTest, KeepsToTheBoundsThatAnOperatorSets) {
   }
   std::size_t haves = 0;
   std::size_t blocks = 0;
-  while (auto reply = modest.next_reply()) {
+  while (auto reply = modest.next_reply(Instant{})) {
     haves += reply->presences.size();
     blocks += reply->blocks.size();
   }

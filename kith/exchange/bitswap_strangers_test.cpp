@@ -238,7 +238,9 @@ TEST(Bitswap, ServesOthersWhileManyTakeNothingOfTheLargeBlocksTheyAskedFor) {
                                 .window_bytes = 64 * 1024};
     world.net().set_links(link);
     TestNet net(world);
-    Peer far(net), near(net);
+    BitswapOptions options;
+    options.server.unsent_bytes_max = 4 * ipld::block_bytes_max;
+    Peer far(net, options), near(net);
     const std::vector<ipld::Block> blocks = random_blocks(2, ipld::block_bytes_max);
     far.blocks.add(blocks);
     std::deque<TestHost> hoarders;
@@ -247,7 +249,7 @@ TEST(Bitswap, ServesOthersWhileManyTakeNothingOfTheLargeBlocksTheyAskedFor) {
       held.push_back(std::move(stream));
       co_return Result<void>{};
     };
-    for (std::size_t i = 0; i < unsent_bytes_max / ipld::block_bytes_max + 8; ++i) {
+    for (std::size_t i = 0; i < 12; ++i) {
       TestHost& hoarder = hoarders.emplace_back(net);
       hoarder.handle("/ipfs/bitswap/1.2.0", hold, streams_per_peer_max);
       net.connect(far.host, hoarder);
@@ -257,14 +259,15 @@ TEST(Bitswap, ServesOthersWhileManyTakeNothingOfTheLargeBlocksTheyAskedFor) {
       KITH_CO_CHECK(co_await say(*stream, std::move(message)));
       held.push_back(std::move(stream));
     }
-    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
-    EXPECT_EQ(far.bitswap->server().unsent_bytes(), unsent_bytes_max);
+    // Each is set aside before the next one is served.
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 6 * slow_after));
+    EXPECT_EQ(far.bitswap->server().unsent_bytes(), options.server.unsent_bytes_max);
     net.connect(near.host, far.host);
     auto session = near.bitswap->new_session();
     const Instant begun = world.now();
     KITH_CO_CHECK(co_await session->get(blocks[1].cid));
-    EXPECT_LE(world.now() - begun, stalled_patience + 5s);
-    EXPECT_LE(far.bitswap->server().unsent_bytes(), unsent_bytes_max);
+    EXPECT_LE(world.now() - begun, stalled_patience + slow_after);
+    EXPECT_LE(far.bitswap->server().unsent_bytes(), options.server.unsent_bytes_max);
     session.reset();
     held.clear();
     KITH_CO_CHECK(co_await close_all(near, far));

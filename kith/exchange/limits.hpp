@@ -38,6 +38,16 @@ inline constexpr std::size_t reply_target_bytes = 64 * 1024;
 /// always allowed) and for all.
 inline constexpr std::uint64_t unsent_bytes_per_peer_max = 2 * 1024 * 1024;
 inline constexpr std::uint64_t unsent_bytes_max = 64 * 1024 * 1024;
+/// Of this, what is handed out at a time while more doesn't make us send faster (upload_pace.hpp).
+inline constexpr std::uint64_t upload_window_bytes_min = 2 * 1024 * 1024;
+/// And for one peer while others wait, though one block always.
+inline constexpr std::uint64_t unsent_bytes_crowded = 256 * 1024;
+/// A peer that has taken no part of a message for so long isn't counted in that window.
+inline constexpr Duration slow_after = 5s;
+/// Blocks of which we know how often we sent them lately, and a peer's wants that are looked
+/// through for the one that was sent the least.
+inline constexpr std::size_t sent_counts_max = 4096;
+inline constexpr std::size_t least_sent_of = 64;
 
 // Client.
 
@@ -102,6 +112,7 @@ inline constexpr Duration ask_again_after = 15s;
 static_assert(ipld::block_bytes_max + reply_target_bytes < message_bytes_max,
               "a block must fit a message, with others before it");
 static_assert(unsent_bytes_per_peer_max >= ipld::block_bytes_max);
+static_assert(upload_window_bytes_min >= unsent_bytes_per_peer_max);
 static_assert(processing_bytes_max >= message_bytes_max);
 static_assert(transfer::progress_bytes_max >= message_bytes_max,
               "the longest message must have the time it takes");

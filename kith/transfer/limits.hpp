@@ -63,6 +63,12 @@ inline constexpr Duration sample_interval = 10s;
 inline constexpr std::size_t holders_wanted = 8;
 inline constexpr std::size_t samples_at_a_time = 4;
 
+/// Fellows of one job, and the units ahead that they are asked about and that the rarest is chosen
+/// from. Less than probes_per_source_max, so that a search finds room.
+inline constexpr std::size_t fellows_max = 32;
+inline constexpr std::size_t fellow_units_max = 64;
+static_assert(fellow_units_max < probes_per_source_max);
+
 /// A source is asked for what it didn't announce as long as it lacked no more than half of it, and
 /// this many.
 inline constexpr std::uint64_t misses_forgiven = 4;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <kith/base/assert.hpp>
@@ -11,6 +12,8 @@ namespace {
 /// few small nodes before large leaves must not open the window for all of them.
 constexpr double size_rise = 1.0 / 2;
 constexpr double size_fall = 1.0 / 8;
+
+constexpr std::int64_t rank_free = 0;
 
 std::int64_t second_of(Instant now) noexcept {
   return std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -173,8 +176,10 @@ void Scheduler::remove_source(SourceId id) {
   for (UnitId unit : linked)
     unlink(units_.at(unit), unit, id);
   ASSERT(found->second.flights.empty() && found->second.in_flight_bytes == 0);
-  for (auto& [_, job] : jobs_)
+  for (auto& [_, job] : jobs_) {
     job.members.erase(id);
+    job.fellows.erase(id);
+  }
   std::erase(newcomers_, id);
   std::erase_if(actions_, [&](const Action& action) { return action.source == id; });
   sources_.erase(found);
@@ -269,7 +274,8 @@ void Scheduler::start_flight(SourceId source_id, UnitId id, JobId job_id, bool b
   }
   job.charge += flight.bytes;
   ++stats_.fetches;
-  act(Action::Kind::fetch, source_id, id, job.ranks.at(id));
+  // Among fellows the order of units is free, and the source may choose what it has sent the least.
+  act(Action::Kind::fetch, source_id, id, job.fellows.empty() ? job.ranks.at(id) : rank_free);
 }
 
 void Scheduler::end_flight(Source& source, Unit& unit, UnitId id) {
@@ -291,6 +297,18 @@ void Scheduler::lose(SourceId source_id, UnitId id) {
   // It may have begun blind and its source have learned to answer since.
   if (std::exchange(flight.blind, false)) --unit.blind;
   set_state(unit, *unit.find(source_id), State::lost);
+}
+
+/// Whoever fetches the unit is asked for it no more.
+void Scheduler::take_back(Unit& unit, UnitId id) {
+  std::vector<SourceId> from;
+  for (const Link& link : unit.links) {
+    if (link.state == State::fetching) from.push_back(link.source);
+  }
+  for (SourceId source : from) {
+    if (unit.find(source)->open) act(Action::Kind::drop, source, id);
+    unlink(unit, id, source);
+  }
 }
 
 void Scheduler::stall(SourceId id, Source& source, Instant now) {
@@ -353,6 +371,12 @@ void Scheduler::has(SourceId source_id, UnitId id) {
   Unit& unit = found->second;
   for (const Claim& claim : unit.claims)
     join(jobs_.at(claim.job), source_id);
+  const Link* known = unit.find(source_id);
+  // It lacked the unit when we asked, and has fetched it since.
+  if (known != nullptr && known->state == State::lacks) {
+    for (const Claim& claim : unit.claims)
+      shares(source_id, claim.job);
+  }
   Link& link = this->link(unit, id, source_id);
   if (link.state == State::fetching || link.state == State::lost) return;
   set_state(unit, link, State::has);
@@ -400,8 +424,11 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
       from.newest_received = std::max(from.newest_received, flight->second.number + 1);
     }
   }
+  const Link* known = unit.find(source_id);
+  const bool lacked = known != nullptr && known->state == State::lacks;
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
+    if (lacked) shares(source_id, claim.job);
     if (source != sources_.end()) {
       Member& member = join(job, source_id);
       ++member.units;
@@ -461,6 +488,13 @@ void Scheduler::duplicate(SourceId source_id, Instant now) {
 void Scheduler::holds(SourceId source, JobId job) {
   auto found = jobs_.find(job);
   if (found != jobs_.end() && sources_.contains(source)) join(found->second, source);
+}
+
+void Scheduler::shares(SourceId source, JobId job) {
+  auto found = jobs_.find(job);
+  if (found == jobs_.end() || !sources_.contains(source)) return;
+  if (found->second.fellows.size() >= fellows_max) return;
+  found->second.fellows.try_emplace(source, std::numeric_limits<std::int64_t>::min());
 }
 
 std::vector<JobId> Scheduler::jobs_of(UnitId unit) const {
@@ -603,8 +637,10 @@ std::vector<Action> Scheduler::poll(Instant now) {
     greet(newcomer, now);
   assign(now);
   ask_untrusted(now);
-  for (auto& [_, job] : jobs_)
+  for (auto& [_, job] : jobs_) {
+    ask_fellows(job, now);
     search(job, now);
+  }
   return std::exchange(actions_, {});
 }
 

@@ -24,6 +24,13 @@
 //   are asked now and then whether they do.
 // - A unit is fetched twice only if it is late, or its source would take more than twice as long as
 //   an idle one: the end of a job doesn't wait for its slowest source.
+// - A source that wants units of a job itself is a fellow: it has none or few now, and more soon.
+// It
+//   is asked ahead about the units that come next and says so when it has one; it is never asked
+//   for what it hasn't announced. A job with fellows fetches the rarest of its next units first, in
+//   an order of its own, so that fellows come to hold different units, exchange them, and leave who
+//   has all of them to send each a few times. What waits at a crowded source moves over to an idle
+//   fellow that has it.
 //
 //   a unit at a source:   (none) -> asked -> has -> fetching -> (received by the job, forgotten)
 //                                     |              |  |
@@ -109,6 +116,9 @@ struct SchedulerStats {
 
 class Scheduler {
  public:
+  /// `seed` sets the order among units that are equally rare; each node needs one of its own.
+  explicit Scheduler(std::uint64_t seed = 0) noexcept : seed_(seed) {}
+
   JobId add_job(Instant now);
   /// Takes back what only this job wanted.
   void remove_job(JobId job);
@@ -138,6 +148,8 @@ class Scheduler {
   void duplicate(SourceId source, Instant now);
   /// The source turned out to have a unit that the job is done with: it may have the rest.
   void holds(SourceId source, JobId job);
+  /// The source wants units of this job for itself.
+  void shares(SourceId source, JobId job);
   /// Who wants the unit.
   std::vector<JobId> jobs_of(UnitId unit) const;
 
@@ -227,6 +239,8 @@ class Scheduler {
     std::map<std::int64_t, UnitId> open;             ///< the same, in order
     std::map<std::int64_t, UnitId> pending;          ///< of these, what nobody fetches
     std::map<SourceId, Member> members;
+    /// And the rank up to which they have been asked about units.
+    std::map<SourceId, std::int64_t> fellows;
     std::int64_t next_rank = 0;
     std::int64_t next_first_rank = -(std::int64_t{1} << 40);
     double unit_bytes = static_cast<double>(unit_bytes_guess);
@@ -243,6 +257,7 @@ class Scheduler {
   struct Choice {
     JobId job;
     UnitId unit;
+    bool instead = false;  ///< of whoever fetches it now
   };
   struct Remaining {
     Duration duration = Duration::max();
@@ -259,6 +274,7 @@ class Scheduler {
   void drop_claim(JobId job, UnitId id);
 
   void count(Unit& unit, UnitId id, Flight& flight, bool counts);
+  void take_back(Unit& unit, UnitId id);
   void start_flight(SourceId source, UnitId id, JobId for_job, bool blind, Instant now);
   void end_flight(Source& source, Unit& unit, UnitId id);
   void lose(SourceId source, UnitId id);
@@ -282,14 +298,22 @@ class Scheduler {
   Remaining remaining(const Unit& unit, UnitId id, Instant now) const;
   std::optional<Choice> choose_late(SourceId id, const Source& source, Instant now,
                                     bool& others_may);
+  std::optional<UnitId> choose_rarest(const Job& job, SourceId id) const;
+  std::size_t holders(const Unit& unit) const;
+  static bool has_announced(const Unit& unit, SourceId id);
+  static bool trusts(const Job& job, SourceId id);
+  bool could_fetch(const Job& job, SourceId id, const Link* link) const;
+  bool moves_over(const Job& job, const Unit& unit, UnitId id, Instant now);
   std::size_t units_to_skip(const Job& job, SourceId id, const Source& source) const;
   void ask_untrusted(Instant now);
+  void ask_fellows(Job& job, Instant now);
   void search(Job& job, Instant now);
   bool has_prospect(const Job& job, const Unit& unit) const;
   void probe(Job& job, UnitId id, Unit& unit, SourceId source_id, Source& source, Instant now);
   void probe_next(Job& job, UnitId id, SourceId& from, std::size_t count, Instant now);
   void fetch_blindly(const Job& job, UnitId id, Instant now);
 
+  std::uint64_t seed_;
   std::unordered_map<UnitId, Unit> units_;
   std::map<SourceId, Source> sources_;
   std::map<JobId, Job> jobs_;

@@ -1,8 +1,10 @@
 // The scheduler's choices: who gets which unit next, and who is asked about it.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <kith/base/assert.hpp>
+#include <kith/base/prng.hpp>
 #include <kith/transfer/scheduler.hpp>
 
 namespace kith::transfer {
@@ -12,6 +14,11 @@ namespace {
 /// this, and this margin.
 constexpr int late_factor = 2;
 constexpr Duration late_margin = 20ms;
+/// Where fellows exchange units, a second source is asked only for a job's last units: each is busy
+/// with others, and what comes twice is what somebody else doesn't get.
+constexpr std::size_t crowded_end_units = 4;
+/// What waits for so long at a crowded source may go to a fellow instead.
+constexpr Duration crowded_wait_min = 500ms;
 
 /// Units at the head of a job that a new source is asked about, to learn whether it holds the job.
 constexpr std::size_t greeted_units_max = 2;
@@ -61,6 +68,7 @@ void Scheduler::assign(Instant now) {
       candidates.erase(soonest);
       continue;
     }
+    if (choice->instead) take_back(units_.at(choice->unit), choice->unit);
     start_flight(soonest->id, choice->unit, choice->job, false, now);
     soonest->expected = soonest->source->pace.expected(soonest->source->in_flight_bytes);
   }
@@ -94,17 +102,51 @@ std::size_t Scheduler::units_to_skip(const Job& job, SourceId id, const Source& 
   return static_cast<std::size_t>(std::min(others_bytes / job.unit_bytes, 1e9));
 }
 
+/// Whether the source is asked for units of the job that it hasn't announced.
+bool Scheduler::trusts(const Job& job, SourceId id) {
+  auto member = job.members.find(id);
+  return member != job.members.end() && member->second.trusted() && !job.fellows.contains(id);
+}
+
+bool Scheduler::has_announced(const Unit& unit, SourceId id) {
+  const Link* link = unit.find(id);
+  return link != nullptr && link->state == State::has;
+}
+
+bool Scheduler::could_fetch(const Job& job, SourceId id, const Link* link) const {
+  if (link == nullptr || link->state == State::asked) return trusts(job, id);
+  return link->state == State::has;
+}
+
+/// Sources that announced the unit.
+std::size_t Scheduler::holders(const Unit& unit) const {
+  return static_cast<std::size_t>(std::ranges::count(unit.links, State::has, &Link::state));
+}
+
+std::optional<UnitId> Scheduler::choose_rarest(const Job& job, SourceId id) const {
+  std::optional<UnitId> best;
+  std::pair<std::size_t, std::uint64_t> least;
+  std::size_t looked_at = 0;
+  for (const auto& [_, unit_id] : job.pending) {
+    if (++looked_at > fellow_units_max) break;
+    const Unit& unit = units_.at(unit_id);
+    if (!could_fetch(job, id, unit.find(id))) continue;
+    const std::pair key(holders(unit), Prng(seed_ + static_cast<std::uint64_t>(unit_id)).next());
+    if (best && key >= least) continue;
+    best = unit_id;
+    least = key;
+  }
+  return best;
+}
+
 std::optional<UnitId> Scheduler::choose_pending(const Job& job, SourceId id,
                                                 const Source& source) const {
-  const bool trusted = job.members.at(id).trusted();
+  if (!job.fellows.empty()) return choose_rarest(job, id);
   std::size_t to_skip = units_to_skip(job, id, source);
   std::size_t looked_at = 0;
   for (const auto& [_, unit_id] : job.pending) {
     if (++looked_at > scan_units_max) break;
-    const Link* link = units_.at(unit_id).find(id);
-    const bool could =
-        link == nullptr || link->state == State::asked ? trusted : link->state == State::has;
-    if (!could) continue;
+    if (!could_fetch(job, id, units_.at(unit_id).find(id))) continue;
     if (to_skip == 0) return unit_id;
     --to_skip;
   }
@@ -126,11 +168,30 @@ Scheduler::Remaining Scheduler::remaining(const Unit& unit, UnitId id, Instant n
   return least;
 }
 
+/// Whether a unit waits only at sources that aren't fellows and send us nothing at all, and for
+/// longer than they take when nobody else asks.
+bool Scheduler::moves_over(const Job& job, const Unit& unit, UnitId id, Instant now) {
+  for (const Link& link : unit.links) {
+    if (link.state != State::fetching) continue;
+    const Source& source = sources_.at(link.source);
+    const Flight& flight = source.flights.at(id);
+    if (job.fellows.contains(link.source) || source.progress_bytes > 0) return false;
+    const Instant due = flight.guessed
+                            ? flight.sent.at + crowded_wait_min
+                            : std::max(flight.expected_at, flight.sent.at + crowded_wait_min);
+    if (now < due) {
+      late_at_ = std::min(late_at_, due);
+      return false;
+    }
+  }
+  return true;
+}
+
 /// A unit under way that this idle source would bring much sooner. `others_may`: whether a slower
 /// source could still find one.
 std::optional<Scheduler::Choice> Scheduler::choose_late(SourceId id, const Source& source,
                                                         Instant now, bool& others_may) {
-  const Duration own = late_factor * source.pace.expected(source.in_flight_bytes) + late_margin;
+  const Duration expected = source.pace.expected(source.in_flight_bytes);
   others_may = false;
   for (JobId job_id : jobs_by_charge()) {
     const Job& job = jobs_.at(job_id);
@@ -140,21 +201,28 @@ std::optional<Scheduler::Choice> Scheduler::choose_late(SourceId id, const Sourc
       others_may = true;
       continue;
     }
+    // A fellow's queue is full of others' wishes; what it takes then is what counts.
+    const bool crowded = !job.fellows.empty();
+    const bool at_end = job.open.size() <= crowded_end_units;
+    const Duration own =
+        late_factor * (crowded ? std::max(expected, source.pace.latency_smoothed()) : expected) +
+        late_margin;
     std::size_t looked_at = 0;
     for (const auto& [_, unit_id] : job.open) {
       if (++looked_at > scan_late_units_max) break;
       const Unit& unit = units_.at(unit_id);
       if (unit.live == 0 || unit.live >= fetches_per_unit_max) continue;
+      if (crowded && moves_over(job, unit, unit_id, now) && has_announced(unit, id)) {
+        return Choice{job_id, unit_id, true};
+      }
+      if (crowded && !at_end) continue;
       const Remaining left = remaining(unit, unit_id, now);
       if (left.duration <= own) {
         if (job.members.size() == 1) continue;
         late_at_ = std::min(late_at_, left.due + own + Duration(1));
         continue;
       }
-      const Link* link = unit.find(id);
-      const bool could = link == nullptr || link->state == State::asked ? member->second.trusted()
-                                                                        : link->state == State::has;
-      if (could) return Choice{job_id, unit_id};
+      if (could_fetch(job, id, unit.find(id))) return Choice{job_id, unit_id};
       others_may = true;
     }
   }
@@ -206,11 +274,28 @@ bool Scheduler::has_prospect(const Job& job, const Unit& unit) const {
     if (link.state == State::has && !sources_.at(link.source).stalled) return true;
   }
   for (const auto& [id, member] : job.members) {
-    if (sources_.at(id).stalled || !member.trusted()) continue;
+    if (sources_.at(id).stalled || !trusts(job, id)) continue;
     const Link* link = unit.find(id);
     if (link == nullptr || link->state == State::asked) return true;
   }
   return false;
+}
+
+/// Fellows hear of the units that come next, so that they say when they have them.
+void Scheduler::ask_fellows(Job& job, Instant now) {
+  if (job.fellows.empty() || job.open.empty()) return;
+  auto last = job.open.begin();
+  std::advance(last, std::min(job.open.size(), fellow_units_max) - 1);
+  for (auto& [source_id, asked_until] : job.fellows) {
+    Source& source = sources_.at(source_id);
+    if (!source.answers || source.stalled) continue;
+    for (auto at = job.open.lower_bound(asked_until); at != job.open.end(); ++at) {
+      if (at->first > last->first || source.probes_open >= probes_per_source_max) break;
+      asked_until = at->first + 1;
+      Unit& unit = units_.at(at->second);
+      if (unit.find(source_id) == nullptr) probe(job, at->second, unit, source_id, source, now);
+    }
+  }
 }
 
 void Scheduler::search(Job& job, Instant now) {

@@ -133,6 +133,98 @@ TEST(Scheduler, AsksAMemberFirstThatLackedTooMuch) {
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(50)}}));
 }
 
+/// A job whose head came from `holder`, who has all of it, while `fellow` fetches it, too.
+struct AmongFellows : ByHand {
+  SourceId holder = source(), fellow = source();
+
+  explicit AmongFellows(std::uint64_t seed = 0) {
+    scheduler = Scheduler(seed);
+    job = scheduler.add_job(now);
+    holder = source();
+    fellow = source();
+    want(1, 1);
+    poll();
+    scheduler.lacks(fellow, unit(1), now);
+    scheduler.has(holder, unit(1));
+    poll();
+    wait(50ms);
+    scheduler.received(holder, unit(1), 250'000, now);
+    poll();
+    scheduler.shares(fellow, job);
+  }
+};
+
+TEST(Scheduler, AsksAFellowAheadAndFetchesOnlyWhatItAnnounces) {
+  AmongFellows by;
+  by.want(2, 200);
+  auto actions = by.poll();
+  Pairs probed = of(actions, Kind::probe);
+  ASSERT_EQ(probed.size(), fellow_units_max);
+  for (std::size_t i = 0; i < probed.size(); ++i)
+    EXPECT_EQ(probed[i], (std::pair{by.fellow, unit(2 + i)}));
+  for (auto [source, _] : of(actions, Kind::fetch))
+    EXPECT_EQ(source, by.holder);
+  by.scheduler.lacks(by.fellow, unit(40), by.now);
+  EXPECT_TRUE(of(by.poll(), Kind::fetch).empty());
+  by.scheduler.has(by.fellow, unit(40));
+  EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{by.fellow, unit(40)}}));
+}
+
+TEST(Scheduler, AFellowIsWhoHasFetchedWhatItLackedBefore) {
+  ByHand by;
+  SourceId a = by.source(), b = by.source();
+  by.want(1, 9);
+  by.poll();
+  by.scheduler.lacks(a, unit(1), by.now);
+  by.scheduler.lacks(b, unit(1), by.now);
+  by.poll();
+  by.scheduler.has(a, unit(1));
+  EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}})) << "nothing but what it announced";
+}
+
+TEST(Scheduler, FetchesTheRarestFirstAndInAnOrderOfItsOwn) {
+  std::set<Pairs> orders;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    AmongFellows by(seed);
+    by.want(2, 33);
+    for (std::uint64_t i = 2; i <= 30; ++i)
+      by.scheduler.has(by.fellow, unit(i));
+    Pairs fetched = of(by.poll(), Kind::fetch);
+    std::set<UnitId> of_holder;
+    for (auto [source, unit] : fetched) {
+      if (source == by.holder) of_holder.insert(unit);
+    }
+    for (UnitId rare : {unit(31), unit(32), unit(33)})
+      EXPECT_TRUE(of_holder.contains(rare)) << "only the holder has it";
+    orders.insert(fetched);
+  }
+  EXPECT_GT(orders.size(), 1U);
+}
+
+TEST(Scheduler, MovesWhatWaitsAtACrowdedHolderToAFellow) {
+  AmongFellows by;
+  by.want(2, 40);
+  Pairs waiting = of(by.poll(), Kind::fetch);
+  ASSERT_FALSE(waiting.empty());
+  by.wait(700ms);
+  const UnitId moves = waiting.front().second;
+  by.scheduler.has(by.fellow, moves);
+  auto actions = by.poll();
+  EXPECT_EQ(of(actions, Kind::fetch).front(), (std::pair{by.fellow, moves}));
+  EXPECT_EQ(of(actions, Kind::drop), (Pairs{{by.holder, moves}}));
+}
+
+TEST(Scheduler, LeavesAtAHolderWhatBeginsToCome) {
+  AmongFellows by;
+  by.want(2, 40);
+  Pairs waiting = of(by.poll(), Kind::fetch);
+  ASSERT_FALSE(waiting.empty());
+  by.wait(700ms);
+  by.scheduler.progress(by.holder, 10'000, by.now);
+  by.scheduler.has(by.fellow, waiting.front().second);
+  EXPECT_TRUE(of(by.poll(), Kind::drop).empty());
+}
+
 TEST(Scheduler, KeepsTheOrderOfWantingAndPutsTheUrgentFirst) {
   ByHand by;
   by.want(1, 3);
