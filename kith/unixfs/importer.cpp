@@ -155,7 +155,22 @@ class Importer {
 
   void start_group() {
     hashing_.push_back(std::exchange(group_, std::make_unique<Group>()));
-    tasks_.spawn(hash(*hashing_.back()));
+    Group& group = *hashing_.back();
+    if (group.bytes > import_hash_here_bytes_max) {
+      tasks_.spawn(hash(group));
+      return;
+    }
+    std::vector<Leaf> leaves;
+    Result<void> made = make_leaves(group, leaves);
+    set_leaves(group, made, std::move(leaves));
+  }
+
+  static void set_leaves(Group& group, const Result<void>& made, std::vector<Leaf> leaves) {
+    if (made) {
+      group.leaves.emplace(std::move(leaves));
+    } else {
+      group.leaves.emplace(std::unexpected(made.error()));
+    }
   }
 
   Task<void> hash(Group& group) {
@@ -166,16 +181,12 @@ class Importer {
     };
     Result<void> ran = co_await env_.pool.run(std::move(job));
     if (!ran) made = ran;
-    if (made) {
-      group.leaves.emplace(std::move(leaves));
-    } else {
-      group.leaves.emplace(std::unexpected(made.error()));
-    }
+    set_leaves(group, made, std::move(leaves));
     changed_.notify_all();
     co_return Result<void>{};
   }
 
-  /// On a worker.
+  /// On a worker, but for tiny groups.
   Result<void> make_leaves(Group& group, std::vector<Leaf>& leaves) const {
     leaves.reserve(group.chunks.size());
     for (Pieces& pieces : group.chunks) {

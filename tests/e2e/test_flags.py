@@ -51,6 +51,33 @@ class Add(Case):
         alone.mkdir()
         self.assertEqual(len(node.text("add", "-r", "-E=false", alone).splitlines()), 1)
 
+    def test_files_of_all_sizes_come_out_as_each_alone(self):
+        sizes = [0, 1, 16 * 1024, 16 * 1024 + 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, MIB, MIB + 1, 3 * MIB]
+        for i in range(150):
+            self.write(f"many/{i:03}", os.urandom(sizes[i % len(sizes)]))
+        cids = []
+        for node in (self.made("alone"), self.started("served")):
+            lines = [line.split(" ", 2) for line in node.text("add", "-r", self.folder / "many").splitlines()]
+            self.assertEqual([name for _, _, name in lines], [*(f"many/{i:03}" for i in range(150)), "many"])
+            for _, cid, name in lines[:len(sizes)]:
+                self.assertEqual(node.add(self.folder / name), cid)
+            node.text("repo", "verify")
+            cids.append(lines[-1][1])
+        self.assertEqual(cids[0], cids[1])
+
+    def test_what_came_before_a_failure_is_told_and_kept(self):
+        node = self.made()
+        for i in range(40):
+            self.write(f"mixed/{i:03}", b"%d" % i)
+        (self.folder / "mixed/019").unlink()
+        os.mkfifo(self.folder / "mixed/019")
+        told = node.run("add", "-r", self.folder / "mixed")
+        self.assertNotEqual(told.returncode, 0)
+        added = [line.split(" ", 2) for line in told.stdout.decode().splitlines()]
+        self.assertEqual([name for _, _, name in added], [f"mixed/{i:03}" for i in range(19)])
+        self.assertIn("mixed/019", told.stderr.decode())
+        self.assertEqual(node.ok("cat", added[-1][1]), b"18")
+
     def test_symlinks_may_stand_for_what_they_lead_to(self):
         node = self.made()
         (self.folder / "d/link").symlink_to("a.txt")

@@ -80,6 +80,40 @@ class AnnouncingSink final : public ipld::BlockSink {
   ipld::BlockSink& below_;
 };
 
+/// Lets the blocks of many small files wait for each other: handing each over would take longer
+/// than to keep it. flush() makes durable what waits, too.
+class GatheringSink final : public ipld::BlockSink {
+ public:
+  explicit GatheringSink(ipld::BlockSink& below) : below_(below) {}
+
+  Task<void> put(std::vector<ipld::Block> blocks) override {
+    for (ipld::Block& block : blocks) {
+      bytes_ += block.data.size();
+      blocks_.push_back(std::move(block));
+    }
+    if (bytes_ < gathered_bytes_max && blocks_.size() < gathered_blocks_max)
+      co_return Result<void>{};
+    co_return co_await pass_on();
+  }
+  Task<void> flush() override {
+    if (!blocks_.empty()) KITH_CO_CHECK(co_await pass_on());
+    co_return co_await below_.flush();
+  }
+
+ private:
+  static constexpr std::uint64_t gathered_bytes_max = 1024 * 1024;
+  static constexpr std::size_t gathered_blocks_max = 256;
+
+  Task<void> pass_on() {
+    bytes_ = 0;
+    co_return co_await below_.put(std::exchange(blocks_, {}));
+  }
+
+  ipld::BlockSink& below_;
+  std::vector<ipld::Block> blocks_;
+  std::uint64_t bytes_ = 0;
+};
+
 /// What the importer's callbacks said and the output hasn't got yet: they can't wait, so whoever
 /// reads or adds sends it. What is told as added survives a crash: it is told when it is durable.
 class Report {
@@ -301,7 +335,10 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   }
   ipld::BlockSink& below = no_copy ? static_cast<ipld::BlockSink&>(*no_copy) : node.store();
   AnnouncingSink announcing(node, below);
-  ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &announcing;
+  GatheringSink gathering(announcing);
+  // Blocks that stay in a file are put while it is known which one that is.
+  ipld::BlockSink& chosen = no_copy ? static_cast<ipld::BlockSink&>(announcing) : gathering;
+  ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &chosen;
   Report report(context.env.clock, request, text, sink, output);
   auto on_added = [&report](const AddedNode& added) { report.added(added); };
   auto on_progress = [&report](std::string_view path, std::uint64_t bytes) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <limits.h>
 #include <map>
@@ -16,6 +17,11 @@ namespace kith::api {
 namespace {
 
 constexpr std::size_t read_bytes = 1024 * 1024;
+/// Entries that are looked up ahead, and the bytes of small files that are read with them: handing
+/// each over would take longer than to read it.
+constexpr std::size_t ahead_entries_max = 64;
+constexpr std::size_t ahead_bytes_max = 1024 * 1024;
+constexpr std::size_t ahead_file_bytes_max = 64 * 1024;
 /// Folders inside of folders: far more than a file system's paths allow.
 constexpr std::size_t depth_max = 4096;
 
@@ -89,20 +95,33 @@ class DiskInput final : public InputTree {
   }
 
   Task<std::optional<InputEntry>> next() override {
-    file_.reset();
-    stream_.reset();
-    auto work = [this] { return next_on_disk(); };
-    co_return co_await port::run_on(env_.pool, work);
+    now_ = {};
+    if (ahead_.empty()) {
+      auto work = [this]() -> Result<void> {
+        look_ahead();
+        return {};
+      };
+      KITH_CO_CHECK(co_await port::run_on(env_.pool, work));
+    }
+    now_ = std::move(ahead_.front());
+    ahead_.pop_front();
+    if (!now_.entry) co_return std::unexpected(now_.entry.error());
+    co_return std::move(*now_.entry);
   }
 
   Task<Buffer> read(std::size_t size_max) override {
     std::size_t size = std::min(size_max, read_bytes);
-    if (stream_) co_return co_await stream_->read(size);
+    if (now_.stream) co_return co_await now_.stream->read(size);
+    if (!now_.content.empty()) {
+      Buffer part = now_.content.slice(0, std::min(size, now_.content.size()));
+      now_.content.remove_prefix(part.size());
+      co_return part;
+    }
+    if (!now_.file) co_return Buffer();
     auto work = [this, size]() -> Result<Buffer> {
-      if (!file_) return Buffer();
       Buffer buffer = Buffer::allocate(size);
-      KITH_TRY(std::size_t got, file_->read_at(offset_, buffer.mutable_bytes()));
-      offset_ += got;
+      KITH_TRY(std::size_t got, now_.file->read_at(now_.offset, buffer.mutable_bytes()));
+      now_.offset += got;
       buffer.truncate(got);
       return buffer;
     };
@@ -125,6 +144,38 @@ class DiskInput final : public InputTree {
     std::vector<port::DirectoryEntry> entries;  ///< the next one last
   };
 
+  /// An entry, and what is read when it has come.
+  struct Present {
+    Result<std::optional<InputEntry>> entry = std::nullopt;
+    Buffer content;                    ///< of a small file, all of it
+    std::unique_ptr<port::File> file;  ///< to be read from `offset` on
+    std::uint64_t offset = 0;
+    std::shared_ptr<StandardInput> stream;
+  };
+
+  void look_ahead() {
+    std::size_t bytes = 0;
+    do {
+      Present& next = ahead_.emplace_back();
+      next.entry = next_on_disk(next);
+      bytes += next.content.size();
+      // A large file stays open, and so does what gives its bytes once.
+      if (!next.entry || !*next.entry || next.file || next.stream) return;
+    } while (ahead_.size() < ahead_entries_max && bytes < ahead_bytes_max);
+  }
+
+  /// Reads a small file to its end, which is where less comes than there is room for.
+  static Result<void> read_small(Present& present, std::uint64_t size_bytes) {
+    if (size_bytes > ahead_file_bytes_max) return {};
+    present.content = Buffer::allocate(size_bytes + 1);
+    KITH_TRY(std::size_t got, present.file->read_at(0, present.content.mutable_bytes()));
+    const bool whole = got < present.content.size();
+    present.content.truncate(got);
+    present.offset = got;
+    if (whole) present.file.reset();
+    return {};
+  }
+
   /// True if this argument wasn't there yet.
   Result<bool> note_name(const std::string& path, const std::string& name) {
     std::string folder =
@@ -138,7 +189,7 @@ class DiskInput final : public InputTree {
                           name, folder, before->second)));
   }
 
-  Result<std::optional<InputEntry>> next_on_disk() {
+  Result<std::optional<InputEntry>> next_on_disk(Present& present) {
     while (!open_.empty()) {
       Folder& folder = open_.back();
       if (folder.entries.empty()) {
@@ -152,17 +203,17 @@ class DiskInput final : public InputTree {
       std::string inside = folder.inside + child + "/";
       KITH_TRY(port::FileInfo info,
                options_.follow_all ? env_.files.info_followed(path) : env_.files.info(path));
-      return enter(path, name, std::move(inside), info);
+      return enter(present, path, name, std::move(inside), info);
     }
     if (next_argument_ == arguments_.size()) return std::optional<InputEntry>();
     Argument& argument = arguments_[next_argument_++];
     if (argument.stream) {
-      stream_ = argument.stream;
+      present.stream = argument.stream;
       InputEntry entry;
       entry.path = argument.name;
       return std::optional(std::move(entry));
     }
-    return enter(argument.path, argument.name, "", argument.info);
+    return enter(present, argument.path, argument.name, "", argument.info);
   }
 
   Result<void> open_folder(const std::string& path, const std::string& name, std::string inside,
@@ -183,8 +234,9 @@ class DiskInput final : public InputTree {
     return {};
   }
 
-  Result<std::optional<InputEntry>> enter(const std::string& path, const std::string& name,
-                                          std::string inside, const port::FileInfo& info) {
+  Result<std::optional<InputEntry>> enter(Present& present, const std::string& path,
+                                          const std::string& name, std::string inside,
+                                          const port::FileInfo& info) {
     InputEntry entry;
     entry.path = name;
     entry.kind = info.kind;
@@ -193,8 +245,8 @@ class DiskInput final : public InputTree {
     if (options_.keep_modified) entry.modified = info.modified;
     switch (info.kind) {
       case port::FileKind::regular: {
-        KITH_TRY(file_, env_.files.open(path, port::OpenMode::read));
-        offset_ = 0;
+        KITH_TRY(present.file, env_.files.open(path, port::OpenMode::read));
+        KITH_CHECK(read_small(present, info.size_bytes));
         entry.size_bytes = info.size_bytes;
         break;
       }
@@ -217,11 +269,10 @@ class DiskInput final : public InputTree {
   std::vector<Argument> arguments_;
   std::size_t next_argument_ = 0;
   std::vector<Folder> open_;
-  std::unique_ptr<port::File> file_;
-  std::uint64_t offset_ = 0;
+  std::deque<Present> ahead_;
+  Present now_;
   std::map<std::string, std::string> folder_of_name_;
   std::shared_ptr<StandardInput> stdin_;
-  std::shared_ptr<StandardInput> stream_;  ///< what the present entry is read from, if no file
 };
 
 }  // namespace
