@@ -23,6 +23,10 @@ inline constexpr int keepalive_idle_seconds = 60;
 inline constexpr int keepalive_interval_seconds = 15;
 inline constexpr int keepalive_probes = 4;
 
+/// What the kernel keeps of a connection's bytes before it sends them. More would be a queue that
+/// nobody sees: control messages wait behind it, and a slow line looks fast until it is full.
+inline constexpr int unsent_bytes_max = 256 * 1024;
+
 /// A symlink's target, read whole.
 inline constexpr std::size_t link_target_bytes_max = 64 * 1024;
 

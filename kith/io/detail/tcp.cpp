@@ -137,6 +137,7 @@ struct AwaitConnection {
 /// Options of a connection; that one of them can't be set is no reason to give it up.
 void tune(Socket& socket) {
   (void)socket.set(IPPROTO_TCP, TCP_NODELAY, 1);
+  (void)socket.set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes_max);
   (void)socket.set(SOL_SOCKET, SO_KEEPALIVE, 1);
   (void)socket.set(IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_seconds);
   (void)socket.set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_seconds);

@@ -660,6 +660,7 @@ TEST(Tcp, ConnectionsSendAtOnceAndProbeSilentPeers) {
     KITH_CO_TRY(Pair pair, co_await connected_pair(env));
     std::vector<bool> both(2, true);
     EXPECT_EQ(option_of_connections(IPPROTO_TCP, TCP_NODELAY), both);
+    EXPECT_EQ(option_of_connections(IPPROTO_TCP, TCP_NOTSENT_LOWAT), both);
     EXPECT_EQ(option_of_connections(SOL_SOCKET, SO_KEEPALIVE), both);
     co_return Result<void>{};
   });
