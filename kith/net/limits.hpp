@@ -39,6 +39,9 @@ inline constexpr std::size_t dial_addresses_max = 100;
 /// And so many failures are told.
 inline constexpr std::size_t dial_failures_told_max = 16;
 inline constexpr Duration handshake_timeout = 10s;
+/// While half of the places of strangers in a handshake are taken. Who says nothing shall not keep
+/// all of them, however many addresses it has; this is still ten round trips of a slow line.
+inline constexpr Duration handshake_timeout_crowded = 2s;
 inline constexpr Duration stream_negotiation_timeout = 10s;
 /// How long a listener rests after a failure that it can't explain.
 inline constexpr Duration accept_retry_delay = 1s;

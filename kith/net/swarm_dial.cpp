@@ -142,7 +142,9 @@ UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream
   options.limits.memory_bytes_max = limits.connection[Resource::memory];
   options.limits.stream_memory_bytes_max = limits.stream[Resource::memory];
   options.memory = &memory;
-  options.deadline = env_.clock.now() + handshake_timeout;
+  const std::uint64_t places = limits.transient[Resource::connections_inbound];
+  const bool crowded = direction == Direction::inbound && 2 * handshakes_.size() > places;
+  options.deadline = env_.clock.now() + (crowded ? handshake_timeout_crowded : handshake_timeout);
   return options;
 }
 

@@ -346,6 +346,34 @@ TEST(Swarm, GoesOnAcceptingAfterAFailureItCannotExplain) {
   sim::run_test(1, accepting_fails);
 }
 
+/// From ten addresses somebody dials again and again and says nothing: with all the patience that a
+/// lonely handshake has, every place would be taken all the time.
+Task<void> silent_dials(sim::World& world) {
+  SwarmLimits limits;
+  limits.resources.transient[Resource::connections_inbound] = 8;
+  Peer one(world.add_node(), 1);
+  Peer two(world.add_node(), 2, limits);
+  const port::Endpoint door = two.node.endpoint(4001);
+  std::vector<port::Env*> attackers;
+  for (int i = 0; i < 10; ++i)
+    attackers.push_back(&world.add_node().env());
+  std::vector<std::unique_ptr<port::TcpStream>> silent;
+  for (std::size_t i = 0; i < 60; ++i) {
+    port::Env& from = *attackers[i % attackers.size()];
+    auto stream = co_await from.net.dial_tcp(door, {}, from.clock.now() + 5s);
+    if (stream) silent.push_back(*std::move(stream));
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 550ms));
+  }
+  EXPECT_GE(silent.size(), 50U);
+  auto connected = co_await one.swarm.connect(two.id(), two.addresses(), one.soon());
+  EXPECT_TRUE(connected.has_value()) << connected.error().message();
+  silent.clear();
+  co_return co_await close_all(one, two);
+}
+TEST(Swarm, LetsOthersInWhileManySayNothing) {
+  sim::run_seeds(1, 3, silent_dials);
+}
+
 /// Serves streams until they end, and counts them.
 StreamHandler holding(std::size_t& serving) {
   return [&serving](std::unique_ptr<Stream> stream) -> Task<void> {
