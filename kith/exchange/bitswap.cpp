@@ -334,13 +334,13 @@ void Bitswap::hand_out_replies() {
   while (std::optional<Reply> reply = server_.next_reply(env_.clock.now())) {
     auto link = links_.find(reply->peer);
     if (link == links_.end()) {
-      server_.sent(reply->peer, reply->bytes, env_.clock.now());
+      server_.gave_up(reply->peer, reply->bytes, env_.clock.now());
       continue;
     }
     auto prepared = std::make_shared<Prepared>(env_.clock);
     prepared->reply = *std::move(reply);
     if (!tasks_.spawn(prepare(prepared))) {
-      server_.sent(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
+      server_.gave_up(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
       continue;
     }
     if (link->second->replies.empty()) link->second->moved = env_.clock.now();
@@ -543,7 +543,7 @@ void Bitswap::give_up_replies(Link& link) {
   for (const auto& prepared : std::exchange(link.replies, {})) {
     prepared->given_up = true;
     prepared->message.blocks.clear();
-    server_.sent(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
+    server_.gave_up(prepared->reply.peer, prepared->reply.bytes, env_.clock.now());
   }
 }
 

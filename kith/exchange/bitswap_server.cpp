@@ -274,9 +274,12 @@ Instant BitswapServer::next_deadline() const {
 }
 
 void BitswapServer::progress(const PeerId& id, Instant now) {
-  auto peer = peers_.find(id);
-  if (peer == peers_.end() || peer->second.counted == 0) return;
-  set_counted(id, peer->second, peer->second.counted, now);
+  auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  // One that was set aside and takes again as others do is counted from its next reply on.
+  if (now - peer.moved_at < slow_after) peer.slow = false;
+  set_counted(id, peer, peer.counted, now);
 }
 
 std::optional<Reply> BitswapServer::next_reply(Instant now) {
@@ -289,8 +292,9 @@ std::optional<Reply> BitswapServer::next_reply(Instant now) {
       options_.unsent_bytes_max - std::min(unsent_bytes_, options_.unsent_bytes_max);
   const std::uint64_t most = std::min(options_.unsent_bytes_per_peer_max, room);
   // What was taken can't be cancelled, and while others wait a peer may get it from them.
-  const std::uint64_t most_now = ready_.size() > 1 ? std::min(most, unsent_bytes_crowded) : most;
   const bool window_open = window_used_ < pace_.window_bytes();
+  const bool crowded = ready_.size() > 1 && 2 * window_used_ >= pace_.window_bytes();
+  const std::uint64_t most_now = crowded ? std::min(most, unsent_bytes_crowded) : most;
   const auto next = std::ranges::find_if(ready_, [&](const auto& entry) {
     const Peer& peer = peers_.at(entry.second);
     return may_take(peer, most_now) && (window_open || peer.slow || !peer.presences.empty());
@@ -306,7 +310,8 @@ std::optional<Reply> BitswapServer::next_reply(Instant now) {
   ready_.erase(next);
   Peer& peer = peers_.at(id);
   peer.ready = false;
-  virtual_time_ = std::max(virtual_time_, served);
+  // Who is served beside the window says nothing of whose turn it is.
+  if (window_open) virtual_time_ = std::max(virtual_time_, served);
 
   Reply reply;
   reply.peer = id;
@@ -349,18 +354,27 @@ void BitswapServer::take_blocks(const PeerId& id, Peer& peer, std::uint64_t most
   }
 }
 
-void BitswapServer::sent(const PeerId& id, std::uint64_t bytes, Instant now) {
+std::uint64_t BitswapServer::end_reply(const PeerId& id, std::uint64_t bytes, Instant now) {
   auto found = peers_.find(id);
   ASSERT(found != peers_.end() && found->second.unsent_bytes >= bytes);
   Peer& peer = found->second;
   peer.unsent_bytes -= bytes;
   unsent_bytes_ -= bytes;
-  // One that was set aside and took all of it meanwhile may be counted again.
-  if (peer.unsent_bytes == 0) peer.slow = peer.slow && now - peer.moved_at >= slow_after;
-  set_counted(id, peer, peer.counted - std::min(peer.counted, bytes), now);
+  const std::uint64_t counted = std::min(peer.counted, bytes);
+  set_counted(id, peer, peer.counted - counted, now);
   update_ready(id, peer);
-  pace_.sent(bytes, unsent_bytes_ == 0 && ready_.empty(), now);
   drop_if_idle(id);
+  return counted;
+}
+
+void BitswapServer::sent(const PeerId& id, std::uint64_t bytes, Instant now) {
+  progress(id, now);
+  const std::uint64_t counted = end_reply(id, bytes, now);
+  if (counted > 0) pace_.sent(counted, window_used_ == 0 && ready_.empty(), now);
+}
+
+void BitswapServer::gave_up(const PeerId& id, std::uint64_t bytes, Instant now) {
+  end_reply(id, bytes, now);
 }
 
 std::vector<Cid> BitswapServer::wants_of(const PeerId& id) const {

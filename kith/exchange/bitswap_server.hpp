@@ -91,6 +91,8 @@ class BitswapServer {
   /// The peer has taken a part of its replies.
   void progress(const PeerId& peer, Instant now);
   void sent(const PeerId& peer, std::uint64_t bytes, Instant now);
+  /// The same, but it was never sent.
+  void gave_up(const PeerId& peer, std::uint64_t bytes, Instant now);
   /// When to call next_reply() again although nothing has happened.
   Instant next_deadline() const;
   /// Once next_reply() gives nothing: somebody waits, and what others don't take is all that may be
@@ -146,6 +148,8 @@ class BitswapServer {
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
   bool may_take(const Peer& peer, std::uint64_t most) const;
+  /// Takes it off all that is unsent; returns how much of it the window counted.
+  std::uint64_t end_reply(const PeerId& id, std::uint64_t bytes, Instant now);
   void set_aside(Instant now);
   void set_counted(const PeerId& id, Peer& peer, std::uint64_t bytes, Instant moved_at);
   void take_blocks(const PeerId& id, Peer& peer, std::uint64_t most, Reply& reply);

@@ -259,9 +259,9 @@ TEST(Bitswap, ServesOthersWhileManyTakeNothingOfTheLargeBlocksTheyAskedFor) {
       KITH_CO_CHECK(co_await say(*stream, std::move(message)));
       held.push_back(std::move(stream));
     }
-    // Each is set aside before the next one is served.
+    // Each is set aside before the next one is served, and given up when no room is left.
     KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 6 * slow_after));
-    EXPECT_EQ(far.bitswap->server().unsent_bytes(), options.server.unsent_bytes_max);
+    EXPECT_GE(far.bitswap->server().unsent_bytes(), 3 * ipld::block_bytes_max);
     net.connect(near.host, far.host);
     auto session = near.bitswap->new_session();
     const Instant begun = world.now();

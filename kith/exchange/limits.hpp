@@ -40,8 +40,8 @@ inline constexpr std::uint64_t unsent_bytes_per_peer_max = 2 * 1024 * 1024;
 inline constexpr std::uint64_t unsent_bytes_max = 64 * 1024 * 1024;
 /// Of this, what is handed out at a time while more doesn't make us send faster (upload_pace.hpp).
 inline constexpr std::uint64_t upload_window_bytes_min = 2 * 1024 * 1024;
-/// And for one peer while others wait, though one block always.
-inline constexpr std::uint64_t unsent_bytes_crowded = 256 * 1024;
+/// And for one peer while others wait and half of the window is taken, though one block always.
+inline constexpr std::uint64_t unsent_bytes_crowded = 512 * 1024;
 /// A peer that has taken no part of a message for so long isn't counted in that window.
 inline constexpr Duration slow_after = 5s;
 /// Blocks of which we know how often we sent them lately, and a peer's wants that are looked
@@ -92,7 +92,7 @@ inline constexpr Duration stream_open_timeout = 10s;
 /// The peer's stream must take each part of a message within this time, and all of it at this rate
 /// at least, with as long again: a thin link may carry a large block, and who takes it by drips
 /// can't hold our memory for ever.
-inline constexpr std::size_t send_part_bytes = 256 * 1024;
+inline constexpr std::size_t send_part_bytes = 64 * 1024;
 inline constexpr Duration send_timeout = 60s;
 inline constexpr std::uint64_t send_rate_min = 8 * 1024;
 /// When all the room is taken and others wait for some, the peer that has taken no part for longest

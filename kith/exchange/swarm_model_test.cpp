@@ -30,7 +30,7 @@ TEST(SwarmModel, TwoHundredPeersShareTheWorkOfTheFirst) {
 }
 
 TEST(SwarmModel, FewPeersOfUnequalLinesShareTheWorkOfTheFirst) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     SCOPED_TRACE(seed);
     SwarmModel model({.seed = seed,
                       .peers = 40,

@@ -11,7 +11,8 @@ constexpr double step_factor = 1.5;
 /// much less.
 constexpr double growth_expected = 1.2;
 constexpr double loss_accepted = 0.95;
-constexpr int rest_epochs = 8;
+/// Tries are short beside it, however badly they end.
+constexpr Duration rest_min = 10s;
 constexpr Duration epoch_min = 250ms;
 
 }  // namespace
@@ -30,10 +31,11 @@ void UploadPace::sent(std::uint64_t bytes, bool idle, Instant now) noexcept {
   }
   drained_ += bytes;
   const Duration lasted = now - *begun_;
-  if (drained_ < window_ || lasted < epoch_min) return;
-  if (limited_) {
-    end_epoch(static_cast<double>(drained_) / std::chrono::duration<double>(lasted).count());
-  }
+  if (lasted < epoch_min) return;
+  const double seconds = std::chrono::duration<double>(lasted).count();
+  const bool overdue = rate_ > 0 && seconds * rate_ > 2 * static_cast<double>(window_);
+  if (drained_ < window_ && !overdue) return;
+  if (limited_) end_epoch(static_cast<double>(drained_) / seconds, now);
   begun_ = now;
   drained_ = 0;
   limited_ = false;
@@ -47,13 +49,12 @@ void UploadPace::step(State state) noexcept {
       std::clamp(static_cast<std::uint64_t>(stepped), upload_window_bytes_min, unsent_bytes_max);
 }
 
-void UploadPace::end_epoch(double rate) noexcept {
+void UploadPace::end_epoch(double rate, Instant now) noexcept {
   // What drains in the first one was handed out with the window before.
   if (std::exchange(settling_, false)) return;
   if (state_ == State::resting) {
     rate_ = rate;
-    if (++rested_ < rest_epochs) return;
-    rested_ = 0;
+    if (now - rests_since_ < rest_min) return;
     state_ = next_try_;
     next_try_ = state_ == State::growing ? State::lowering : State::growing;
     step(state_);
@@ -64,11 +65,12 @@ void UploadPace::end_epoch(double rate) noexcept {
   if (rate >= wanted) {
     rate_ = rate;
     step(state_);
-    if (window_ == before) state_ = State::resting;
-    return;
+    if (window_ != before) return;
+  } else {
+    step(state_ == State::growing ? State::lowering : State::growing);
   }
-  step(state_ == State::growing ? State::lowering : State::growing);
   state_ = State::resting;
+  rests_since_ = now;
 }
 
 }  // namespace kith::exchange

@@ -10,9 +10,10 @@
 //   growing -----------> growing     lowering ------> lowering
 //      | as much              ^         | less
 //      v   (one step back)    |         v   (one step back)
-//   resting ------------------+------ resting      after rest_epochs, the other way than before
+//   resting ------------------+------ resting      after rest_min, the other way than before
 //
-// An epoch ends when the window has been drained once, and not before epoch_min. Only epochs in
+// An epoch ends when the window has been drained once, or should have been twice, and not before
+// epoch_min. Only epochs in
 // which the window held something back count, and of these not the first one after a step. Pure;
 // time comes in with each call.
 #pragma once
@@ -36,13 +37,13 @@ class UploadPace {
 
  private:
   enum class State : std::uint8_t { growing, lowering, resting };
-  void end_epoch(double rate) noexcept;
+  void end_epoch(double rate, Instant now) noexcept;
   void step(State state) noexcept;
 
   std::uint64_t window_ = upload_window_bytes_min;
   State state_ = State::growing;
   State next_try_ = State::lowering;
-  int rested_ = 0;
+  Instant rests_since_{};
   double rate_ = 0;  ///< of the last epoch that was no failed try
   std::optional<Instant> begun_;
   std::uint64_t drained_ = 0;

@@ -68,6 +68,11 @@ inline constexpr std::size_t samples_at_a_time = 4;
 inline constexpr std::size_t fellows_max = 32;
 inline constexpr std::size_t fellow_units_max = 64;
 static_assert(fellow_units_max < probes_per_source_max);
+/// A fellow that has so many in a row has all of it, and is asked outright.
+inline constexpr std::uint32_t fellow_proven_units = 32;
+/// What somebody waits for since then goes before what is rarer. What waits for so long at a
+/// crowded source that sends nothing may go to a fellow instead.
+inline constexpr Duration crowded_wait_min = 500ms;
 
 /// A source is asked for what it didn't announce as long as it lacked no more than half of it, and
 /// this many.

@@ -107,6 +107,12 @@ void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
       if (link.state == State::has || link.state == State::fetching) join(job, link.source);
     }
   }
+  if (first) {
+    unit.urgent_since = std::min(unit.urgent_since, now);
+    // It stands before all that fellows were asked about.
+    for (auto& [_, asked_until] : job.fellows)
+      asked_until = std::min(asked_until, rank);
+  }
   job.open.emplace(rank, id);
   if (unit.live == 0) job.pending.emplace(rank, id);
 }
@@ -275,7 +281,8 @@ void Scheduler::start_flight(SourceId source_id, UnitId id, JobId job_id, bool b
   job.charge += flight.bytes;
   ++stats_.fetches;
   // Among fellows the order of units is free, and the source may choose what it has sent the least.
-  act(Action::Kind::fetch, source_id, id, job.fellows.empty() ? job.ranks.at(id) : rank_free);
+  const bool in_order = job.fellows.empty() || is_urgent(unit);
+  act(Action::Kind::fetch, source_id, id, in_order ? job.ranks.at(id) : rank_free);
 }
 
 void Scheduler::end_flight(Source& source, Unit& unit, UnitId id) {
@@ -371,13 +378,17 @@ void Scheduler::has(SourceId source_id, UnitId id) {
   Unit& unit = found->second;
   for (const Claim& claim : unit.claims)
     join(jobs_.at(claim.job), source_id);
-  const Link* known = unit.find(source_id);
-  // It lacked the unit when we asked, and has fetched it since.
-  if (known != nullptr && known->state == State::lacks) {
-    for (const Claim& claim : unit.claims)
-      shares(source_id, claim.job);
-  }
   Link& link = this->link(unit, id, source_id);
+  for (const Claim& claim : unit.claims) {
+    Job& job = jobs_.at(claim.job);
+    // It lacked the unit when we asked, and has fetched it since.
+    if (link.said_lacks) shares(source_id, claim.job);
+    if (link.state != State::asked) continue;
+    Member& member = job.members.at(source_id);
+    if (++member.held_in_a_row < fellow_proven_units) continue;
+    member.holds_all = true;
+    job.fellows.erase(source_id);
+  }
   if (link.state == State::fetching || link.state == State::lost) return;
   set_state(unit, link, State::has);
   // An answered question is closed on the other side, too.
@@ -401,6 +412,14 @@ void Scheduler::lacks(SourceId source_id, UnitId id, Instant now) {
       }
     }
   }
+  link.said_lacks = true;
+  for (const Claim& claim : unit.claims) {
+    Job& job = jobs_.at(claim.job);
+    auto member = job.members.find(source_id);
+    if (member == job.members.end()) continue;
+    member->second.held_in_a_row = 0;
+    member->second.holds_all = false;
+  }
   set_state(unit, link, State::lacks);
 }
 
@@ -409,6 +428,7 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
   if (source != sources_.end()) {
     revive(source_id, source->second, now);
     source->second.progress_bytes = 0;
+    source->second.bytes_at = now;
   }
   auto found = units_.find(id);
   if (found == units_.end()) return false;
@@ -425,7 +445,7 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
     }
   }
   const Link* known = unit.find(source_id);
-  const bool lacked = known != nullptr && known->state == State::lacks;
+  const bool lacked = known != nullptr && known->said_lacks;
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
     if (lacked) shares(source_id, claim.job);
@@ -460,6 +480,7 @@ void Scheduler::progress(SourceId source_id, std::uint64_t bytes, Instant now) {
   Source& source = found->second;
   bytes = std::min(bytes, progress_bytes_max - source.progress_bytes);
   source.progress_bytes += bytes;
+  source.bytes_at = now;
   if (source.stalled) {
     source.awake_bytes += bytes;
     if (source.awake_bytes >= progress_awake_bytes) revive(source_id, source, now);
@@ -492,7 +513,10 @@ void Scheduler::holds(SourceId source, JobId job) {
 
 void Scheduler::shares(SourceId source, JobId job) {
   auto found = jobs_.find(job);
-  if (found == jobs_.end() || !sources_.contains(source)) return;
+  auto known = sources_.find(source);
+  if (found == jobs_.end() || known == sources_.end() || !known->second.answers) return;
+  auto member = found->second.members.find(source);
+  if (member != found->second.members.end() && member->second.holds_all) return;
   if (found->second.fellows.size() >= fellows_max) return;
   found->second.fellows.try_emplace(source, std::numeric_limits<std::int64_t>::min());
 }
@@ -632,6 +656,7 @@ void Scheduler::tick_job(Job& job, Instant now) {
 }
 
 std::vector<Action> Scheduler::poll(Instant now) {
+  now_ = now;
   tick(now);
   for (SourceId newcomer : std::exchange(newcomers_, {}))
     greet(newcomer, now);

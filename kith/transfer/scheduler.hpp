@@ -26,11 +26,12 @@
 //   an idle one: the end of a job doesn't wait for its slowest source.
 // - A source that wants units of a job itself is a fellow: it has none or few now, and more soon.
 // It
-//   is asked ahead about the units that come next and says so when it has one; it is never asked
-//   for what it hasn't announced. A job with fellows fetches the rarest of its next units first, in
-//   an order of its own, so that fellows come to hold different units, exchange them, and leave who
-//   has all of them to send each a few times. What waits at a crowded source moves over to an idle
-//   fellow that has it.
+//   is asked ahead about the units that come next and says so when it has one; it isn't asked for
+//   what it hasn't announced, unless it turns out to have all that it is asked about. A job with
+//   fellows fetches the rarest of its next units first, in an order of its own, so that fellows
+//   come to hold different units, exchange them, and leave who has all of them to send each a few
+//   times. What somebody waits for goes first after a moment. What waits at a crowded source moves
+//   over to an idle fellow that has it.
 //
 //   a unit at a source:   (none) -> asked -> has -> fetching -> (received by the job, forgotten)
 //                                     |              |  |
@@ -172,6 +173,7 @@ class Scheduler {
     State state;
     /// The source knows of our wish and may act on it later.
     bool open = false;
+    bool said_lacks = false;
   };
   struct Claim {
     JobId job;
@@ -183,6 +185,7 @@ class Scheduler {
     std::size_t live = 0;   ///< fetches that count
     std::size_t asked = 0;  ///< links that are asked
     std::size_t blind = 0;
+    Instant urgent_since = never;  ///< somebody waits for it
     /// Sources before these have been asked: those that answer, and those that don't.
     SourceId search_from{};
     SourceId blind_from{};
@@ -206,6 +209,7 @@ class Scheduler {
     bool stalled = false;
     Instant stalled_at{};
     Instant active_at{};               ///< when it brought something, or was given work while idle
+    Instant bytes_at{};                ///< when anything came last
     std::uint64_t progress_bytes = 0;  ///< that came since its last unit
     std::uint64_t awake_bytes = 0;     ///< that came since it stalled
     std::map<UnitId, Flight> flights;
@@ -223,6 +227,8 @@ class Scheduler {
     std::uint64_t bytes = 0;
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
+    std::uint32_t held_in_a_row = 0;  ///< of what it was asked about
+    bool holds_all = false;           ///< as far as that tells, whatever it wants itself
     bool trusted() const noexcept { return misses <= hits + misses_forgiven; }
   };
   /// Bytes by second, for a rate that people see.
@@ -300,10 +306,11 @@ class Scheduler {
                                     bool& others_may);
   std::optional<UnitId> choose_rarest(const Job& job, SourceId id) const;
   std::size_t holders(const Unit& unit) const;
+  bool is_urgent(const Unit& unit) const noexcept;
   static bool has_announced(const Unit& unit, SourceId id);
   static bool trusts(const Job& job, SourceId id);
   bool could_fetch(const Job& job, SourceId id, const Link* link) const;
-  bool moves_over(const Job& job, const Unit& unit, UnitId id, Instant now);
+  bool moves_over(const Job& job, const Unit& unit, UnitId id);
   std::size_t units_to_skip(const Job& job, SourceId id, const Source& source) const;
   void ask_untrusted(Instant now);
   void ask_fellows(Job& job, Instant now);
@@ -314,6 +321,7 @@ class Scheduler {
   void fetch_blindly(const Job& job, UnitId id, Instant now);
 
   std::uint64_t seed_;
+  Instant now_{};  ///< of the present poll
   std::unordered_map<UnitId, Unit> units_;
   std::map<SourceId, Source> sources_;
   std::map<JobId, Job> jobs_;

@@ -17,8 +17,6 @@ constexpr Duration late_margin = 20ms;
 /// Where fellows exchange units, a second source is asked only for a job's last units: each is busy
 /// with others, and what comes twice is what somebody else doesn't get.
 constexpr std::size_t crowded_end_units = 4;
-/// What waits for so long at a crowded source may go to a fellow instead.
-constexpr Duration crowded_wait_min = 500ms;
 
 /// Units at the head of a job that a new source is asked about, to learn whether it holds the job.
 constexpr std::size_t greeted_units_max = 2;
@@ -118,9 +116,16 @@ bool Scheduler::could_fetch(const Job& job, SourceId id, const Link* link) const
   return link->state == State::has;
 }
 
-/// Sources that announced the unit.
+/// Sources that announced the unit and may send it.
 std::size_t Scheduler::holders(const Unit& unit) const {
-  return static_cast<std::size_t>(std::ranges::count(unit.links, State::has, &Link::state));
+  return static_cast<std::size_t>(std::ranges::count_if(unit.links, [this](const Link& link) {
+    return link.state == State::has && !sources_.at(link.source).stalled;
+  }));
+}
+
+/// Somebody has waited for it long enough that it mustn't be left to chance.
+bool Scheduler::is_urgent(const Unit& unit) const noexcept {
+  return unit.urgent_since != never && unit.urgent_since + crowded_wait_min <= now_;
 }
 
 std::optional<UnitId> Scheduler::choose_rarest(const Job& job, SourceId id) const {
@@ -131,6 +136,7 @@ std::optional<UnitId> Scheduler::choose_rarest(const Job& job, SourceId id) cons
     if (++looked_at > fellow_units_max) break;
     const Unit& unit = units_.at(unit_id);
     if (!could_fetch(job, id, unit.find(id))) continue;
+    if (is_urgent(unit)) return unit_id;
     const std::pair key(holders(unit), Prng(seed_ + static_cast<std::uint64_t>(unit_id)).next());
     if (best && key >= least) continue;
     best = unit_id;
@@ -168,18 +174,17 @@ Scheduler::Remaining Scheduler::remaining(const Unit& unit, UnitId id, Instant n
   return least;
 }
 
-/// Whether a unit waits only at sources that aren't fellows and send us nothing at all, and for
-/// longer than they take when nobody else asks.
-bool Scheduler::moves_over(const Job& job, const Unit& unit, UnitId id, Instant now) {
+/// Whether a unit waits only at sources that aren't fellows and send us nothing at all, for longer
+/// than they take when nobody else asks.
+bool Scheduler::moves_over(const Job& job, const Unit& unit, UnitId id) {
   for (const Link& link : unit.links) {
     if (link.state != State::fetching) continue;
+    if (job.fellows.contains(link.source)) return false;
     const Source& source = sources_.at(link.source);
     const Flight& flight = source.flights.at(id);
-    if (job.fellows.contains(link.source) || source.progress_bytes > 0) return false;
-    const Instant due = flight.guessed
-                            ? flight.sent.at + crowded_wait_min
-                            : std::max(flight.expected_at, flight.sent.at + crowded_wait_min);
-    if (now < due) {
+    Instant due = std::max(flight.sent.at, source.bytes_at) + crowded_wait_min;
+    if (!flight.guessed) due = std::max(due, flight.expected_at);
+    if (now_ < due) {
       late_at_ = std::min(late_at_, due);
       return false;
     }
@@ -212,12 +217,14 @@ std::optional<Scheduler::Choice> Scheduler::choose_late(SourceId id, const Sourc
       if (++looked_at > scan_late_units_max) break;
       const Unit& unit = units_.at(unit_id);
       if (unit.live == 0 || unit.live >= fetches_per_unit_max) continue;
-      if (crowded && moves_over(job, unit, unit_id, now) && has_announced(unit, id)) {
-        return Choice{job_id, unit_id, true};
+      if (crowded && moves_over(job, unit, unit_id)) {
+        if (has_announced(unit, id)) return Choice{job_id, unit_id, true};
+        others_may = true;
       }
-      if (crowded && !at_end) continue;
+      if (crowded && !at_end && !is_urgent(unit)) continue;
       const Remaining left = remaining(unit, unit_id, now);
       if (left.duration <= own) {
+        others_may = others_may || crowded;
         if (job.members.size() == 1) continue;
         late_at_ = std::min(late_at_, left.due + own + Duration(1));
         continue;

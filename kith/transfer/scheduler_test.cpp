@@ -182,6 +182,74 @@ TEST(Scheduler, AFellowIsWhoHasFetchedWhatItLackedBefore) {
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}})) << "nothing but what it announced";
 }
 
+TEST(Scheduler, WhoAnswersLateIsNoFellow) {
+  ByHand by;
+  SourceId slow = by.source();
+  by.want(1, 9);
+  by.poll();
+  by.wait(patience_initial + 1s);
+  by.poll();
+  by.scheduler.has(slow, unit(1));
+  by.poll();
+  by.want(10, 12);
+  EXPECT_EQ(of(by.poll(), Kind::fetch),
+            (Pairs{{slow, unit(10)}, {slow, unit(11)}, {slow, unit(12)}}))
+      << "it may have the rest, too";
+}
+
+TEST(Scheduler, AFellowThatHasAllItIsAskedAboutIsAskedOutright) {
+  AmongFellows by;
+  by.scheduler.remove_source(by.holder);
+  by.want(2, 200);
+  by.poll();
+  for (std::uint64_t i = 2; i < 2 + fellow_proven_units; ++i)
+    by.scheduler.has(by.fellow, unit(i));
+  for (int round = 0; round < 200 && by.scheduler.wanted(unit(200)); ++round) {
+    Pairs fetched = of(by.poll(), Kind::fetch);
+    by.wait(20ms);
+    for (auto [source, unit] : fetched)
+      by.scheduler.received(source, unit, 250'000, by.now);
+  }
+  EXPECT_FALSE(by.scheduler.wanted(unit(200))) << "which it never announced";
+}
+
+TEST(Scheduler, WhatSomebodyWaitsForGoesBeforeWhatIsRarer) {
+  AmongFellows by(3);
+  by.want(2, 40);
+  by.scheduler.want(by.job, unit(41), by.now, true);
+  by.wait(crowded_wait_min);
+  EXPECT_EQ(of(by.poll(), Kind::fetch).front(), (std::pair{by.holder, unit(41)}));
+}
+
+TEST(Scheduler, WhatSomebodyWaitsForIsRescuedFromASlowFellow) {
+  AmongFellows by;
+  by.want(2, 40);
+  for (auto [source, fetched] : of(by.poll(), Kind::fetch))
+    by.scheduler.received(source, fetched, 250'000, by.now);
+  by.scheduler.want(by.job, unit(41), by.now, true);
+  by.scheduler.has(by.fellow, unit(41));
+  by.scheduler.lacks(by.holder, unit(41), by.now);
+  by.wait(crowded_wait_min);
+  Pairs begun = of(by.poll(), Kind::fetch);
+  EXPECT_TRUE(std::ranges::find(begun, std::pair{by.fellow, unit(41)}) != begun.end());
+  for (auto [source, fetched] : begun) {
+    if (source == by.holder) by.scheduler.received(source, fetched, 250'000, by.now);
+  }
+  by.scheduler.has(by.holder, unit(41));
+  bool rescued = false;
+  for (int i = 0; i < 40 && !rescued; ++i) {
+    by.wait(100ms);
+    by.scheduler.progress(by.fellow, 5'000, by.now);
+    for (auto [source, fetched] : of(by.poll(), Kind::fetch)) {
+      if (fetched == unit(41))
+        rescued = source == by.holder;
+      else
+        by.scheduler.received(source, fetched, 250'000, by.now);
+    }
+  }
+  EXPECT_TRUE(rescued);
+}
+
 TEST(Scheduler, FetchesTheRarestFirstAndInAnOrderOfItsOwn) {
   std::set<Pairs> orders;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
