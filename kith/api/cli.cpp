@@ -154,6 +154,8 @@ Result<DiskInputOptions> CommandLine::input_options(const Command& command,
   options.follow_arguments = !as_tree || request.flag("dereference-args");
   options.distinct_names = as_tree;
   options.follow_all = request.flag("dereference-symlinks");
+  // What stays in its file is read when it is known what that was.
+  options.read_ahead = !request.flag("nocopy");
   options.keep_mode = request.flag("preserve-mode");
   options.keep_modified = request.flag("preserve-mtime");
   options.stdin_name = request.text("stdin-name");

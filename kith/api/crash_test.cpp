@@ -254,6 +254,35 @@ TEST(NodeCrash, KeepsWhatAddToldWhereverItIsKilled) {
   survives_everywhere(adding(), 5, sim::Crash::process);
 }
 
+/// One operation of the disk fails, each in turn, while many small files are added; those after it
+/// work again.
+TEST(NodeCrash, KeepsWhatAddToldWhicheverOperationFails) {
+  std::size_t failed = 0;
+  bool reached = true;
+  for (std::uint64_t at = 0; reached; ++at) {
+    SCOPED_TRACE(at);
+    ASSERT_LT(at, operations_max);
+    sim::World world(at + 1);
+    Machine machine(world);
+    for (std::uint64_t i = 0; i < 1500; ++i)
+      machine.write(fmt::format("{}/{:04}", tree, i), noise(i, 2000));
+    ASSERT_TRUE(machine.start());
+    const std::uint64_t fails = machine.faults().operations() + at;
+    machine.faults().fail_at(fails, EIO);
+    Seen added = machine.run(add({tree}, {}));
+    failed += added.fine() ? 0 : 1;
+    reached = machine.faults().operations() > fails;
+    machine.faults().clear();
+    for (const std::string& cid : added.texts("Hash")) {
+      Seen got =
+          machine.run({.path = "block stat", .arguments = {cid}, .options = {{"offline", "true"}}});
+      ASSERT_TRUE(got.fine()) << "told of " << cid << ": " << got.outcome.error().message();
+    }
+    machine.stop();
+  }
+  EXPECT_GT(failed, 0U);
+}
+
 /// More than the store keeps in memory before it syncs by itself, so that files are told, blocks
 /// become durable and packs grow while the rest is still being read.
 Story adding_much() {

@@ -40,6 +40,9 @@ inline constexpr std::size_t linger_bytes_max = 1024 * 1024;
 /// From the end of the client's side to the cancellation of its handler: `printf .. | nc` still
 /// gets a quick answer, and a client that has gone holds nothing for long.
 inline constexpr Duration half_close_grace = 500ms;
+/// Who waits for so long, for a request or the rest of its head, gives way to who comes when there
+/// is no room. One that has just come doesn't.
+inline constexpr Duration give_way_after = 1s;
 /// Connections beyond a limit that are told so at a time; more are dropped without a word.
 inline constexpr std::size_t refusals_max = 16;
 inline constexpr Duration refusal_time = 2s;

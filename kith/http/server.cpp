@@ -226,12 +226,12 @@ bool has_room(const ServerState& state, const port::IpAddress& address) {
 }
 
 /// Who asks for nothing gives way to who comes: an attacker that holds connections open, or sends
-/// heads by drips, locks nobody out. The longest open goes first, of those that stand in the way.
+/// heads by drips, locks nobody out. Who waits longest goes first, of those that stand in the way.
 /// It ends in its own time, very soon; until then it is one too many.
 bool make_room(ServerState& state, const port::IpAddress& address) {
   const bool of_address = address_is_full(state, address);
   auto waiting = std::ranges::find_if(state.connections, [&](ServerConnection* connection) {
-    return connection->waiting() && (!of_address || connection->counted_for() == address);
+    return connection->may_give_way() && (!of_address || connection->counted_for() == address);
   });
   if (waiting == state.connections.end()) return false;
   (*waiting)->give_way();

@@ -156,7 +156,7 @@ class Importer {
   void start_group() {
     hashing_.push_back(std::exchange(group_, std::make_unique<Group>()));
     Group& group = *hashing_.back();
-    if (group.bytes > import_hash_here_bytes_max) {
+    if (group.cost > import_hash_here_bytes_max) {
       tasks_.spawn(hash(group));
       return;
     }

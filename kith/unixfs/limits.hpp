@@ -46,8 +46,9 @@ inline constexpr std::size_t tree_entries_max = 50'000'000;
 inline constexpr std::size_t import_bytes_in_flight_max = 32 * 1024 * 1024;
 /// Chunks are hashed in groups of this many bytes, so that small chunks don't drown in hand-overs.
 inline constexpr std::size_t import_group_bytes = 1024 * 1024;
-/// To hash so little takes less time than to hand it over.
-inline constexpr std::size_t import_hash_here_bytes_max = 16 * 1024;
+/// To hash so little takes less time than to hand it over. With what each chunk costs, and room for
+/// one's bookkeeping.
+inline constexpr std::size_t import_hash_here_bytes_max = 16 * 1024 + 512;
 /// Blocks handed to the sink at once.
 inline constexpr std::size_t import_put_bytes = 4 * 1024 * 1024;
 

@@ -81,37 +81,70 @@ class AnnouncingSink final : public ipld::BlockSink {
 };
 
 /// Lets the blocks of many small files wait for each other: handing each over would take longer
-/// than to keep it. flush() makes durable what waits, too.
+/// than to keep it. They wait for a moment only, and flush() makes durable what waits, too. Once
+/// blocks couldn't be kept, nothing is kept or made durable any more: whoever flushes would tell of
+/// them.
 class GatheringSink final : public ipld::BlockSink {
  public:
-  explicit GatheringSink(ipld::BlockSink& below) : below_(below) {}
+  GatheringSink(port::Env& env, ipld::BlockSink& below)
+      : env_(env), below_(below), passed_(env.clock), tasks_(env.executor, env.clock) {}
 
   Task<void> put(std::vector<ipld::Block> blocks) override {
+    if (failure_) co_return std::unexpected(*failure_);
     for (ipld::Block& block : blocks) {
       bytes_ += block.data.size();
       blocks_.push_back(std::move(block));
     }
-    if (bytes_ < gathered_bytes_max && blocks_.size() < gathered_blocks_max)
-      co_return Result<void>{};
-    co_return co_await pass_on();
+    if (bytes_ >= gathered_bytes_max || blocks_.size() >= gathered_blocks_max)
+      co_return co_await pass_on();
+    if (!timed_ && !blocks_.empty()) timed_ = tasks_.spawn(pass_on_later());
+    co_return Result<void>{};
   }
   Task<void> flush() override {
-    if (!blocks_.empty()) KITH_CO_CHECK(co_await pass_on());
+    KITH_CO_CHECK(co_await pass_on());
     co_return co_await below_.flush();
+  }
+  /// What still waits is not kept.
+  Task<void> close_shielded() {
+    tasks_.cancel();
+    co_return co_await tasks_.join_shielded();
   }
 
  private:
   static constexpr std::uint64_t gathered_bytes_max = 1024 * 1024;
   static constexpr std::size_t gathered_blocks_max = 256;
 
+  /// Returns when all that was put before is kept.
   Task<void> pass_on() {
+    while (passing_)
+      KITH_CO_CHECK(co_await passed_.wait());
+    if (failure_) co_return std::unexpected(*failure_);
+    if (blocks_.empty()) co_return Result<void>{};
+    passing_ = true;
     bytes_ = 0;
-    co_return co_await below_.put(std::exchange(blocks_, {}));
+    std::vector<ipld::Block> gathered = std::exchange(blocks_, {});
+    Result<void> kept = co_await below_.put(std::move(gathered));
+    passing_ = false;
+    if (!kept) failure_ = kept.error();
+    passed_.notify_all();
+    co_return kept;
   }
 
+  Task<void> pass_on_later() {
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, confirm_interval));
+    timed_ = false;
+    co_return co_await pass_on();
+  }
+
+  port::Env& env_;
   ipld::BlockSink& below_;
   std::vector<ipld::Block> blocks_;
   std::uint64_t bytes_ = 0;
+  bool timed_ = false;
+  bool passing_ = false;
+  std::optional<Error> failure_;
+  port::Event passed_;
+  port::TaskGroup tasks_;
 };
 
 /// What the importer's callbacks said and the output hasn't got yet: they can't wait, so whoever
@@ -318,6 +351,11 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
   }
 }
 
+Task<void> finish(unixfs::TreeImporter& importer, const Request& request) {
+  KITH_CO_CHECK(co_await importer.finish(request.flag("wrap-with-directory")));
+  co_return Result<void>{};
+}
+
 Task<void> run_add(Context& context, const Request& request, Output& output) {
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "nothing to add"));
   node::Node& node = *context.node;
@@ -335,7 +373,7 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   }
   ipld::BlockSink& below = no_copy ? static_cast<ipld::BlockSink&>(*no_copy) : node.store();
   AnnouncingSink announcing(node, below);
-  GatheringSink gathering(announcing);
+  GatheringSink gathering(context.env, announcing);
   // Blocks that stay in a file are put while it is known which one that is.
   ipld::BlockSink& chosen = no_copy ? static_cast<ipld::BlockSink&>(announcing) : gathering;
   ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &chosen;
@@ -348,13 +386,11 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
               unixfs::TreeImporter::create(context.env, sink, options, on_added, on_progress));
   NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
   auto imported = co_await import_entries(context, request, sink, *importer, report, in_place);
-  if (!imported) {
-    // What was added before the failure is there all the same.
-    co_await report.send_all();
-    co_return imported;
-  }
-  KITH_CO_CHECK(co_await importer->finish(request.flag("wrap-with-directory")));
-  co_return co_await report.send_all();
+  if (imported) imported = co_await finish(*importer, request);
+  // What was added before a failure is there all the same.
+  Result<void> told = co_await report.send_all();
+  KITH_CO_CHECK(co_await gathering.close_shielded());
+  co_return imported ? told : imported;
 }
 
 class AddRenderer final : public Renderer {

@@ -165,9 +165,11 @@ class DiskInput final : public InputTree {
   }
 
   /// Reads a small file to its end, which is where less comes than there is room for.
-  static Result<void> read_small(Present& present, std::uint64_t size_bytes) {
-    if (size_bytes > ahead_file_bytes_max) return {};
-    present.content = Buffer::allocate(size_bytes + 1);
+  Result<void> read_small(Present& present, std::uint64_t size_bytes) const {
+    if (!options_.read_ahead || size_bytes > ahead_file_bytes_max) return {};
+    // Files that the kernel makes up have no size, and some give all they have or nothing.
+    constexpr std::uint64_t page_bytes = 4096;
+    present.content = Buffer::allocate(std::max(size_bytes + 1, page_bytes));
     KITH_TRY(std::size_t got, present.file->read_at(0, present.content.mutable_bytes()));
     const bool whole = got < present.content.size();
     present.content.truncate(got);

@@ -20,6 +20,8 @@ struct DiskInputOptions {
   bool follow_arguments = false;  ///< a symlink given as an argument stands for its target
   bool follow_all = false;        ///< any symlink does
   IgnoreRules ignore;             ///< inside of folders
+  /// Small files are read when they're looked up, some entries before their turn.
+  bool read_ahead = true;
   bool keep_mode = false;
   bool keep_modified = false;
   std::string stdin_name;

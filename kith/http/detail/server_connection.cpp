@@ -69,9 +69,14 @@ ServerConnection::~ServerConnection() {
   state_.connections.erase(place_);
 }
 
+bool ServerConnection::may_give_way() const noexcept {
+  return waiting_ && inbox_.drained() && waiting_since_ + give_way_after <= state_.env.clock.now();
+}
+
 void ServerConnection::give_way() noexcept {
-  if (!waiting_) return;
+  if (!may_give_way()) return;
   waiting_ = false;
+  gave_way_ = true;
   working_.cancel();
 }
 
@@ -107,7 +112,8 @@ Task<void> ServerConnection::say_goodbye() {
   Instant deadline = state_.env.clock.now() + linger_time;
   KITH_CO_CHECK(co_await stream_->close_write(deadline));
   std::size_t dropped = 0;
-  while (lingers_ && dropped < linger_bytes_max) {
+  // Who gives way makes room at once.
+  while (lingers_ && !gave_way_ && dropped < linger_bytes_max) {
     auto more = co_await inbox_.fill(deadline);
     if (!more || !*more) break;
     dropped += inbox_.held().size();
@@ -201,6 +207,8 @@ Task<bool> ServerConnection::read_head(HeadScanner& scanner) {
 Task<bool> ServerConnection::serve_one() {
   idle_ = true;
   waiting_ = true;
+  waiting_since_ = state_.env.clock.now();
+  state_.connections.splice(state_.connections.end(), state_.connections, place_);
   expects_much_ = false;
   HeadScanner scanner(HeadScanner::Kind::head, state_.limits.head_bytes_max);
   auto complete = co_await read_head(scanner);
@@ -214,6 +222,9 @@ Task<bool> ServerConnection::serve_one() {
     co_return false;
   }
   if (!*complete) co_return false;
+  // It was to end before its request came: whoever sent that sees that nobody has begun with it.
+  const bool cancelled = co_await port::is_cancelled();
+  if (cancelled) co_return std::unexpected(Errc::cancelled);
   auto head = parse_request_head(scanner.text(), state_.limits.head_fields_max);
   std::expected<void, HttpError> fits;
   std::expected<Framing, HttpError> framing;

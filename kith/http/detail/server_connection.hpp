@@ -71,7 +71,7 @@ struct ServerState {
   Handler handler;
   port::Logger log;
   std::vector<std::unique_ptr<port::TcpListener>> listeners;
-  /// Oldest first.
+  /// In the order in which they began to wait for their next request.
   std::list<ServerConnection*> connections;
   std::map<port::IpAddress, std::size_t> connections_by_address;
   std::size_t admitted = 0;
@@ -95,9 +95,10 @@ class ServerConnection {
   Task<void> run();
   /// As connections are counted (counted_as).
   const port::IpAddress& counted_for() const noexcept { return counted_for_; }
-  /// Nobody works for it: it stands between two requests, or in the middle of a head.
-  bool waiting() const noexcept { return waiting_; }
-  /// Ends it if it is waiting, and it isn't any more.
+  /// Nobody works for it, it stands between two requests or in the middle of a head for some time
+  /// already, and nothing has come that waits to be read.
+  bool may_give_way() const noexcept;
+  /// Ends it if it may give way.
   void give_way() noexcept;
   /// Ends it if it is between two requests; else its present response is its last.
   void close_soon() noexcept;
@@ -147,7 +148,9 @@ class ServerConnection {
   const RequestBody* body_ = nullptr;   ///< likewise
   Instant last_word_{};                 ///< of the handler, or when it began
   bool idle_ = true;
-  bool waiting_ = true;
+  bool waiting_ = false;  ///< for a request, or the rest of its head
+  Instant waiting_since_{};
+  bool gave_way_ = false;
   bool expects_much_ = false;
   bool taken_over_ = false;
   bool writing_ = false;
