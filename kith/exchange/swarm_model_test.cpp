@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <kith/exchange/swarm_model.hpp>
+#include <kith/exchange/test_swarm.hpp>
 
 namespace kith::exchange {
 namespace {
