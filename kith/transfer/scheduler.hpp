@@ -24,14 +24,13 @@
 //   are asked now and then whether they do.
 // - A unit is fetched twice only if it is late, or its source would take more than twice as long as
 //   an idle one: the end of a job doesn't wait for its slowest source.
-// - A source that wants units of a job itself is a fellow: it has none or few now, and more soon.
-// It
-//   is asked ahead about the units that come next and says so when it has one; it isn't asked for
-//   what it hasn't announced, unless it turns out to have all that it is asked about. A job with
-//   fellows fetches the rarest of its next units first, in an order of its own, so that fellows
-//   come to hold different units, exchange them, and leave who has all of them to send each a few
-//   times. What somebody waits for goes first after a moment. What waits at a crowded source moves
-//   over to an idle fellow that has it.
+// - A source that wants units of a job itself is a fellow: it has few now, and more soon. It is
+//   asked ahead about the units that come next and says so when it has one; it isn't asked for what
+//   it hasn't announced, unless it turns out to have all that it is asked about. A job with fellows
+//   fetches the rarest of its next units first, in an order of its own, so that fellows come to
+//   hold different units, exchange them, and leave who has all of them to send each a few times.
+//   What somebody waits for goes first after a moment. What waits at a crowded source moves over to
+//   an idle fellow that has it.
 //
 //   a unit at a source:   (none) -> asked -> has -> fetching -> (received by the job, forgotten)
 //                                     |              |  |
