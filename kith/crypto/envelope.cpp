@@ -1,8 +1,6 @@
 #include <optional>
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/base/varint.hpp>
 #include <kith/crypto/envelope.hpp>
 
@@ -59,7 +57,7 @@ Bytes signed_bytes(std::string_view domain, ByteView payload_type, ByteView payl
 Result<Fields> read_fields(ByteView encoded) {
   Fields fields;
   try {
-    protozero::pbf_reader reader(as_text(encoded).data(), encoded.size());
+    ProtobufReader reader(encoded);
     while (reader.next()) {
       std::optional<ByteView>* field = fields.find(static_cast<Field>(reader.tag()));
       if (field == nullptr) {
@@ -69,8 +67,7 @@ Result<Fields> read_fields(ByteView encoded) {
       if (reader.wire_type() != protozero::pbf_wire_type::length_delimited || field->has_value()) {
         return std::unexpected(CryptoError::bad_encoding);
       }
-      const protozero::data_view view = reader.get_view();
-      *field = as_bytes({view.data(), view.size()});
+      *field = reader.get_bytes();
     }
   } catch (const protozero::exception&) {
     return std::unexpected(CryptoError::bad_encoding);

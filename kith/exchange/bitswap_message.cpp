@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <limits>
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/base/varint.hpp>
 #include <kith/exchange/bitswap_message.hpp>
 
@@ -11,7 +9,6 @@ namespace kith::exchange {
 namespace {
 
 using multiformats::CidPrefix;
-using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
 constexpr std::uint32_t bytes_field(std::uint32_t number) noexcept {
@@ -25,17 +22,8 @@ template <class T>
 using Read = std::expected<T, BitswapError>;
 
 /// Fails on a field that we know with a type that it can't have; protozero would assert.
-bool known_with_wrong_type(const pbf_reader& reader, std::uint32_t last_known) noexcept {
+bool known_with_wrong_type(const ProtobufReader& reader, std::uint32_t last_known) noexcept {
   return reader.tag() <= last_known;
-}
-
-ByteView view_of(pbf_reader& reader) {
-  const protozero::data_view view = reader.get_view();
-  return as_bytes({view.data(), view.size()});
-}
-
-pbf_reader reader_of(ByteView bytes) {
-  return pbf_reader(as_text(bytes).data(), bytes.size());
 }
 
 Read<Cid> read_cid(ByteView bytes) {
@@ -48,11 +36,11 @@ Read<Want> read_want(ByteView bytes) {
   Want want;
   // proto3 leaves a priority of 0 out.
   want.priority = 0;
-  pbf_reader reader = reader_of(bytes);
+  ProtobufReader reader(bytes);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1): {
-        KITH_TRY(want.cid, read_cid(view_of(reader)));
+        KITH_TRY(want.cid, read_cid(reader.get_bytes()));
         break;
       }
       case number_field(2):
@@ -77,14 +65,14 @@ Read<Want> read_want(ByteView bytes) {
 }
 
 Read<void> read_wantlist(ByteView bytes, BitswapMessage& out) {
-  pbf_reader reader = reader_of(bytes);
+  ProtobufReader reader(bytes);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1): {
         if (out.wants.size() == message_wants_max) {
           return std::unexpected(BitswapError::too_many_entries);
         }
-        KITH_TRY(Want want, read_want(view_of(reader)));
+        KITH_TRY(Want want, read_want(reader.get_bytes()));
         out.wants.push_back(std::move(want));
         break;
       }
@@ -122,14 +110,14 @@ Read<void> add_block(const CidPrefix& prefix, ByteView data, const Buffer& messa
 Read<void> read_payload(ByteView bytes, const Buffer& message, BitswapMessage& out) {
   std::optional<ByteView> prefix;
   ByteView data;
-  pbf_reader reader = reader_of(bytes);
+  ProtobufReader reader(bytes);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1):
-        prefix = view_of(reader);
+        prefix = reader.get_bytes();
         break;
       case bytes_field(2):
-        data = view_of(reader);
+        data = reader.get_bytes();
         break;
       default:
         if (known_with_wrong_type(reader, 2)) return std::unexpected(BitswapError::bad_encoding);
@@ -145,11 +133,11 @@ Read<void> read_payload(ByteView bytes, const Buffer& message, BitswapMessage& o
 Read<void> read_presence(ByteView bytes, BitswapMessage& out) {
   Cid cid;
   std::uint64_t type = 0;
-  pbf_reader reader = reader_of(bytes);
+  ProtobufReader reader(bytes);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1): {
-        KITH_TRY(cid, read_cid(view_of(reader)));
+        KITH_TRY(cid, read_cid(reader.get_bytes()));
         break;
       }
       case number_field(2):
@@ -173,20 +161,20 @@ Read<void> read_presence(ByteView bytes, BitswapMessage& out) {
 Read<void> read_message(const Buffer& message, BitswapMessage& out) {
   // Data without prefix is what 1.0.0 knows: a CID of version 0.
   constexpr CidPrefix v0_prefix{0, multiformats::Codec::dag_pb, multiformats::Codec::sha2_256, 32};
-  pbf_reader reader = reader_of(message);
+  ProtobufReader reader(message);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1):
-        KITH_CHECK(read_wantlist(view_of(reader), out));
+        KITH_CHECK(read_wantlist(reader.get_bytes(), out));
         break;
       case bytes_field(2):
-        KITH_CHECK(add_block(v0_prefix, view_of(reader), message, out));
+        KITH_CHECK(add_block(v0_prefix, reader.get_bytes(), message, out));
         break;
       case bytes_field(3):
-        KITH_CHECK(read_payload(view_of(reader), message, out));
+        KITH_CHECK(read_payload(reader.get_bytes(), message, out));
         break;
       case bytes_field(4):
-        KITH_CHECK(read_presence(view_of(reader), out));
+        KITH_CHECK(read_presence(reader.get_bytes(), out));
         break;
       case number_field(5):
         out.pending_bytes = std::max(reader.get_int32(), 0);

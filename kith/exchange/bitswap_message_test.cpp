@@ -161,6 +161,14 @@ TEST(BitswapMessage, RefusesFieldsOfTheWrongTypeAndCutMessages) {
   EXPECT_GE(failed, whole.size() - 7);
 }
 
+TEST(BitswapMessage, RefusesALengthThatHasMoreThan32Bits) {
+  // 4 GiB: taken for 0, what follows would be fields of this message.
+  for (std::string_view key : {"14", "0a", "1a", "7a"}) {
+    auto message = message_of(std::string(key) + "8080808010" + "78017801");
+    EXPECT_EQ(decode_message(message).error(), BitswapError::bad_encoding) << key;
+  }
+}
+
 TEST(BitswapMessage, SkipsFieldsOfLaterVersions) {
   auto message =
       decode_message(message_of("3205abcdef0102"

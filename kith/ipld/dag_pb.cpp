@@ -1,9 +1,7 @@
 #include <algorithm>
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-
 #include <kith/base/assert.hpp>
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/base/varint.hpp>
 #include <kith/ipld/dag_pb.hpp>
 #include <kith/ipld/limits.hpp>
@@ -56,7 +54,7 @@ void append_link(Bytes& out, const DagPbLink& link) {
   }
 }
 
-Decoded<DagPbLink> decode_link(protozero::pbf_reader reader) {
+Decoded<DagPbLink> decode_link(ProtobufReader reader) {
   DagPbLink link;
   unsigned last = 0;
   while (reader.next()) {
@@ -66,15 +64,13 @@ Decoded<DagPbLink> decode_link(protozero::pbf_reader reader) {
     last = tag;
     switch (reader.tag_and_type()) {
       case protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited): {
-        protozero::data_view view = reader.get_view();
-        auto cid = Cid::from_bytes(as_bytes({view.data(), view.size()}));
+        auto cid = Cid::from_bytes(reader.get_bytes());
         if (!cid) return std::unexpected(IpldError::bad_link);
         link.hash = *std::move(cid);
         break;
       }
       case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited): {
-        protozero::data_view view = reader.get_view();
-        link.name = std::string_view(view.data(), view.size());
+        link.name = as_text(reader.get_bytes());
         break;
       }
       case protozero::tag_and_type(3, protozero::pbf_wire_type::varint): {
@@ -94,13 +90,12 @@ Decoded<DagPbLink> decode_link(protozero::pbf_reader reader) {
 Decoded<DagPbNode> decode_node(ByteView block) {
   DagPbNode node;
   bool data_after_links = false;
-  protozero::pbf_reader reader(as_text(block).data(), block.size());
+  ProtobufReader reader(block);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited): {
         if (node.data) return std::unexpected(IpldError::duplicate);
-        protozero::data_view view = reader.get_view();
-        node.data = as_bytes({view.data(), view.size()});
+        node.data = reader.get_bytes();
         data_after_links = !node.links.empty();
         break;
       }

@@ -1,9 +1,8 @@
 #include <algorithm>
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/crypto/envelope.hpp>
 #include <kith/net/identify_message.hpp>
 #include <kith/net/limits.hpp>
@@ -17,10 +16,6 @@ using multiformats::PeerId;
 constexpr std::string_view record_domain = "libp2p-peer-record";
 constexpr std::uint8_t record_type[] = {0x03, 0x01};
 
-ByteView bytes_of(protozero::data_view view) {
-  return as_bytes({view.data(), view.size()});
-}
-
 void add_bytes(protozero::pbf_writer& writer, protozero::pbf_tag_type tag, ByteView bytes) {
   writer.add_bytes(tag, as_text(bytes).data(), bytes.size());
 }
@@ -32,13 +27,13 @@ Result<void> add_address(ByteView bytes, std::vector<Multiaddr>& addresses) {
   return {};
 }
 
-Result<void> merge_field(protozero::pbf_reader& reader, IdentifyMessage& message) {
+Result<void> merge_field(ProtobufReader& reader, IdentifyMessage& message) {
   if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
     reader.skip();
     return {};
   }
   protozero::pbf_tag_type tag = reader.tag();
-  ByteView value = bytes_of(reader.get_view());
+  ByteView value = reader.get_bytes();
   switch (tag) {
     case 1:
       message.public_key = to_bytes(value);
@@ -97,22 +92,22 @@ class PartWriter {
 Result<PeerRecord> decode_record(ByteView payload) {
   PeerRecord record;
   try {
-    protozero::pbf_reader reader(as_text(payload).data(), payload.size());
+    ProtobufReader reader(payload);
     while (reader.next()) {
       using protozero::pbf_wire_type;
       using protozero::tag_and_type;
       switch (reader.tag_and_type()) {
         case tag_and_type(1, pbf_wire_type::length_delimited): {
-          KITH_TRY(record.peer, PeerId::from_bytes(bytes_of(reader.get_view())));
+          KITH_TRY(record.peer, PeerId::from_bytes(reader.get_bytes()));
           break;
         }
         case tag_and_type(2, pbf_wire_type::varint):
           record.sequence = reader.get_uint64();
           break;
         case tag_and_type(3, pbf_wire_type::length_delimited): {
-          protozero::pbf_reader info = reader.get_message();
+          ProtobufReader info = reader.get_message();
           while (info.next(1, pbf_wire_type::length_delimited)) {
-            KITH_CHECK(add_address(bytes_of(info.get_view()), record.addresses));
+            KITH_CHECK(add_address(info.get_bytes(), record.addresses));
           }
           break;
         }
@@ -131,7 +126,7 @@ Result<PeerRecord> decode_record(ByteView payload) {
 
 Result<void> merge_identify_part(ByteView part, IdentifyMessage& message) {
   try {
-    protozero::pbf_reader reader(as_text(part).data(), part.size());
+    ProtobufReader reader(part);
     while (reader.next())
       KITH_CHECK(merge_field(reader, message));
   } catch (const protozero::exception&) {

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/net/peer_store.hpp>
 
 namespace kith::net {
@@ -20,10 +20,6 @@ WallTime time_of(std::uint64_t seconds) {
   // Duration counts nanoseconds in 63 bits: a stored number may not overflow it.
   constexpr std::uint64_t seconds_max = 9'000'000'000;
   return WallTime(std::chrono::seconds(std::min(seconds, seconds_max)));
-}
-
-ByteView bytes_of(protozero::data_view view) {
-  return as_bytes({view.data(), view.size()});
 }
 
 /// What the allocator and a hash table's node add to what is in them, about.
@@ -481,11 +477,11 @@ Bytes PeerStore::encode(WallTime now) const {
 }
 
 bool PeerStore::decode_address(ByteView encoded, WallTime now, Known& known) {
-  protozero::pbf_reader reader(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  ProtobufReader reader(encoded);
   while (reader.next()) {
     if (reader.tag() == address_field &&
         reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
-      auto read = Multiaddr::from_bytes(bytes_of(reader.get_view()));
+      auto read = Multiaddr::from_bytes(reader.get_bytes());
       if (!read) return false;
       known.address = *std::move(read);
       continue;
@@ -507,16 +503,16 @@ void PeerStore::decode_peer(ByteView encoded, WallTime now) {
   PeerId id;
   std::vector<Known> addresses;
   WallTime last_seen{};
-  protozero::pbf_reader reader(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  ProtobufReader reader(encoded);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited): {
-        if (auto read = PeerId::from_bytes(bytes_of(reader.get_view()))) id = *read;
+        if (auto read = PeerId::from_bytes(reader.get_bytes())) id = *read;
         break;
       }
       case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited): {
         Known known;
-        bool good = decode_address(bytes_of(reader.get_view()), now, known);
+        bool good = decode_address(reader.get_bytes(), now, known);
         if (good && addresses.size() < addresses_per_peer_max)
           addresses.push_back(std::move(known));
         break;
@@ -544,11 +540,11 @@ PeerStore::Decoded PeerStore::decode(ByteView encoded, WallTime now) {
   Decoded decoded;
   std::size_t before = peers_.size();
   try {
-    protozero::pbf_reader reader(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+    ProtobufReader reader(encoded);
     while (reader.next()) {
       if (reader.tag_and_type() ==
           protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited)) {
-        decode_peer(bytes_of(reader.get_view()), now);
+        decode_peer(reader.get_bytes(), now);
       } else {
         reader.skip();
       }

@@ -1,6 +1,4 @@
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/unixfs/hamt.hpp>
 #include <kith/unixfs/limits.hpp>
 #include <kith/unixfs/node.hpp>
@@ -16,16 +14,12 @@ using protozero::tag_and_type;
 constexpr std::uint32_t permission_bits = 07777;
 constexpr std::uint32_t nanoseconds_max = 999'999'999;
 
-ByteView bytes_of(protozero::data_view view) noexcept {
-  return as_bytes({view.data(), view.size()});
-}
-
 /// Adds, and answers false if the sum doesn't fit.
 bool add_to(std::uint64_t& sum, std::uint64_t more) noexcept {
   return !__builtin_add_overflow(sum, more, &sum);
 }
 
-Decoded<Metadata::Time> decode_time(protozero::pbf_reader reader) {
+Decoded<Metadata::Time> decode_time(ProtobufReader reader) {
   std::optional<std::int64_t> seconds;
   Metadata::Time time;
   while (reader.next()) {
@@ -51,14 +45,14 @@ Decoded<Metadata::Time> decode_time(protozero::pbf_reader reader) {
 Decoded<NodeData> decode_fields(ByteView message) {
   NodeData node;
   std::optional<std::uint64_t> type;
-  protozero::pbf_reader reader(as_text(message).data(), message.size());
+  ProtobufReader reader(message);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case tag_and_type(1, pbf_wire_type::varint):
         type = reader.get_uint64();
         break;
       case tag_and_type(2, pbf_wire_type::length_delimited):
-        node.data = bytes_of(reader.get_view());
+        node.data = reader.get_bytes();
         break;
       case tag_and_type(3, pbf_wire_type::varint):
         node.file_size = reader.get_uint64();

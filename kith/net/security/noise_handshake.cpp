@@ -1,9 +1,7 @@
 #include <algorithm>
 
-#include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
-
 #include <kith/base/assert.hpp>
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/base/varint.hpp>
 #include <kith/net/security/noise_handshake.hpp>
 
@@ -29,10 +27,6 @@ void append_field(Bytes& out, Field field, ByteView value) {
   append(out, value);
 }
 
-ByteView view_of(const protozero::data_view& view) noexcept {
-  return as_bytes({view.data(), view.size()});
-}
-
 Bytes signed_text(const crypto::X25519Public& static_key) {
   Bytes text = to_bytes(signature_prefix);
   append(text, static_key);
@@ -44,14 +38,14 @@ Bytes signed_text(const crypto::X25519Public& static_key) {
 template <class Use>
 bool for_each_field(ByteView encoded, Use use) {
   try {
-    protozero::pbf_reader reader(as_text(encoded).data(), encoded.size());
+    ProtobufReader reader(encoded);
     while (reader.next()) {
       if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
         reader.skip();
         continue;
       }
       const auto tag = reader.tag();
-      if (!use(tag, view_of(reader.get_view()))) return false;
+      if (!use(tag, reader.get_bytes())) return false;
     }
   } catch (const protozero::exception&) {
     return false;

@@ -1,8 +1,7 @@
 #include <fuzz/kinds.hpp>
 
-#include <protozero/pbf_reader.hpp>
-
 #include <kith/base/assert.hpp>
+#include <kith/base/protobuf_reader.hpp>
 #include <kith/net/security/noise_handshake.hpp>
 #include <kith/net/security/noise_transport.hpp>
 
@@ -23,9 +22,9 @@ namespace {
 /// 1).
 bool has_certhashes(ByteView payload) {
   constexpr auto bytes = protozero::pbf_wire_type::length_delimited;
-  protozero::pbf_reader reader(reinterpret_cast<const char*>(payload.data()), payload.size());
+  ProtobufReader reader(payload);
   while (reader.next(4, bytes)) {
-    protozero::pbf_reader extensions = reader.get_message();
+    ProtobufReader extensions = reader.get_message();
     if (extensions.next(1, bytes)) return true;
   }
   return false;
