@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -125,11 +126,14 @@ class Run:
             self.went_wrong(row, error)
 
     def measure(self, table, contenders, rounds=None):
-        """Fills the table. All take turns within a round, so that what else the machine does hits all alike."""
+        """Fills the table. All take turns within a round, so that what else the machine does hits all alike, and each
+        round has an order of its own: whoever comes after one that gave back much memory finds it at hand."""
         table.rows = [Row(one.name, one.against) for one in contenders]
+        turns = list(zip(contenders, table.rows))
         for number in range(rounds or self.rounds):
             self.log(f"{table.title}: round {number + 1}")
-            for one, row in zip(contenders, table.rows):
+            random.Random(number).shuffle(turns)
+            for one, row in turns:
                 if row.note:
                     continue
                 with self.excused(row):
