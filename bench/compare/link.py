@@ -7,7 +7,7 @@ import subprocess
 from harness.process import Process
 
 from .daemons import program
-from .line import Line
+from .line import CONGESTION_CONTROL, Line
 from .measure import MIB, Column, Contender, Table, write_random
 from .place import Lazily
 from .transfer import copies, daemons, torrent
@@ -17,7 +17,7 @@ RATE_MBIT = 250
 # One bandwidth-delay product.
 QUEUE_BYTES = int(RATE_MBIT * 1e6 / 8 * RTT_MS / 1e3)
 COLUMNS = [Column("mbit", "Mbit/s", 1), Column("seconds", "seconds", 2), Column("cpu", "CPU s/GiB", 2)]
-SETTINGS = ("net.ipv4.tcp_congestion_control", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem")
+SETTINGS = ("net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem")
 IPERF_SECONDS, QUICK_SECONDS = 5, 1
 # At the begin, when a connection is still finding out.
 OMITTED_SECONDS = 2
@@ -77,8 +77,8 @@ def tables(run):
         run.measure(table, contenders)
         with contextlib.suppress(Exception):
             settings = ", ".join(f"{name} = {line().setting(name)}" for name in SETTINGS)
-            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes, MTU 1500, no loss. "
-                               f"The machine's own settings: {settings}.")
+            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes, MTU 1500, no loss, "
+                               f"TCP {CONGESTION_CONTROL}. The machine's own settings: {settings}.")
     yield table
 
 
