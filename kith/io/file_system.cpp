@@ -1,7 +1,12 @@
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <dirent.h>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -97,10 +102,54 @@ bool is_at(const Descriptor& descriptor, const std::string& path) noexcept {
          open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
 }
 
+/// What the medium may want to be aligned, in memory and in the file: the largest that is common.
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t staging_bytes = std::size_t{1} << 20;
+
+struct FreePages {
+  void operator()(std::uint8_t* memory) const noexcept {
+    ::operator delete[](memory, std::align_val_t(page_bytes));
+  }
+};
+
+/// Pieces, as one text that is taken from its front.
+class Gatherer {
+ public:
+  explicit Gatherer(std::span<const ByteView> pieces) noexcept : pieces_(pieces) {
+    for (ByteView piece : pieces)
+      left_ += piece.size();
+  }
+  std::uint64_t left() const noexcept { return left_; }
+
+  /// Copies what fits; returns the part of `into` that it filled.
+  ByteView take(MutableBytes into) noexcept {
+    std::size_t done = 0;
+    while (done < into.size() && left_ > 0) {
+      const ByteView rest = pieces_.front().subspan(skipped_);
+      const std::size_t size = std::min(rest.size(), into.size() - done);
+      std::ranges::copy(rest.first(size), into.begin() + static_cast<std::ptrdiff_t>(done));
+      done += size;
+      left_ -= size;
+      skipped_ += size;
+      if (size < rest.size()) continue;
+      pieces_ = pieces_.subspan(1);
+      skipped_ = 0;
+    }
+    return into.first(done);
+  }
+
+ private:
+  std::span<const ByteView> pieces_;
+  std::size_t skipped_ = 0;  ///< of the first piece
+  std::uint64_t left_ = 0;
+};
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path) noexcept
       : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  using File::write_at;
 
   Result<std::size_t> read_at(std::uint64_t offset, MutableBytes into) override {
     std::size_t done = 0;
@@ -146,8 +195,25 @@ class PosixFile final : public File {
     return {};
   }
 
-  void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept override {
-    ::sync_file_range(number(), position(offset), position(size), SYNC_FILE_RANGE_WRITE);
+  Result<void> write_out(std::uint64_t offset, std::span<const ByteView> pieces) override {
+    std::scoped_lock lock(out_mutex_);
+    if (!direct_) direct_.emplace(open_direct());
+    if (direct_->number() < 0) return write_and_begin(offset, pieces);
+    Gatherer from(pieces);
+    // Bytes whose page holds others, too, go by way of the cache.
+    std::array<std::uint8_t, page_bytes> part;
+    const std::size_t head = (page_bytes - offset % page_bytes) % page_bytes;
+    ByteView taken = from.take(MutableBytes(part).first(head));
+    KITH_CHECK(write_at(offset, taken));
+    offset += taken.size();
+    while (from.left() >= page_bytes) {
+      const std::uint64_t whole = from.left() - from.left() % page_bytes;
+      taken = from.take(
+          staging().first(static_cast<std::size_t>(std::min<std::uint64_t>(whole, staging_bytes))));
+      KITH_CHECK(write_direct(offset, taken));
+      offset += taken.size();
+    }
+    return write_at(offset, from.take(part));
   }
 
   Result<std::uint64_t> size() override {
@@ -165,11 +231,48 @@ class PosixFile final : public File {
  private:
   int number() const noexcept { return descriptor_.number(); }
 
+  /// The same file past the cache; none where its file system has no such way.
+  Descriptor open_direct() const {
+    Descriptor none(-1);
+    if ((::fcntl(number(), F_GETFL) & O_ACCMODE) == O_RDONLY) return none;
+    auto again = open_descriptor(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);
+    return again && is_at(descriptor_, path_) ? *std::move(again) : std::move(none);
+  }
+
+  Result<void> write_and_begin(std::uint64_t offset, std::span<const ByteView> pieces) {
+    KITH_CHECK(write_at(offset, pieces));
+    std::uint64_t size = 0;
+    for (ByteView piece : pieces)
+      size += piece.size();
+    // The disk begins while we go on; a sync then waits for less.
+    ::sync_file_range(number(), position(offset), position(size), SYNC_FILE_RANGE_WRITE);
+    return {};
+  }
+
+  /// `bytes` are whole pages of the staging memory.
+  Result<void> write_direct(std::uint64_t offset, ByteView bytes) {
+    ssize_t put = retried(
+        [&] { return ::pwrite(direct_->number(), bytes.data(), bytes.size(), position(offset)); });
+    if (put < 0 && errno != EINVAL && errno != EOPNOTSUPP) return failed("write", path_);
+    // Some file systems say only now that they have no such way, or want larger pages.
+    if (put < 0) direct_.emplace(-1);
+    const auto done = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
+    return done == bytes.size() ? Result<void>() : write_at(offset + done, bytes.subspan(done));
+  }
+
+  MutableBytes staging() {
+    if (!staging_) staging_.reset(new (std::align_val_t(page_bytes)) std::uint8_t[staging_bytes]);
+    return {staging_.get(), staging_bytes};
+  }
+
   /// Offsets beyond what the system can name become negative, which it refuses.
   static off_t position(std::uint64_t offset) noexcept { return static_cast<off_t>(offset); }
 
   Descriptor descriptor_;
   std::string path_;
+  std::mutex out_mutex_;  ///< of what follows
+  std::optional<Descriptor> direct_;
+  std::unique_ptr<std::uint8_t[], FreePages> staging_;
 };
 
 class PosixLock final : public FileLock {

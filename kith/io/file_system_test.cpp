@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <new>
 #include <utility>
@@ -65,13 +66,139 @@ TEST(PosixFileSystem, WritesManyPiecesInARow) {
   auto file = value_of(files.open(folder / "a", OpenMode::create));
   expect_ok(file->write_at(5, pieces));
   expect_ok(file->sync());
-  file->start_writeback(0, 4096);
   EXPECT_EQ(value_of(file->size()), content.size() + 5);
   Bytes got(content.size());
   EXPECT_EQ(value_of(file->read_at(5, got)), got.size());
   EXPECT_TRUE(got == content);
   expect_ok(file->truncate(7));
   EXPECT_EQ(value_of(file->size()), 7u);
+}
+
+/// A file beside which nothing else changed, and what it has to hold.
+struct Written {
+  explicit Written(port::FileSystem& files, const std::string& path)
+      : file(value_of(files.open(path, OpenMode::create))) {}
+
+  void write(std::uint64_t offset, std::span<const ByteView> pieces, bool out) {
+    expect_ok(out ? file->write_out(offset, pieces) : file->write_at(offset, pieces));
+    for (ByteView piece : pieces) {
+      const std::size_t end = static_cast<std::size_t>(offset) + piece.size();
+      if (content.size() < end) content.resize(end);
+      std::ranges::copy(piece, content.begin() + static_cast<std::ptrdiff_t>(offset));
+      offset += piece.size();
+    }
+  }
+  void expect_content() {
+    ASSERT_EQ(value_of(file->size()), content.size());
+    Bytes got(content.size());
+    EXPECT_EQ(value_of(file->read_at(0, got)), got.size());
+    EXPECT_TRUE(got == content);
+  }
+
+  std::unique_ptr<port::File> file;
+  Bytes content;
+};
+
+Bytes random_bytes(std::size_t size, std::uint64_t seed) {
+  Bytes bytes(size);
+  Prng(seed).fill(bytes);
+  return bytes;
+}
+
+TEST(PosixFileSystem, WritesOutFromAndToAnyPlace) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  Written written(files, folder / "a");
+  const Bytes bytes = random_bytes(3 << 20, 1);
+  Prng prng(2);
+  for (int round = 0; round < 60; ++round) {
+    // Pages' edges, and a little to their sides.
+    const auto place = [&](std::uint64_t pages) {
+      const std::uint64_t at = prng.below(pages) * 4096;
+      return at + prng.below(3) - (at > 0 ? 1 : 0);
+    };
+    const std::uint64_t offset = place(400);
+    std::uint64_t size = place(round % 8 == 0 ? 768 : 5);
+    std::vector<ByteView> pieces;
+    ByteView rest = ByteView(bytes).subspan(prng.below(1000));
+    while (size > 0) {
+      const auto part =
+          static_cast<std::size_t>(1 + prng.below(std::min<std::uint64_t>(size, 9000)));
+      pieces.push_back(rest.first(part));
+      rest = rest.subspan(part);
+      size -= part;
+      if (rest.size() < 10'000) rest = bytes;
+    }
+    // Readers find what was written last, whichever way it went.
+    written.write(offset, pieces, prng.below(4) > 0);
+    written.expect_content();
+  }
+  expect_ok(written.file->sync());
+  written.expect_content();
+}
+
+TEST(PosixFileSystem, WritesOutManyPiecesAndNothing) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  Written written(files, folder / "a");
+  const Bytes bytes = random_bytes(5'000'003, 3);
+  const ByteView pieces[] = {bytes, {}, ByteView(bytes).first(1), ByteView(bytes).subspan(7)};
+  written.write(11, pieces, true);
+  written.expect_content();
+  written.write(4096, {}, true);
+  written.expect_content();
+}
+
+TEST(PosixFileSystem, WritesOutPastTheCache) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  const std::string path = folder / "a";
+  if (int direct = ::open(path.c_str(), O_WRONLY | O_CREAT | O_DIRECT, 0600); direct < 0) {
+    GTEST_SKIP() << "the file system of temporary files takes no direct writes";
+  } else {
+    ::close(direct);
+  }
+  Written written(files, path);
+  const Bytes bytes = random_bytes(64 * 4096, 4);
+  const ByteView piece = bytes;
+  written.write(0, std::span(&piece, 1), true);
+  expect_ok(written.file->sync());
+  int reading = ::open(path.c_str(), O_RDONLY);
+  void* map = ::mmap(nullptr, bytes.size(), PROT_READ, MAP_SHARED, reading, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  std::array<unsigned char, 64> cached{};
+  EXPECT_EQ(::mincore(map, bytes.size(), cached.data()), 0);
+  EXPECT_EQ(std::ranges::count_if(cached, [](unsigned char page) { return (page & 1) != 0; }), 0);
+  ::munmap(map, bytes.size());
+  ::close(reading);
+  written.expect_content();
+}
+
+TEST(PosixFileSystem, WritesOutWhereNothingGoesPastTheCache) {
+  // A memfd's file system refuses direct writes, as some others do.
+  const int memory = ::memfd_create("kith", MFD_CLOEXEC);
+  ASSERT_GE(memory, 0);
+  PosixFileSystem files;
+  auto file = value_of(files.open("/proc/self/fd/" + std::to_string(memory), OpenMode::write));
+  const Bytes bytes = random_bytes(100'000, 5);
+  const ByteView piece = bytes;
+  expect_ok(file->write_out(100, std::span(&piece, 1)));
+  Bytes got(bytes.size());
+  EXPECT_EQ(value_of(file->read_at(100, got)), got.size());
+  EXPECT_TRUE(got == bytes);
+  ::close(memory);
+}
+
+TEST(PosixFileSystem, SaysWhenAFileCantBeWrittenOut) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  expect_ok(port::replace_file(files, folder / "a", as_bytes("content")));
+  auto read_only = value_of(files.open(folder / "a", OpenMode::read));
+  const Bytes bytes = random_bytes(100'000, 6);
+  const ByteView piece = bytes;
+  auto written = read_only->write_out(0, std::span(&piece, 1));
+  ASSERT_FALSE(written);
+  EXPECT_TRUE(written.error().is_errno(EBADF));
 }
 
 TEST(PosixFileSystem, OpenModesDoAsTheySay) {

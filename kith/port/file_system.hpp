@@ -33,8 +33,9 @@ class File {
   }
   /// Content and size are on the medium when this returns.
   virtual Result<void> sync() = 0;
-  /// Asks the system to start writing this range out; no promise.
-  virtual void start_writeback(std::uint64_t offset, std::uint64_t size) noexcept = 0;
+  /// As write_at, for much that isn't read again soon: the medium begins at once, and the system's
+  /// cache keeps nothing of it, where that can be had. Kept no surer than what write_at wrote.
+  virtual Result<void> write_out(std::uint64_t offset, std::span<const ByteView> pieces) = 0;
   virtual Result<std::uint64_t> size() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
 };

@@ -77,7 +77,9 @@ class SimFile final : public port::File {
     return {};
   }
 
-  void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
+  Result<void> write_out(std::uint64_t offset, std::span<const ByteView> pieces) override {
+    return write_at(offset, pieces);
+  }
 
   Result<std::uint64_t> size() override {
     KITH_CHECK(access_->check());

@@ -576,9 +576,8 @@ Result<void> Engine::append_records(std::span<const NewBlock> blocks,
       pieces.push_back(block.data);
     }
     std::uint64_t at = places[first].offset;
-    KITH_CHECK(current_->write_at(at, pieces));
-    // The disk begins while we go on; the sync at the end then waits for less.
-    if (bytes >= write_step_bytes) current_->start_writeback(at, bytes + headers.size());
+    const bool bulk = bytes >= write_step_bytes;
+    KITH_CHECK(bulk ? current_->write_out(at, pieces) : current_->write_at(at, pieces));
     first += count;
   }
   return {};

@@ -29,7 +29,9 @@ class MemoryFile final : public port::File {
   }
   Result<void> write_at(std::uint64_t, std::span<const ByteView>) override { return {}; }
   Result<void> sync() override { return {}; }
-  void start_writeback(std::uint64_t, std::uint64_t) noexcept override {}
+  Result<void> write_out(std::uint64_t offset, std::span<const ByteView> pieces) override {
+    return write_at(offset, pieces);
+  }
   Result<std::uint64_t> size() override { return content_.size(); }
   Result<void> truncate(std::uint64_t) override { return {}; }
 
