@@ -52,9 +52,13 @@ void Nemesis::arm() {
 
 void Nemesis::end_due() {
   while (!hurt_.empty() && hurt_.begin()->first <= world_.now()) {
-    const Pair pair = hurt_.begin()->second;
+    const Hurt hurt = hurt_.begin()->second;
     hurt_.erase(hurt_.begin());
-    world_.net().heal(pair.first, pair.second);
+    if (hurt.stalled) {
+      world_.net().end_stall(hurt.one, hurt.other);
+    } else {
+      world_.net().end_cut(hurt.one, hurt.other);
+    }
   }
   while (!down_.empty() && down_.begin()->first <= world_.now()) {
     const NodeId node = down_.begin()->second;
@@ -82,7 +86,7 @@ void Nemesis::cut(const std::vector<NodeId>& group, Fault fault) {
     for (NodeId other : nodes_) {
       if (std::ranges::find(group, other) != group.end()) continue;
       world_.net().cut(node, other);
-      hurt_.emplace(until, Pair(node, other));
+      hurt_.emplace(until, Hurt{.one = node, .other = other, .stalled = false});
     }
   }
   ++counts_[static_cast<std::size_t>(fault)];
@@ -102,7 +106,7 @@ void Nemesis::cut_pair(Fault fault) {
   } else if (fault == Fault::stall) {
     what = "stalled";
     world_.net().stall(one, other);
-    hurt_.emplace(world_.now() + time, Pair(one, other));
+    hurt_.emplace(world_.now() + time, Hurt{.one = one, .other = other, .stalled = true});
   } else {
     world_.net().reset(one, other);
   }

@@ -1,7 +1,8 @@
 // Nemesis: faults drawn from the seed, for the safety phase of a scenario. At random moments it
 // cuts the network in two, cuts a node off, clogs or stalls the way between two nodes, resets their
 // connections, or kills a node (program or power) and starts it again later. Each fault ends by
-// itself after a drawn time; stop() ends them all, for the liveness phase.
+// itself after a drawn time, whatever else is wrong with the same nodes; stop() ends them all, for
+// the liveness phase.
 //
 //   Nemesis nemesis(world, nodes, {.crash = [&](Node& node, Crash how) { ... },
 //                                  .restart = [&](Node& node) { ... }});
@@ -54,7 +55,12 @@ class Nemesis final : private port::Timer {
   const std::string& story() const noexcept { return story_; }
 
  private:
-  using Pair = std::pair<NodeId, NodeId>;
+  /// A way that is cut or stalled: a clog ends by itself.
+  struct Hurt {
+    NodeId one;
+    NodeId other;
+    bool stalled;
+  };
 
   void on_fire() override;
   void strike();
@@ -72,8 +78,8 @@ class Nemesis final : private port::Timer {
   std::vector<NodeId> nodes_;
   NemesisOptions options_;
   Instant next_ = never;
-  /// Ways that are cut, clogged or stalled, and nodes that are down, by when that ends.
-  std::multimap<Instant, Pair> hurt_;
+  /// Ways that are hurt and nodes that are down, by when that ends.
+  std::multimap<Instant, Hurt> hurt_;
   std::multimap<Instant, NodeId> down_;
   std::size_t counts_[faults] = {};
   std::string story_;

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include <kith/port/port.hpp>
@@ -53,6 +55,60 @@ TEST(Nemesis, LeavesAWholeNetworkBehind) {
       }
     }
   }
+}
+
+/// When the way between its two nodes was cut, clogged or stalled, to the millisecond.
+std::vector<Instant> times_of_hurts(const std::string& story) {
+  std::vector<Instant> times;
+  std::istringstream lines(story);
+  for (std::string line; std::getline(lines, line);) {
+    const auto at = std::chrono::duration<double>(std::stod(line));
+    if (line.ends_with(" 1 of 2 cut off") || line.ends_with(" clogged") ||
+        line.ends_with(" stalled")) {
+      times.push_back(world_begin + std::chrono::duration_cast<Duration>(at));
+    }
+  }
+  return times;
+}
+
+/// Whether a byte comes over a new connection between two nodes within 50 ms.
+Result<bool> look(World& world) {
+  auto [near, far] = world.connect(world.node(0), world.node(1));
+  KITH_CHECK(world.run(near->write(as_bytes("?"))));
+  Bytes into(1);
+  auto got = world.run(far->read_some(into, world.now() + 50ms));
+  near->reset();
+  if (!got && !got.error().is(Errc::timed_out)) return std::unexpected(got.error());
+  return got.has_value();
+}
+
+TEST(Nemesis, EndsEachFaultAloneWhenSeveralAreOnOneWay) {
+  constexpr Duration lasts = 10s;
+  World world(1);
+  world.net().set_links({.latency = 1ms});
+  Nemesis nemesis(world, add_nodes(world, 2),
+                  {.fault_min = lasts, .fault_max = lasts, .nodes_down_max = 0});
+  nemesis.begin();
+  std::size_t open = 0;
+  std::size_t hurt_twice = 0;
+  while (world.now() < world_begin + 20min) {
+    world.run_for(50ms);
+    const Instant begun = world.now();
+    const Result<bool> comes = look(world);
+    const Instant ended = world.now();
+    std::size_t whole = 0;
+    std::size_t some = 0;
+    for (Instant at : times_of_hurts(nemesis.story())) {
+      if (at + 1ms < begun && at + lasts - 1ms > ended) ++whole;
+      if (at - 1ms < ended && at + lasts + 1ms > begun) ++some;
+    }
+    if (!comes || (whole == 0 && some > 0)) continue;
+    ASSERT_EQ(*comes, whole == 0) << nemesis.story();
+    if (whole == 0) ++open;
+    if (whole > 1) ++hurt_twice;
+  }
+  EXPECT_GT(open, 100U);
+  EXPECT_GT(hurt_twice, 100U);
 }
 
 TEST(Nemesis, KeepsNoMoreNodesDownThanItMay) {

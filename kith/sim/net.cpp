@@ -88,11 +88,11 @@ Host* Network::host_of(const port::IpAddress& address) noexcept {
 }
 
 bool Network::reachable(const Link& link) noexcept {
-  return !link.cut && host(link.to) != nullptr;
+  return link.cuts == 0 && host(link.to) != nullptr;
 }
 
 bool Network::open_now(const Link& link) noexcept {
-  return reachable(link) && link.clogged_until <= clock_.now();
+  return reachable(link) && link.opens_at() <= clock_.now();
 }
 
 Line& Network::line(NodeId node) {
@@ -146,7 +146,7 @@ void Network::set_link(NodeId a, NodeId b, const LinkOptions& options) {
 }
 
 void Network::cut_one_way(NodeId from, NodeId to) {
-  link(from, to).cut = true;
+  ++link(from, to).cuts;
 }
 
 void Network::cut(NodeId a, NodeId b) {
@@ -167,31 +167,38 @@ void Network::isolate(NodeId node) {
   }
 }
 
-void Network::heal(NodeId a, NodeId b) {
-  for (Link* healed : {&link(a, b), &link(b, a)}) {
-    healed->cut = false;
-    healed->clogged_until = Instant{};
-  }
-  wake_held();
-}
-
-void Network::heal() {
-  for (auto& [key, link] : links_) {
-    link->cut = false;
-    link->clogged_until = Instant{};
+void Network::end_cut(NodeId a, NodeId b) {
+  for (Link* cut : {&link(a, b), &link(b, a)}) {
+    if (cut->cuts > 0) --cut->cuts;
   }
   wake_held();
 }
 
 void Network::clog(NodeId a, NodeId b, Duration duration) {
   for (Link* clogged : {&link(a, b), &link(b, a)})
-    clogged->clogged_until = clock_.now() + duration;
+    clogged->clogged_until = std::max(clogged->clogged_until, clock_.now() + duration);
   wake_held();
 }
 
 void Network::stall(NodeId a, NodeId b) {
   for (Link* stalled : {&link(a, b), &link(b, a)})
-    stalled->clogged_until = never;
+    ++stalled->stalls;
+}
+
+void Network::end_stall(NodeId a, NodeId b) {
+  for (Link* stalled : {&link(a, b), &link(b, a)}) {
+    if (stalled->stalls > 0) --stalled->stalls;
+  }
+  wake_held();
+}
+
+void Network::heal() {
+  for (auto& [key, link] : links_) {
+    link->cuts = 0;
+    link->stalls = 0;
+    link->clogged_until = Instant{};
+  }
+  wake_held();
 }
 
 void Network::wake_held() {

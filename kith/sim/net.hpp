@@ -93,9 +93,15 @@ struct Link {
   NodeId to;
   LinkOptions options;
   Prng prng;
-  bool cut = false;
+  /// Those that haven't ended: who cuts or stalls a link that somebody else did ends only their
+  /// own.
+  std::uint32_t cuts = 0;
+  std::uint32_t stalls = 0;
   Instant clogged_until{};  ///< nothing arrives before
   Instant free_at{};        ///< when the last byte given to it will have left
+
+  /// Nothing arrives before, cut or not.
+  Instant opens_at() const noexcept { return stalls > 0 ? never : clogged_until; }
 };
 
 class Host;
@@ -118,20 +124,25 @@ class Network {
   const LinkOptions& link_options(NodeId from, NodeId to) { return link(from, to).options; }
   void set_line(NodeId node, const LineOptions& options) { line(node).options = options; }
 
-  /// Nothing gets through between `a` and `b` until heal.
+  /// Nothing gets through between `a` and `b` until end_cut or heal.
   void cut(NodeId a, NodeId b);
   void cut_one_way(NodeId from, NodeId to);
   /// Cuts every link between one group and the other.
   void partition(std::span<const NodeId> group, std::span<const NodeId> other);
   /// Cuts `node` off from all others that exist.
   void isolate(NodeId node);
-  void heal(NodeId a, NodeId b);
+  /// Ends one cut; if there was another one, the link stays cut.
+  void end_cut(NodeId a, NodeId b);
+  /// Whatever would arrive between `a` and `b` arrives `duration` from now at the earliest. Clogs
+  /// end by themselves, and one that lasts longer stays.
+  void clog(NodeId a, NodeId b, Duration duration);
+  /// Nothing arrives and nothing fails until end_stall or heal: the link of a peer that has
+  /// stopped.
+  void stall(NodeId a, NodeId b);
+  /// Ends one stall, as end_cut.
+  void end_stall(NodeId a, NodeId b);
   /// Ends every cut, clog and stall.
   void heal();
-  /// Whatever would arrive between `a` and `b` arrives `duration` from now at the earliest.
-  void clog(NodeId a, NodeId b, Duration duration);
-  /// Nothing arrives and nothing fails until heal: the link of a peer that has stopped.
-  void stall(NodeId a, NodeId b);
   /// Every connection between them ends now, as by a middlebox that says RST to both sides.
   void reset(NodeId a, NodeId b);
 

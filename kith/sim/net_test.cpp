@@ -243,6 +243,38 @@ TEST(Tcp, DeliversLateOverACloggedLinkAndNeverOverAStalledOne) {
   EXPECT_EQ(world.run(reader->read_some(into)).value_or(0), 5u);
 }
 
+TEST(Network, EndsEachFaultOfALinkAlone) {
+  World world(1, plain());
+  world.net().set_links(plain_link);
+  Node& near = world.add_node();
+  Node& far = world.add_node();
+  auto [writer, reader] = world.connect(near, far);
+  const auto arrives = [&](Duration within) {
+    Bytes into(10);
+    return world.run(reader->read_some(into, world.now() + within)).has_value();
+  };
+  world.net().clog(near.id(), far.id(), 100s);
+  world.net().clog(near.id(), far.id(), 1s);
+  for (int i = 0; i < 2; ++i) {
+    world.net().cut(near.id(), far.id());
+    world.net().stall(near.id(), far.id());
+  }
+  ASSERT_TRUE(world.run(writer->write(as_bytes("hello"))).has_value());
+  EXPECT_FALSE(arrives(10s)) << "clogged, cut twice and stalled twice";
+  world.net().end_cut(near.id(), far.id());
+  world.net().end_stall(near.id(), far.id());
+  EXPECT_FALSE(arrives(10s)) << "clogged, cut and stalled";
+  world.net().end_cut(near.id(), far.id());
+  EXPECT_FALSE(arrives(10s)) << "clogged and stalled";
+  world.net().cut(near.id(), far.id());
+  world.net().end_stall(near.id(), far.id());
+  EXPECT_FALSE(arrives(10s)) << "clogged and cut";
+  world.net().end_cut(near.id(), far.id());
+  EXPECT_FALSE(arrives(10s)) << "clogged";
+  EXPECT_TRUE(arrives(100s));
+  EXPECT_EQ(world.now() - world_begin, 100s);
+}
+
 TEST(Tcp, EndsAcceptWhenTheListenerCloses) {
   World world(1);
   Node& node = world.add_node();

@@ -53,11 +53,11 @@ void Pipe::on_fire() {
       clock.arm(*this, clock.now() + connection.network.options().tcp_timeout);
       return;
     }
-    if (clock.now() < link.clogged_until) break;
+    if (clock.now() < link.opens_at()) break;
     if (!may_arrive(in_flight.front())) break;
     connection.deliver(side, in_flight.pop());
   }
-  if (!in_flight.empty()) clock.arm(*this, std::max(in_flight.front().at, link.clogged_until));
+  if (!in_flight.empty()) clock.arm(*this, std::max(in_flight.front().at, link.opens_at()));
 }
 
 bool Pipe::may_arrive(Segment& segment) {
@@ -149,7 +149,7 @@ void Pipe::transmit(Segment segment) {
   segment.at = last_arrival;
   in_flight.push(std::move(segment));
   if (in_flight.size() == 1 && !held) {
-    network.clock().arm(*this, std::max(last_arrival, link.clogged_until));
+    network.clock().arm(*this, std::max(last_arrival, link.opens_at()));
   }
 }
 
@@ -160,7 +160,7 @@ void Pipe::send_rst() {
   VirtualClock& clock = connection.network.clock();
   last_arrival = std::max(last_arrival, clock.now() + link.options.latency);
   in_flight.push({.kind = Segment::Kind::rst, .at = last_arrival});
-  clock.arm(*this, std::max(in_flight.front().at, link.clogged_until));
+  clock.arm(*this, std::max(in_flight.front().at, link.opens_at()));
 }
 
 void Pipe::wake() {
@@ -178,7 +178,7 @@ void Pipe::wake() {
     last_arrival = std::max(last_arrival, at);
   }
   if (in_flight.empty()) return;
-  clock.arm(*this, std::max({in_flight.front().at, clock.now(), link.clogged_until}));
+  clock.arm(*this, std::max({in_flight.front().at, clock.now(), link.opens_at()}));
 }
 
 void Pipe::disarm() noexcept {

@@ -12,7 +12,7 @@ constexpr std::size_t datagram_bytes_max = 65507;
 }
 
 void Datagram::on_fire() {
-  if (network.clock().now() < link.clogged_until && link.clogged_until != never) {
+  if (link.stalls == 0 && network.clock().now() < link.clogged_until) {
     network.clock().arm(*this, link.clogged_until);
     return;
   }
@@ -24,7 +24,7 @@ void Datagram::on_fire() {
       return;
     }
   }
-  if (network.reachable(link) && link.clogged_until != never) {
+  if (network.reachable(link) && link.stalls == 0) {
     network.trace_.add(bytes.view());
     ++network.packets_delivered_;
     network.bytes_delivered_ += bytes.size();
