@@ -7,9 +7,11 @@ import unittest
 
 from harness import environment
 from harness.compare import compared
+from harness.process import Process
 
 sys.path.append(str(environment.ROOT / "bench"))
 from compare import table
+from compare.line import LEFT, RIGHT, Line
 from compare.measure import Column, Row, Table
 
 SECTIONS = ("add", "loopback", "start")
@@ -42,6 +44,36 @@ class Tables(unittest.TestCase):
         page = (environment.ROOT / "docs/benchmarks.md").read_text()
         for name in ("machine", "add", "loopback", "link", "perf", "memory", "start"):
             self.assertIn("new", table.put(page, name, "new"))
+
+
+class LossOfALine(unittest.TestCase):
+    COUNT = 3000
+    DATAGRAMS = environment.ROOT / "tests/e2e/datagrams.py"
+
+    def carried(self, loss):
+        """How many of COUNT datagrams came there and back, and what the line says of each way."""
+        line = Line(loss=loss)
+        self.addCleanup(line.close)
+        there = Process([*line.place.enter_taker, sys.executable, self.DATAGRAMS, "answer", RIGHT], stdout=subprocess.PIPE)
+        self.addCleanup(there.stop)
+        self.assertEqual(there.popen.stdout.readline(), b"ready\n", there.log())
+        command = [*line.place.enter_giver, sys.executable, self.DATAGRAMS, "send", LEFT, RIGHT, str(self.COUNT)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return list(zip(map(int, done.stdout.split()), line.close(), strict=True))
+
+    def test_loses_its_share_each_way(self):
+        for came, told in self.carried(0.1):
+            with self.subTest(told["direction"]):
+                # Ten standard deviations.
+                self.assertAlmostEqual(1 - came / self.COUNT, 0.1, delta=0.055)
+                # And nothing but its loss; what else the ends say to each other is lost as well.
+                self.assertGreaterEqual(told["lost"], self.COUNT - came)
+
+    def test_loses_nothing_unless_it_is_told_to(self):
+        for came, told in self.carried(0):
+            with self.subTest(told["direction"]):
+                self.assertEqual((came, told["lost"]), (self.COUNT, 0))
 
 
 class KithAlone(unittest.TestCase):
