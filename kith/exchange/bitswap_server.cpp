@@ -13,6 +13,8 @@ BitswapServer::BitswapServer(std::uint64_t seed, const ServerOptions& options, M
       hash_{seed},
       peers_(0, hash_),
       wanted_by_(0, hash_),
+      waits_for_window_(seed),
+      beside_window_(seed + 1),
       sent_counts_(0, hash_) {}
 
 std::vector<Cid> BitswapServer::receive(const PeerId& id, const BitswapMessage& message) {
@@ -192,24 +194,32 @@ void BitswapServer::disconnected(const PeerId& id) {
   drop_if_idle(id);
 }
 
-bool BitswapServer::may_take(const Peer& peer, std::uint64_t most) const {
-  if (most == 0) return false;
-  if (!peer.presences.empty()) return peer.unsent_bytes < most;
-  if (peer.queue.empty()) return false;
-  const std::uint64_t size = peer.wants.at(peer.queue.begin()->second).size;
-  return peer.unsent_bytes == 0 || peer.unsent_bytes + size <= most;
+/// The least that a peer may have unsent for this one to take more. One block is always allowed,
+/// where there is any room.
+std::uint64_t BitswapServer::bytes_needed(const Peer& peer) const {
+  if (!peer.presences.empty()) return peer.unsent_bytes + 1;
+  if (peer.queue.empty()) return ReadyPeers::nobody;
+  if (peer.unsent_bytes == 0) return 1;
+  return peer.unsent_bytes + peer.wants.at(peer.queue.begin()->second).size;
 }
 
+/// To be called when anything has changed that a peer's place or its need of room depends on.
 void BitswapServer::update_ready(const PeerId& id, Peer& peer) {
-  const bool ready = may_take(peer, options_.unsent_bytes_per_peer_max);
-  if (ready == peer.ready) return;
-  if (ready) {
-    peer.served = std::max(peer.served, virtual_time_);
-    ready_.emplace(peer.served, id);
-  } else {
-    ready_.erase({peer.served, id});
+  const std::uint64_t needed = bytes_needed(peer);
+  ReadyPeers BitswapServer::* ready = nullptr;
+  if (needed <= options_.unsent_bytes_per_peer_max) {
+    const bool beside = peer.slow || !peer.presences.empty();
+    ready = beside ? &BitswapServer::beside_window_ : &BitswapServer::waits_for_window_;
   }
+  if (ready == peer.ready && needed == peer.bytes_needed) return;
+  if (peer.ready != nullptr) {
+    (this->*peer.ready).erase({peer.served, id});
+  } else if (ready != nullptr) {
+    peer.served = std::max(peer.served, virtual_time_);
+  }
+  if (ready != nullptr) (this->*ready).insert({peer.served, id}, needed);
   peer.ready = ready;
+  peer.bytes_needed = needed;
 }
 
 /// A peer of which nothing is left is forgotten.
@@ -218,7 +228,7 @@ void BitswapServer::drop_if_idle(const PeerId& id) {
   if (found == peers_.end()) return;
   const Peer& peer = found->second;
   if (peer.wants.empty() && peer.presences.empty() && peer.unsent_bytes == 0) {
-    ASSERT(!peer.ready);
+    ASSERT(peer.ready == nullptr);
     peers_.erase(found);
   }
 }
@@ -266,6 +276,7 @@ void BitswapServer::set_aside(Instant now) {
     Peer& peer = peers_.at(id);
     peer.slow = true;
     set_counted(id, peer, 0, now);
+    update_ready(id, peer);
   }
 }
 
@@ -278,14 +289,26 @@ void BitswapServer::progress(const PeerId& id, Instant now) {
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   // One that was set aside and takes again as others do is counted from its next reply on.
-  if (now - peer.moved_at < slow_after) peer.slow = false;
+  if (peer.slow && now - peer.moved_at < slow_after) {
+    peer.slow = false;
+    update_ready(id, peer);
+  }
   set_counted(id, peer, peer.counted, now);
+}
+
+/// Whose turn it is, if nobody may have more than `most` unsent.
+const ReadyPeers::Place* BitswapServer::next_place(std::uint64_t most, bool window_open) const {
+  const ReadyPeers::Place* beside = beside_window_.first(most);
+  const ReadyPeers::Place* waits = window_open ? waits_for_window_.first(most) : nullptr;
+  if (beside == nullptr || waits == nullptr) return beside != nullptr ? beside : waits;
+  return std::min(beside, waits, [](const auto* a, const auto* b) { return *a < *b; });
 }
 
 std::optional<Reply> BitswapServer::next_reply(Instant now) {
   set_aside(now);
   window_full_ = short_of_room_ = false;
-  if (ready_.empty()) return std::nullopt;
+  const std::size_t ready = waits_for_window_.size() + beside_window_.size();
+  if (ready == 0) return std::nullopt;
   // Nobody may have more than what is left for others, so that those who take slowly, however many,
   // leave room for who comes next.
   const std::uint64_t room =
@@ -293,23 +316,20 @@ std::optional<Reply> BitswapServer::next_reply(Instant now) {
   const std::uint64_t most = std::min(options_.unsent_bytes_per_peer_max, room);
   // What was taken can't be cancelled, and while others wait a peer may get it from them.
   const bool window_open = window_used_ < pace_.window_bytes();
-  const bool crowded = ready_.size() > 1 && 2 * window_used_ >= pace_.window_bytes();
+  const bool crowded = ready > 1 && 2 * window_used_ >= pace_.window_bytes();
   const std::uint64_t most_now = crowded ? std::min(most, unsent_bytes_crowded) : most;
-  const auto next = std::ranges::find_if(ready_, [&](const auto& entry) {
-    const Peer& peer = peers_.at(entry.second);
-    return may_take(peer, most_now) && (window_open || peer.slow || !peer.presences.empty());
-  });
+  const ReadyPeers::Place* next = next_place(most_now, window_open);
   window_full_ = !window_open;
   if (window_full_) pace_.limited();
-  if (next == ready_.end()) {
-    short_of_room_ = std::ranges::none_of(
-        ready_, [&](const auto& entry) { return may_take(peers_.at(entry.second), most); });
+  if (next == nullptr) {
+    short_of_room_ =
+        std::min(waits_for_window_.least_needed(), beside_window_.least_needed()) > most;
     return std::nullopt;
   }
   const auto [served, id] = *next;
-  ready_.erase(next);
   Peer& peer = peers_.at(id);
-  peer.ready = false;
+  (this->*peer.ready).erase({served, id});
+  peer.ready = nullptr;
   // Who is served beside the window says nothing of whose turn it is.
   if (window_open) virtual_time_ = std::max(virtual_time_, served);
 
@@ -370,7 +390,7 @@ std::uint64_t BitswapServer::end_reply(const PeerId& id, std::uint64_t bytes, In
 void BitswapServer::sent(const PeerId& id, std::uint64_t bytes, Instant now) {
   progress(id, now);
   const std::uint64_t counted = end_reply(id, bytes, now);
-  if (counted > 0) pace_.sent(counted, window_used_ == 0 && ready_.empty(), now);
+  if (counted > 0) pace_.sent(counted, window_used_ == 0 && !anybody_ready(), now);
 }
 
 void BitswapServer::gave_up(const PeerId& id, std::uint64_t bytes, Instant now) {

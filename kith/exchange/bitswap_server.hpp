@@ -39,6 +39,7 @@
 #include <vector>
 
 #include <kith/exchange/bitswap_message.hpp>
+#include <kith/exchange/ready_peers.hpp>
 #include <kith/exchange/upload_pace.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/multiformats/seeded_hash.hpp>
@@ -127,7 +128,9 @@ class BitswapServer {
     Instant moved_at{};         ///< when it took something last, while counted isn't 0
     bool slow = false;          ///< it has let us wait: the window doesn't count it
     std::uint64_t served = 0;   ///< bytes, as virtual time
-    bool ready = false;         ///< in ready_ with `served`
+    /// Where it waits, and for how much room; with `served` it is its place there.
+    ReadyPeers BitswapServer::* ready = nullptr;
+    std::uint64_t bytes_needed = 0;
   };
   struct Wanter {
     PeerId peer;
@@ -147,7 +150,9 @@ class BitswapServer {
   void answer(const PeerId& id, Peer& peer, const Cid& cid, std::uint64_t size);
   void update_ready(const PeerId& id, Peer& peer);
   void drop_if_idle(const PeerId& id);
-  bool may_take(const Peer& peer, std::uint64_t most) const;
+  bool anybody_ready() const { return !waits_for_window_.empty() || !beside_window_.empty(); }
+  std::uint64_t bytes_needed(const Peer& peer) const;
+  const ReadyPeers::Place* next_place(std::uint64_t most, bool window_open) const;
   /// Takes it off all that is unsent; returns how much of it the window counted.
   std::uint64_t end_reply(const PeerId& id, std::uint64_t bytes, Instant now);
   void set_aside(Instant now);
@@ -162,7 +167,10 @@ class BitswapServer {
   Peers peers_;
   /// By multihash, as the store has it: a block answers wants under any CID of its bytes.
   std::unordered_map<Multihash, std::vector<Wanter>, multiformats::SeededHash> wanted_by_;
-  std::set<std::pair<std::uint64_t, PeerId>> ready_;
+  /// Who may take something, if there is room: those who wait for blocks only, and those who let us
+  /// wait or wait for presences, too, and are served whatever the window is.
+  ReadyPeers waits_for_window_;
+  ReadyPeers beside_window_;
   std::unordered_map<Multihash, std::uint32_t, multiformats::SeededHash> sent_counts_;
   std::deque<Multihash> sent_order_;
   UploadPace pace_;

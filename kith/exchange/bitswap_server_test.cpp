@@ -328,6 +328,95 @@ TEST_F(BitswapServerTest, WhoTakesNothingHoldsUpOthersForAMomentOnly) {
   EXPECT_TRUE(next.contains(peer_id(11)));
 }
 
+/// Fills the window with what alice and peers 10 to 12 don't take; peer 12 waits.
+void fill_window(Shop& shop, Instant now) {
+  shop.store[cid_number(0)] = 1'000'000;
+  shop.receive(alice, {want_block(here)});
+  EXPECT_EQ(shop.server.next_reply(now).value().peer, alice);
+  for (std::uint32_t i = 10; i < 13; ++i) {
+    shop.receive(peer_id(i), {want_block(cid_number(0))});
+    EXPECT_EQ(shop.server.next_reply(now).has_value(), i < 12);
+  }
+}
+
+TEST_F(BitswapServerTest, WhoWaitsForABlockIsToldAtOnceWhatItAsksMeanwhile) {
+  fill_window(*this, Instant{});
+  receive(bob, {want_block(here)});
+  EXPECT_FALSE(server.next_reply(Instant{}));
+  receive(bob, {want_have(missing)});
+  auto told = server.next_reply(Instant{});
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->presences, (std::vector<BlockPresence>{{missing, Presence::dont_have}}));
+  EXPECT_TRUE(told->blocks.empty());
+  EXPECT_FALSE(server.next_reply(Instant{})) << "it waits for the block as before";
+}
+
+TEST_F(BitswapServerTest, WhoIsSetAsideWhileItWaitsIsServedBesideTheWindow) {
+  Instant now{};
+  fill_window(*this, now);
+  store[cid_number(1)] = 200'000;
+  receive(alice, {want_block(cid_number(1))});
+  now += slow_after - 1s;
+  for (std::uint32_t i = 10; i < 12; ++i)
+    server.progress(peer_id(i), now);
+  EXPECT_FALSE(server.next_reply(now));
+  now += 1s;
+  EXPECT_EQ(server.next_reply(now).value().peer, peer_id(12)) << "it was given the least";
+  EXPECT_EQ(server.next_reply(now).value().peer, alice) << "though the window is full again";
+}
+
+TEST_F(BitswapServerTest, WhoTakesAgainWhileItWaitsIsServedInTheWindow) {
+  Instant now{};
+  fill_window(*this, now);
+  now += slow_after;
+  EXPECT_EQ(server.next_reply(now).value().peer, peer_id(12)) << "all others are set aside";
+  for (std::uint32_t i = 20; i < 23; ++i) {
+    receive(peer_id(i), {want_block(cid_number(0))});
+    EXPECT_EQ(server.next_reply(now).has_value(), i < 22);
+  }
+  now += slow_after - 1s;
+  for (std::uint32_t i : {12, 20, 21})
+    server.progress(peer_id(i), now);
+  now += 1s;
+  receive(alice, {want_block(here)});
+  receive(peer_id(10), {want_block(here)});
+  server.sent(alice, 200'000, now);
+  server.sent(peer_id(10), 1'000'000, now);
+  server.progress(alice, now);
+  EXPECT_EQ(server.next_reply(now).value().peer, peer_id(10)) << "alice was given less";
+  EXPECT_FALSE(server.next_reply(now));
+}
+
+TEST_F(BitswapServerTest, ARoomTooSmallForWhoComesFirstServesWhoNeedsLess) {
+  ServerOptions options;
+  options.unsent_bytes_max = 500'000;
+  BitswapServer modest(7, options);
+  const auto want = [&modest](const PeerId& peer, std::uint64_t number, std::uint64_t size) {
+    BitswapMessage message;
+    message.wants = {want_block(cid_number(number))};
+    modest.receive(peer, message);
+    modest.found(peer, cid_number(number), size);
+  };
+  // Alice's second block doesn't fit beside the first; Carol, who was given more, asks for less.
+  const PeerId carol = peer_id(3);
+  want(alice, 1, 100'000);
+  EXPECT_EQ(modest.next_reply(Instant{}).value().peer, alice);
+  want(carol, 2, 110'000);
+  EXPECT_EQ(modest.next_reply(Instant{}).value().peer, carol);
+  want(alice, 3, 400'000);
+  EXPECT_FALSE(modest.next_reply(Instant{}));
+  EXPECT_TRUE(modest.short_of_room());
+  want(carol, 4, 50'000);
+  EXPECT_EQ(modest.next_reply(Instant{}).value().peer, carol);
+  EXPECT_FALSE(modest.next_reply(Instant{}));
+  EXPECT_TRUE(modest.short_of_room());
+  modest.sent(carol, 110'000, Instant{});
+  modest.sent(alice, 100'000, Instant{});
+  EXPECT_EQ(modest.next_reply(Instant{}).value().peer, alice);
+  EXPECT_FALSE(modest.next_reply(Instant{}));
+  EXPECT_FALSE(modest.short_of_room()) << "nobody waits";
+}
+
 TEST_F(BitswapServerTest, GivesThoseWhoWantTheSameWhatItSentTheLeast) {
   std::vector<Want> wants;
   for (std::uint64_t i = 0; i < 8; ++i) {
