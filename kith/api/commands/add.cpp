@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <kith/api/detail/add_options.hpp>
+#include <kith/api/detail/gathering_sink.hpp>
 #include <kith/api/detail/progress.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
@@ -78,73 +79,6 @@ class AnnouncingSink final : public ipld::BlockSink {
  private:
   node::Node& node_;
   ipld::BlockSink& below_;
-};
-
-/// Lets the blocks of many small files wait for each other: handing each over would take longer
-/// than to keep it. They wait for a moment only, and flush() makes durable what waits, too. Once
-/// blocks couldn't be kept, nothing is kept or made durable any more: whoever flushes would tell of
-/// them.
-class GatheringSink final : public ipld::BlockSink {
- public:
-  GatheringSink(port::Env& env, ipld::BlockSink& below)
-      : env_(env), below_(below), passed_(env.clock), tasks_(env.executor, env.clock) {}
-
-  Task<void> put(std::vector<ipld::Block> blocks) override {
-    if (failure_) co_return std::unexpected(*failure_);
-    for (ipld::Block& block : blocks) {
-      bytes_ += block.data.size();
-      blocks_.push_back(std::move(block));
-    }
-    if (bytes_ >= gathered_bytes_max || blocks_.size() >= gathered_blocks_max)
-      co_return co_await pass_on();
-    if (!timed_ && !blocks_.empty()) timed_ = tasks_.spawn(pass_on_later());
-    co_return Result<void>{};
-  }
-  Task<void> flush() override {
-    KITH_CO_CHECK(co_await pass_on());
-    co_return co_await below_.flush();
-  }
-  /// What still waits is not kept.
-  Task<void> close_shielded() {
-    tasks_.cancel();
-    co_return co_await tasks_.join_shielded();
-  }
-
- private:
-  static constexpr std::uint64_t gathered_bytes_max = 1024 * 1024;
-  static constexpr std::size_t gathered_blocks_max = 256;
-
-  /// Returns when all that was put before is kept.
-  Task<void> pass_on() {
-    while (passing_)
-      KITH_CO_CHECK(co_await passed_.wait());
-    if (failure_) co_return std::unexpected(*failure_);
-    if (blocks_.empty()) co_return Result<void>{};
-    passing_ = true;
-    bytes_ = 0;
-    std::vector<ipld::Block> gathered = std::exchange(blocks_, {});
-    Result<void> kept = co_await below_.put(std::move(gathered));
-    passing_ = false;
-    if (!kept) failure_ = kept.error();
-    passed_.notify_all();
-    co_return kept;
-  }
-
-  Task<void> pass_on_later() {
-    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, confirm_interval));
-    timed_ = false;
-    co_return co_await pass_on();
-  }
-
-  port::Env& env_;
-  ipld::BlockSink& below_;
-  std::vector<ipld::Block> blocks_;
-  std::uint64_t bytes_ = 0;
-  bool timed_ = false;
-  bool passing_ = false;
-  std::optional<Error> failure_;
-  port::Event passed_;
-  port::TaskGroup tasks_;
 };
 
 /// What the importer's callbacks said and the output hasn't got yet: they can't wait, so whoever
