@@ -70,6 +70,11 @@ inline constexpr std::size_t fellow_units_max = 64;
 static_assert(fellow_units_max < probes_per_source_max);
 /// A fellow that has so many in a row has all of it, and is asked outright.
 inline constexpr std::uint32_t fellow_proven_units = 32;
+/// A fellow that for so long has announced nothing and sent nothing, while the job lacked
+/// something, gives its place to one that comes. An honest one may take patience_max over a single
+/// unit and must have begun on another by then.
+inline constexpr Duration fellow_idle_max = 30s;
+static_assert(fellow_idle_max > patience_max);
 /// What somebody waits for since then goes before what is rarer. What waits for so long at a
 /// crowded source that sends nothing may go to a fellow instead.
 inline constexpr Duration crowded_wait_min = 500ms;

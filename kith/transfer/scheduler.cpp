@@ -99,6 +99,8 @@ void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
     if (job.open.empty()) {
       job.sample_at = now + sample_interval;
       job.search_again_at = now + search_again_after;
+      for (auto& [_, fellow] : job.fellows)
+        fellow.useful_at = now;
     }
     job.ranks.emplace(id, rank);
     unit.claims.push_back({job_id, rank});
@@ -110,8 +112,8 @@ void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
   if (first) {
     unit.urgent_since = std::min(unit.urgent_since, now);
     // It stands before all that fellows were asked about.
-    for (auto& [_, asked_until] : job.fellows)
-      asked_until = std::min(asked_until, rank);
+    for (auto& [_, fellow] : job.fellows)
+      fellow.asked_until = std::min(fellow.asked_until, rank);
   }
   job.open.emplace(rank, id);
   if (unit.live == 0) job.pending.emplace(rank, id);
@@ -185,6 +187,7 @@ void Scheduler::remove_source(SourceId id) {
   for (auto& [_, job] : jobs_) {
     job.members.erase(id);
     job.fellows.erase(id);
+    job.former_fellows.erase(id);
   }
   std::erase(newcomers_, id);
   std::erase_if(actions_, [&](const Action& action) { return action.source == id; });
@@ -370,7 +373,7 @@ void Scheduler::forget_flights(SourceId id, Source& source) {
 
 // What sources say.
 
-void Scheduler::has(SourceId source_id, UnitId id) {
+void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
   auto source = sources_.find(source_id);
   if (source == sources_.end()) return;
   auto found = units_.find(id);
@@ -382,12 +385,16 @@ void Scheduler::has(SourceId source_id, UnitId id) {
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
     // It lacked the unit when we asked, and has fetched it since.
-    if (link.said_lacks) shares(source_id, claim.job);
+    if (link.said_lacks) shares(source_id, claim.job, now);
+    // Who stalled with what it announced before is of no use.
+    const bool is_new = link.state == State::asked || link.state == State::lacks;
+    if (is_new && !source->second.stalled) note_use(claim.job, source_id, now);
     if (link.state != State::asked) continue;
     Member& member = job.members.at(source_id);
     if (++member.held_in_a_row < fellow_proven_units) continue;
     member.holds_all = true;
     job.fellows.erase(source_id);
+    job.former_fellows.erase(source_id);
   }
   if (link.state == State::fetching || link.state == State::lost) return;
   set_state(unit, link, State::has);
@@ -448,7 +455,8 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
   const bool lacked = known != nullptr && known->said_lacks;
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
-    if (lacked) shares(source_id, claim.job);
+    if (lacked) shares(source_id, claim.job, now);
+    note_use(claim.job, source_id, now);
     if (source != sources_.end()) {
       Member& member = join(job, source_id);
       ++member.units;
@@ -511,14 +519,54 @@ void Scheduler::holds(SourceId source, JobId job) {
   if (found != jobs_.end() && sources_.contains(source)) join(found->second, source);
 }
 
-void Scheduler::shares(SourceId source, JobId job) {
-  auto found = jobs_.find(job);
+void Scheduler::shares(SourceId source, JobId job_id, Instant now) {
+  auto found = jobs_.find(job_id);
   auto known = sources_.find(source);
   if (found == jobs_.end() || known == sources_.end() || !known->second.answers) return;
-  auto member = found->second.members.find(source);
-  if (member != found->second.members.end() && member->second.holds_all) return;
-  if (found->second.fellows.size() >= fellows_max) return;
-  found->second.fellows.try_emplace(source, std::numeric_limits<std::int64_t>::min());
+  Job& job = found->second;
+  if (job.fellows.contains(source)) return;
+  auto member = job.members.find(source);
+  if (member != job.members.end() && member->second.holds_all) return;
+  if (job.fellows.size() >= fellows_max) {
+    // Or useless ones would take turns, and keep out others all the same.
+    if (job.former_fellows.contains(source) || !make_place(job, now)) return;
+  }
+  job.former_fellows.erase(source);
+  job.fellows.emplace(source, Fellow{.useful_at = now});
+}
+
+/// Takes its place from the fellow that has been of no use for longest, if that is too long.
+bool Scheduler::make_place(Job& job, Instant now) {
+  // A job that lacks nothing hasn't asked for anything.
+  if (job.open.empty()) return false;
+  // Whoever fetches something for the job stalls soon, or brings it.
+  const auto is_at_work = [&](SourceId id) {
+    return std::ranges::any_of(sources_.at(id).flights, [&](const auto& flight) {
+      return flight.second.counts && job.ranks.contains(flight.first);
+    });
+  };
+  auto idlest = job.fellows.end();
+  for (auto at = job.fellows.begin(); at != job.fellows.end(); ++at) {
+    if (at->second.useful_at + fellow_idle_max > now) continue;
+    if (idlest != job.fellows.end() && at->second.useful_at >= idlest->second.useful_at) continue;
+    if (!is_at_work(at->first)) idlest = at;
+  }
+  if (idlest == job.fellows.end()) return false;
+  job.former_fellows.insert(idlest->first);
+  job.fellows.erase(idlest);
+  return true;
+}
+
+/// The source has announced or sent a unit of the job.
+void Scheduler::note_use(JobId job_id, SourceId source, Instant now) {
+  Job& job = jobs_.at(job_id);
+  if (auto fellow = job.fellows.find(source); fellow != job.fellows.end()) {
+    fellow->second.useful_at = now;
+  } else if (job.former_fellows.contains(source) &&
+             (job.fellows.size() < fellows_max || make_place(job, now))) {
+    job.former_fellows.erase(source);
+    job.fellows.emplace(source, Fellow{.useful_at = now});
+  }
 }
 
 std::vector<JobId> Scheduler::jobs_of(UnitId unit) const {

@@ -30,7 +30,9 @@
 //   fetches the rarest of its next units first, in an order of its own, so that fellows come to
 //   hold different units, exchange them, and leave who has all of them to send each a few times.
 //   What somebody waits for goes first after a moment. What waits at a crowded source moves over to
-//   an idle fellow that has it.
+//   an idle fellow that has it. Fellows are few, and one that is of no use for long makes room for
+//   one that comes. It isn't trusted for that, and has no claim to another's place until it
+//   announces or sends something.
 //
 //   a unit at a source:   (none) -> asked -> has -> fetching -> (received by the job, forgotten)
 //                                     |              |  |
@@ -45,8 +47,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -136,7 +140,7 @@ class Scheduler {
 
   // What a source says. About units that nobody wants, nothing happens.
 
-  void has(SourceId source, UnitId unit);
+  void has(SourceId source, UnitId unit, Instant now);
   void lacks(SourceId source, UnitId unit, Instant now);
   /// Ends the unit. False if nobody wanted it (any more).
   bool received(SourceId source, UnitId unit, std::uint64_t bytes, Instant now);
@@ -149,7 +153,7 @@ class Scheduler {
   /// The source turned out to have a unit that the job is done with: it may have the rest.
   void holds(SourceId source, JobId job);
   /// The source wants units of this job for itself.
-  void shares(SourceId source, JobId job);
+  void shares(SourceId source, JobId job, Instant now);
   /// Who wants the unit.
   std::vector<JobId> jobs_of(UnitId unit) const;
 
@@ -230,6 +234,11 @@ class Scheduler {
     bool holds_all = false;           ///< as far as that tells, whatever it wants itself
     bool trusted() const noexcept { return misses <= hits + misses_forgiven; }
   };
+  struct Fellow {
+    /// The rank up to which it has been asked about units.
+    std::int64_t asked_until = std::numeric_limits<std::int64_t>::min();
+    Instant useful_at{};  ///< or since when it could have been
+  };
   /// Bytes by second, for a rate that people see.
   struct Meter {
     static constexpr std::size_t slots = 5;
@@ -244,8 +253,8 @@ class Scheduler {
     std::map<std::int64_t, UnitId> open;             ///< the same, in order
     std::map<std::int64_t, UnitId> pending;          ///< of these, what nobody fetches
     std::map<SourceId, Member> members;
-    /// And the rank up to which they have been asked about units.
-    std::map<SourceId, std::int64_t> fellows;
+    std::map<SourceId, Fellow> fellows;
+    std::set<SourceId> former_fellows;  ///< that were of no use
     std::int64_t next_rank = 0;
     std::int64_t next_first_rank = -(std::int64_t{1} << 40);
     double unit_bytes = static_cast<double>(unit_bytes_guess);
@@ -271,6 +280,8 @@ class Scheduler {
 
   void act(Action::Kind kind, SourceId source, UnitId unit, std::int64_t rank = 0);
   Member& join(Job& job, SourceId source);
+  bool make_place(Job& job, Instant now);
+  void note_use(JobId job, SourceId source, Instant now);
   Link& link(Unit& unit, UnitId id, SourceId source);
   void set_state(Unit& unit, Link& link, State state);
   void unlink(Unit& unit, UnitId id, SourceId source);

@@ -100,10 +100,12 @@ std::size_t Scheduler::units_to_skip(const Job& job, SourceId id, const Source& 
   return static_cast<std::size_t>(std::min(others_bytes / job.unit_bytes, 1e9));
 }
 
-/// Whether the source is asked for units of the job that it hasn't announced.
+/// Whether the source is asked for units of the job that it hasn't announced. One that gave up its
+/// place among the fellows is what it was, and has only some of them.
 bool Scheduler::trusts(const Job& job, SourceId id) {
   auto member = job.members.find(id);
-  return member != job.members.end() && member->second.trusted() && !job.fellows.contains(id);
+  return member != job.members.end() && member->second.trusted() && !job.fellows.contains(id) &&
+         !job.former_fellows.contains(id);
 }
 
 bool Scheduler::has_announced(const Unit& unit, SourceId id) {
@@ -293,12 +295,12 @@ void Scheduler::ask_fellows(Job& job, Instant now) {
   if (job.fellows.empty() || job.open.empty()) return;
   auto last = job.open.begin();
   std::advance(last, std::min(job.open.size(), fellow_units_max) - 1);
-  for (auto& [source_id, asked_until] : job.fellows) {
+  for (auto& [source_id, fellow] : job.fellows) {
     Source& source = sources_.at(source_id);
     if (!source.answers || source.stalled) continue;
-    for (auto at = job.open.lower_bound(asked_until); at != job.open.end(); ++at) {
+    for (auto at = job.open.lower_bound(fellow.asked_until); at != job.open.end(); ++at) {
       if (at->first > last->first || source.probes_open >= probes_per_source_max) break;
-      asked_until = at->first + 1;
+      fellow.asked_until = at->first + 1;
       Unit& unit = units_.at(at->second);
       if (unit.find(source_id) == nullptr) probe(job, at->second, unit, source_id, source, now);
     }
