@@ -196,10 +196,12 @@ Task<void> serve_connection(ServerState& state, port::StreamPtr stream, port::En
   co_return Result<void>{};
 }
 
-Task<void> say_too_many(port::Clock& clock, port::StreamPtr stream) {
-  constexpr std::string_view answer =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n"
-      "Retry-After: 5\r\nConnection: close\r\n\r\ntoo many connections\n";
+Task<void> say_too_many(port::Clock& clock, port::StreamPtr stream, std::string limit) {
+  const std::string body = fmt::format("too many connections: {}\n", limit);
+  const std::string answer = fmt::format(
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n"
+      "Retry-After: 5\r\nConnection: close\r\n\r\n{}",
+      body.size(), body);
   Instant deadline = clock.now() + refusal_time;
   KITH_CO_CHECK(co_await stream->write(as_bytes(answer), deadline));
   KITH_CO_CHECK(co_await stream->close_write(deadline));
@@ -219,6 +221,12 @@ std::size_t connections_from(const ServerState& state, const port::IpAddress& ad
 
 bool address_is_full(const ServerState& state, const port::IpAddress& address) {
   return connections_from(state, address) >= state.limits.connections_per_address_max;
+}
+
+std::string limit_reached(const ServerState& state, const port::IpAddress& address) {
+  if (!address_is_full(state, address))
+    return fmt::format("{} at a time", state.limits.connections_max);
+  return fmt::format("{} of one address at a time", state.limits.connections_per_address_max);
 }
 
 bool has_room(const ServerState& state, const port::IpAddress& address) {
@@ -244,7 +252,8 @@ bool admit(ServerState& state, port::StreamPtr stream, port::Endpoint local,
   const port::IpAddress address = counted_as(remote.address);
   if (!has_room(state, address) && !make_room(state, address)) {
     KITH_LOG_DEBUG(state.log, "too many connections: {} is refused", remote.to_string());
-    state.refusing.spawn(say_too_many(state.env.clock, std::move(stream)));
+    state.refusing.spawn(
+        say_too_many(state.env.clock, std::move(stream), limit_reached(state, address)));
     return false;
   }
   ++state.connections_by_address[address];

@@ -1,8 +1,11 @@
 """Words in, text and exit codes out."""
 
+import http.server
 import json
 import os
+import signal
 import subprocess
+import threading
 import unittest
 
 from harness.process import Process
@@ -97,18 +100,29 @@ class Words(Case):
 
 
 class DaemonStops(Case):
-    """The daemon is asked to end while a command waits for it."""
+    """The daemon ends while a command waits for it."""
 
     def assert_told(self, error):
         self.assertRegex(error, r"(?m)^Error: the daemon at 127\.0\.0\.1:\d+ ended before the command did \([^()]+\): "
                                 r"start it again with `kith daemon`, and repeat the command\n\Z")
 
-    def test_a_command_that_waits_for_an_answer_says_so(self):
-        node = self.started()
+    def waiting_command(self, node):
         missing = node.text("add", "-nQ", stdin=b"nobody has this")
         cat = node.background("cat", missing)
         self.addCleanup(cat.stop)
         wait_until(lambda: missing in node.text("bitswap", "wantlist"), what="a wish for the block")
+        return cat
+
+    def test_a_command_whose_daemon_is_killed_says_so(self):
+        node = self.started()
+        cat = self.waiting_command(node)
+        node.stop(signal.SIGKILL)
+        self.assertEqual(cat.wait(10), 1)
+        self.assert_told(cat.log())
+
+    def test_a_command_that_waits_for_an_answer_says_so(self):
+        node = self.started()
+        cat = self.waiting_command(node)
         daemon = node.daemon
         self.assertEqual(node.stop()[0], 0)
         self.assertEqual(cat.wait(10), 1)
@@ -141,6 +155,31 @@ class DaemonStops(Case):
         _, error = add.communicate(timeout=10)
         self.assertEqual(add.returncode, 1)
         self.assert_told(error.decode())
+
+
+class FickleDaemon(http.server.BaseHTTPRequestHandler):
+    """Answers `version` alone: of everything else it gives the beginning, and closes the connection."""
+
+    def do_POST(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}" if self.path.startswith("/api/v0/version") else b"{")
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+class DaemonGoesOn(Case):
+    def test_a_command_whose_answer_is_cut_off_says_that_the_daemon_runs(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FickleDaemon)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever).start()
+        self.addCleanup(server.shutdown)
+        error = self.made().fails(f"--api=/ip4/127.0.0.1/tcp/{server.server_port}", "id")
+        self.assertRegex(error, rf"\AError: the daemon at 127\.0\.0\.1:{server.server_port} closed the connection in the "
+                                r"middle of its answer \([^()]+\), but still runs: repeat the command\n\Z")
 
 
 class Output(Case):

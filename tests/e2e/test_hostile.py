@@ -279,24 +279,51 @@ class Http(Hostile):
             stream.close()
         self.all_is_as_before()
 
-    def test_requests_of_the_rpc_that_all_wait_are_the_limit_and_it_is_said(self):
+    def fill_the_rpc(self):
+        """With requests that all wait. Returns their connections, and what a command is told then."""
         missing = Block(wire.RAW, b"nobody has it").text
         request = f"POST /api/v0/cat?arg={missing} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         address = self.address_of("api")
         waiting = [self.dial(address, request) for _ in range(300)]
 
-        def is_full():
+        def error():
             # Whoever asks while requests are still on their way takes the place of one.
             waiting.append(self.dial(address, request))
-            return b"too many connections" in self.target.run("id").stderr
+            text = self.target.run("id").stderr.decode()
+            return text if "too many connections" in text else None
 
-        wait_until(is_full, what="a full RPC")
+        return waiting, wait_until(error, what="a full RPC")
+
+    def test_requests_of_the_rpc_that_all_wait_are_the_limit_and_it_is_said(self):
+        waiting, error = self.fill_the_rpc()
+        self.assertRegex(error, r"\AError: the daemon at 127\.0\.0\.1:\d+ is busy and serves no more requests now "
+                                r"\(too many connections: 256 of one address at a time\): "
+                                r"wait until some have ended, and try again\n\Z")
         self.assertEqual(self.honest.peers(), [self.id_of_target])
         for stream in waiting:
             stream.close()
         wait_until(lambda: self.target.run("id").returncode == 0, what="room in the RPC")
         self.others_are_served()
         self.all_is_as_before()
+
+    def test_a_command_that_a_full_rpc_drops_is_told_that_the_daemon_runs(self):
+        waiting, _ = self.fill_the_rpc()
+
+        def error():
+            # Who is refused and stays keeps others from being told so (kith/http/limits.hpp: refusals_max 16).
+            refused = [self.dial(self.address_of("api")) for _ in range(20)]
+            text = self.target.run("id").stderr.decode()
+            for stream in refused:
+                stream.close()
+            return text if "is busy" not in text else None
+
+        self.assertRegex(wait_until(error, what="a command that is dropped"),
+                         r"\AError: the daemon at 127\.0\.0\.1:\d+ closed the connection without an answer \([^()]+\), "
+                         r"but still runs: perhaps it serves as many requests as it may; "
+                         r"wait until some have ended, and try again\n\Z")
+        for stream in waiting:
+            stream.close()
+        wait_until(lambda: self.target.run("id").returncode == 0, what="room in the RPC")
 
     def test_who_holds_all_connections_of_the_gateway_locks_nobody_out(self):
         address = self.address_of("gateway")

@@ -27,6 +27,9 @@ constexpr std::size_t transfer_bytes_max = 1024 * 1024;
 /// More arguments go into the body, where the command takes them there: servers bound the head.
 constexpr std::size_t query_arguments_max = 64;
 constexpr std::size_t query_arguments_bytes_max = 8 * 1024;
+/// Of a daemon that closed the connection, whether it still runs.
+constexpr int questions_max = 3;
+constexpr Duration question_timeout = 10s;
 
 struct Target {
   std::string host;
@@ -170,7 +173,7 @@ std::string target_path(const Command& command, const Request& request,
   return path + "?" + query.to_string();
 }
 
-Error daemon_error(std::string_view body, int status) {
+Error daemon_error(std::string_view body, int status, const Target& target) {
   boost::system::error_code failure;
   json::value value = json::parse(json::string_view(body.data(), body.size()), failure);
   if (!failure && value.is_object()) {
@@ -184,20 +187,62 @@ Error daemon_error(std::string_view body, int status) {
     text.pop_back();
   // Wrong arguments are told in plain text.
   if (status == 400 && !text.empty()) return say(std::move(text));
+  if (status == 503) {
+    return say(
+        fmt::format("the daemon at {} is busy and serves no more requests now ({}): wait "
+                    "until some have ended, and try again",
+                    http::authority_of(target.host, target.port), text));
+  }
   if (status == 403 && text.find("API.Authorizations") != std::string::npos)
     return say(text + " (--api-auth gives it)");
   return say(fmt::format("the daemon answered {}: {}", status, text));
 }
 
-/// Why an exchange with the daemon failed; if the daemon went away, with what to do about that. The
-/// command is repeated as a whole: blocks that came through are kept, but `add` sends all again.
-Error told_by_exchange(const Error& why, const Target& target, const RenderContext& context) {
-  if (!port::ended_by_peer(why)) return why;
-  return say(
-      fmt::format("the daemon at {} ended before the command did ({}): start it again with "
-                  "`{} daemon`, and repeat the command",
-                  http::authority_of(target.host, target.port), why.domain().message(why.code()),
-                  context.program));
+/// A command's talk with the daemon.
+struct Exchange {
+  const RenderContext& context;
+  http::Client& client;
+  const Target& target;
+};
+
+/// Whether a daemon runs there. One that is full may drop whoever asks without a word, and so may
+/// one that is about to end; but that one refuses the next.
+Task<bool> still_runs(Exchange& exchange) {
+  for (int i = 0; i < questions_max; ++i) {
+    http::ClientRequest call = call_to(exchange.target, std::string(rpc_prefix) + "version");
+    const Instant deadline = exchange.context.env.clock.now() + question_timeout;
+    auto response = co_await exchange.client.send(std::move(call), deadline);
+    if (response) co_return true;
+    if (response.error().is(Errc::cancelled)) co_return std::unexpected(response.error());
+    if (!port::ended_by_peer(response.error())) co_return false;
+  }
+  co_return true;
+}
+
+/// Fails with why an exchange with the daemon failed; if it's the daemon that ended it, with what
+/// to do about that. The command is repeated as a whole: blocks that came through are kept, but
+/// `add` sends all again.
+Task<void> fail_by(Error why, Exchange& exchange, bool answered) {
+  if (!port::ended_by_peer(why)) co_return std::unexpected(std::move(why));
+  KITH_CO_TRY(bool runs, co_await still_runs(exchange));
+  const std::string at = http::authority_of(exchange.target.host, exchange.target.port);
+  const std::string how = why.domain().message(why.code());
+  if (!runs) {
+    co_return std::unexpected(
+        say(fmt::format("the daemon at {} ended before the command did ({}): start it again with "
+                        "`{} daemon`, and repeat the command",
+                        at, how, exchange.context.program)));
+  }
+  if (answered) {
+    co_return std::unexpected(say(fmt::format(
+        "the daemon at {} closed the connection in the middle of its answer ({}), but still runs: "
+        "repeat the command",
+        at, how)));
+  }
+  co_return std::unexpected(say(fmt::format(
+      "the daemon at {} closed the connection without an answer ({}), but still runs: perhaps it "
+      "serves as many requests as it may; wait until some have ended, and try again",
+      at, how)));
 }
 
 /// Cuts a flow of bytes into JSON values.
@@ -244,12 +289,12 @@ class ValueReader {
   bool inside_ = false;
 };
 
-Task<void> read_answer(http::Response& response, const Command& command, const Target& target,
-                       const RenderContext& context, Renderer& renderer) {
+Task<void> read_answer(http::Response& response, const Command& command, Exchange& exchange,
+                       Renderer& renderer) {
   if (response.status != 200) {
     auto body = co_await http::read_all(response, error_body_bytes_max);
-    if (!body) co_return std::unexpected(told_by_exchange(body.error(), target, context));
-    co_return std::unexpected(daemon_error(as_text(*body), response.status));
+    if (!body) co_return co_await fail_by(body.error(), exchange, true);
+    co_return std::unexpected(daemon_error(as_text(*body), response.status, exchange.target));
   }
   if (auto length = response.headers.get("X-Content-Length")) {
     renderer.announce_length(std::strtoull(std::string(*length).c_str(), nullptr, 10));
@@ -257,7 +302,7 @@ Task<void> read_answer(http::Response& response, const Command& command, const T
   ValueReader values(renderer);
   for (;;) {
     auto part = co_await response.read_buffer();
-    if (!part) co_return std::unexpected(told_by_exchange(part.error(), target, context));
+    if (!part) co_return co_await fail_by(part.error(), exchange, true);
     if (part->empty()) break;
     if (command.output == OutputKind::values) {
       KITH_CO_CHECK(values.feed(*part));
@@ -329,12 +374,13 @@ Task<void> run_remote(const RenderContext& context, const Command& command, std:
   if (lines && !request.files) upload(env, std::move(lines), call);
   port::TaskGroup watch(env.executor, env.clock, 1);
   if (watched) watch.spawn(watch_transfer(context, client, target, transfer_id, renderer));
+  Exchange exchange{context, client, target};
   auto response = co_await client.send(std::move(call));
   Result<void> outcome;
   if (!response) {
-    outcome = std::unexpected(told_by_exchange(response.error(), target, context));
+    outcome = co_await fail_by(response.error(), exchange, false);
   } else {
-    outcome = co_await read_answer(**response, command, target, context, renderer);
+    outcome = co_await read_answer(**response, command, exchange, renderer);
     response->reset();
   }
   watch.cancel();
