@@ -1,7 +1,7 @@
 // ProtobufReader: protozero's reader over our views, for messages that strangers send. protozero
-// keeps 32 bits of a field's key and of its length, so a length of 4 GiB reads as 0 and a message
-// means something else to us than to its other readers; here such a field is an error. Pure.
-// Not installed: whoever includes it needs protozero. Thread: any.
+// keeps 32 bits of a field's key and of its length, and 64 of any number, so a length of 4 GiB
+// reads as 0 and a message means something else to us than to its other readers; here such a field
+// is an error. Pure. Not installed: whoever includes it needs protozero. Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -46,13 +46,19 @@ class ProtobufReader : private protozero::pbf_reader {
   using pbf_reader::get_fixed32;
   using pbf_reader::get_int32;
   using pbf_reader::get_int64;
-  using pbf_reader::get_packed_uint64;
   using pbf_reader::get_uint32;
   using pbf_reader::get_uint64;
 
   ByteView get_bytes() {
     const protozero::data_view view = get_view();
     return as_bytes({view.data(), view.size()});
+  }
+  auto get_packed_uint64() {
+    auto numbers = pbf_reader(*this).get_view();
+    const char* at = numbers.data();
+    while (at != numbers.data() + numbers.size())
+      take_varint(at, numbers.data() + numbers.size());
+    return pbf_reader::get_packed_uint64();
   }
   ProtobufReader get_message() { return ProtobufReader(get_bytes()); }
 
@@ -62,14 +68,23 @@ class ProtobufReader : private protozero::pbf_reader {
     const char* at = left.data();
     const char* const end = at + left.size();
     if (at == end) return;
-    const std::uint64_t key = protozero::decode_varint(&at, end);
+    const std::uint64_t key = take_varint(at, end);
     if (key > std::numeric_limits<std::uint32_t>::max()) throw protozero::invalid_tag_exception{};
-    if (static_cast<protozero::pbf_wire_type>(key & 7) !=
-        protozero::pbf_wire_type::length_delimited) {
-      return;
-    }
-    const std::uint64_t length = protozero::decode_varint(&at, end);
+    const auto type = static_cast<protozero::pbf_wire_type>(key & 7);
+    if (type == protozero::pbf_wire_type::varint) take_varint(at, end);
+    if (type != protozero::pbf_wire_type::length_delimited) return;
+    const std::uint64_t length = take_varint(at, end);
     if (length > static_cast<std::uint64_t>(end - at)) throw protozero::end_of_buffer_exception{};
+  }
+
+  static std::uint64_t take_varint(const char*& at, const char* end) {
+    constexpr int bytes_max = 10;
+    const char* const begin = at;
+    const std::uint64_t number = protozero::decode_varint(&at, end);
+    // The tenth byte has room for one bit.
+    if (at - begin == bytes_max && static_cast<unsigned char>(begin[bytes_max - 1]) > 1)
+      throw protozero::varint_too_long_exception{};
+    return number;
   }
 };
 

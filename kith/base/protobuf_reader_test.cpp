@@ -67,11 +67,12 @@ TEST(ProtobufReader, FindsFieldsOfOneNumberAndType) {
 
 TEST(ProtobufReader, RefusesLengthsThatDontFit) {
   EXPECT_THROW(read_all("0a01"), protozero::exception);
-  EXPECT_THROW(read_all("0affffffff0f"), protozero::exception);            // 2^32 - 1
-  EXPECT_THROW(read_all("0a8080808010"), protozero::exception);            // 2^32
-  EXPECT_THROW(read_all("0a818080801041"), protozero::exception);          // 2^32 + 1
-  EXPECT_THROW(read_all("0a80808080808080808001"), protozero::exception);  // 2^63
-  EXPECT_THROW(read_all("0affffffffffffffffff01"), protozero::exception);  // 2^64 - 1
+  EXPECT_THROW(read_all("0affffffff0f"), protozero::exception);                // 2^32 - 1
+  EXPECT_THROW(read_all("0a8080808010"), protozero::exception);                // 2^32
+  EXPECT_THROW(read_all("0a818080801041"), protozero::exception);              // 2^32 + 1
+  EXPECT_THROW(read_all("0a80808080808080808001"), protozero::exception);      // 2^63
+  EXPECT_THROW(read_all("0affffffffffffffffff01"), protozero::exception);      // 2^64 - 1
+  EXPECT_THROW(read_all("0a808080808080808080020801"), protozero::exception);  // 2^64
   EXPECT_NO_THROW(read_all("0a0141"));
 }
 
@@ -80,7 +81,23 @@ TEST(ProtobufReader, RefusesKeysThatDontFit) {
   EXPECT_THROW(read_all("888080801001"), protozero::exception);  // 1 and a 33rd bit
   EXPECT_NO_THROW(read_all("f8ffffff0f01"));                     // 2^29 - 1
   EXPECT_THROW(read_all("ffffffffffffffffffff"), protozero::exception);
-  EXPECT_THROW(read_all("0b"), protozero::exception);  // a group
+  EXPECT_THROW(read_all("8880808080808080800205"), protozero::exception);  // 1 and a 65th bit
+  EXPECT_THROW(read_all("0b"), protozero::exception);                      // a group
+}
+
+TEST(ProtobufReader, RefusesNumbersThatDontFit) {
+  EXPECT_NO_THROW(read_all("08ffffffffffffffffff01"));
+  EXPECT_THROW(read_all("08ffffffffffffffffff02"), protozero::exception);
+  EXPECT_THROW(read_all("0880808080808080808080"
+                        "01"),
+               protozero::exception);
+  const Bytes message = bytes(
+      "0a0b"
+      "05"
+      "80808080808080808002");
+  ProtobufReader reader(message);
+  ASSERT_TRUE(reader.next());
+  EXPECT_THROW(reader.get_packed_uint64(), protozero::exception);
 }
 
 TEST(ProtobufReader, EndsWhereAMessageEnds) {

@@ -157,7 +157,7 @@ Task<void> Bitswap::take_message(PeerId peer, Buffer bytes) {
   client_.count_message();
   client_.presences(peer, message.presences, env_.clock.now());
   for (const Want& want : message.wants) {
-    if (!want.cancel) client_.peer_wants(peer, want.cid, env_.clock.now());
+    if (!want.cancel) client_.peer_wants(peer, want.cid);
   }
   std::vector<Cid> wants;
   if (options_.serve && links_.contains(peer)) wants = server_.receive(peer, message);
@@ -594,10 +594,9 @@ Task<void> Bitswap::write_replies_until_idle(std::shared_ptr<Link> link) {
 // Sessions.
 
 void Bitswap::want(JobId job, const Cid& cid, bool first) {
-  const Instant now = env_.clock.now();
-  client_.want(job, cid, now, first);
+  client_.want(job, cid, env_.clock.now(), first);
   for (const PeerId& peer : server_.wanters_of(cid, transfer::fellows_max))
-    client_.peer_wants(peer, cid, now);
+    client_.peer_wants(peer, cid);
 }
 
 std::shared_ptr<Bitswap::Waiter> Bitswap::waiter_for(const Cid& cid) {

@@ -207,14 +207,14 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
     auto wish = peer->wishes.find(hash);
     if (said.presence == Presence::have && wish == peer->wishes.end()) {
       auto recent = peer->recent.find(hash);
-      if (recent != peer->recent.end()) holds_too(*peer, hash, recent->second.lacked, now);
+      if (recent != peer->recent.end()) holds_too(*peer, hash, recent->second.lacked);
     }
     // An answer to what was never asked, or is over.
     if (unit == units_.end() || wish == peer->wishes.end()) continue;
     if (said.presence == Presence::have) {
       // The peer forgets a want-have that it has answered.
       if (wish->second.type == WantType::have) peer->wishes.erase(wish);
-      scheduler_.has(peer->source, unit->second, now);
+      scheduler_.has(peer->source, unit->second);
     } else {
       wish->second.lacked = true;
       scheduler_.lacks(peer->source, unit->second, now);
@@ -222,15 +222,15 @@ void BitswapClient::presences(const PeerId& id, const std::vector<BlockPresence>
   }
 }
 
-void BitswapClient::peer_wants(const PeerId& id, const Cid& cid, Instant now) {
+void BitswapClient::peer_wants(const PeerId& id, const Cid& cid) {
   Peer* peer = find(id);
   if (peer == nullptr || peer->paused) return;
   if (auto unit = units_.find(cid.hash()); unit != units_.end()) {
     for (JobId job : scheduler_.jobs_of(unit->second))
-      scheduler_.shares(peer->source, job, now);
+      scheduler_.shares(peer->source, job);
   } else if (auto done = done_.find(cid.hash()); done != done_.end()) {
     for (JobId job : done->second)
-      scheduler_.shares(peer->source, job, now);
+      scheduler_.shares(peer->source, job);
   }
 }
 
@@ -286,7 +286,7 @@ Arrival BitswapClient::received(const PeerId& id, const Cid& cid, std::uint64_t 
     ++stats_.duplicate_blocks;
     stats_.duplicate_data += bytes;
     scheduler_.duplicate(peer->source, now);
-    holds_too(*peer, hash, lacked, now);
+    holds_too(*peer, hash, lacked);
     return Arrival::duplicate;
   }
   remember_done(hash, unit->second);
@@ -306,12 +306,12 @@ void BitswapClient::remember_done(const Multihash& hash, UnitId unit) {
 
 /// A late answer shows that the peer has a block which others brought. If it lacked it before, it
 /// fetches what we fetch.
-void BitswapClient::holds_too(const Peer& peer, const Multihash& hash, bool lacked, Instant now) {
+void BitswapClient::holds_too(const Peer& peer, const Multihash& hash, bool lacked) {
   auto done = done_.find(hash);
   if (done == done_.end()) return;
   for (JobId job : done->second) {
     scheduler_.holds(peer.source, job);
-    if (lacked) scheduler_.shares(peer.source, job, now);
+    if (lacked) scheduler_.shares(peer.source, job);
   }
 }
 

@@ -99,7 +99,7 @@ class BitswapClient {
   void progress(const PeerId& peer, std::uint64_t bytes, Instant now);
   void presences(const PeerId& peer, const std::vector<BlockPresence>& presences, Instant now);
   /// The peer wants these blocks. Who wants what we fetch is asked when it has some of it.
-  void peer_wants(const PeerId& peer, const Cid& cid, Instant now);
+  void peer_wants(const PeerId& peer, const Cid& cid);
   /// Whether any block can be expected from the peer: what comes otherwise needn't be hashed.
   bool expects(const PeerId& peer) const;
   /// A block whose bytes hash to `cid`.
@@ -167,7 +167,7 @@ class BitswapClient {
   void carry_out(const transfer::Action& action);
   static void remember(Peer& peer, const Multihash& hash, bool lacked);
   void remember_done(const Multihash& hash, UnitId unit);
-  void holds_too(const Peer& peer, const Multihash& hash, bool lacked, Instant now);
+  void holds_too(const Peer& peer, const Multihash& hash, bool lacked);
   void clean_up();
   void remember_faults(const PeerId& id, const Peer& peer, Instant now);
 

@@ -185,7 +185,7 @@ class SwarmModel {
   void want(Peer& peer, const Cid& cid, bool first) {
     peer.client.want(*peer.job, cid, now_, first);
     for (const PeerId& other : peer.server.wanters_of(cid, transfer::fellows_max))
-      peer.client.peer_wants(other, cid, now_);
+      peer.client.peer_wants(other, cid);
   }
 
   void begin(std::size_t number) {
@@ -306,7 +306,7 @@ class SwarmModel {
     const PeerId& id = peers_[from]->id;
     peer.client.presences(id, message.presences, now_);
     for (const Want& want : message.wants) {
-      if (!want.cancel) peer.client.peer_wants(id, want.cid, now_);
+      if (!want.cancel) peer.client.peer_wants(id, want.cid);
     }
     for (const Cid& cid : peer.server.receive(id, message)) {
       const std::uint64_t size = cid == cids_[0] ? 500 : options_.block_bytes;

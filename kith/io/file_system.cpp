@@ -94,12 +94,23 @@ Result<FileInfo> info_with_flags(const std::string& path, int flags) {
   return info;
 }
 
+bool is_one_file(const struct stat& a, const struct stat& b) noexcept {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool are_one_file(const Descriptor& a, const Descriptor& b) noexcept {
+  struct stat first;
+  struct stat second;
+  return ::fstat(a.number(), &first) == 0 && ::fstat(b.number(), &second) == 0 &&
+         is_one_file(first, second);
+}
+
 /// Whether the open file is still the one at the path.
 bool is_at(const Descriptor& descriptor, const std::string& path) noexcept {
   struct stat open_file;
   struct stat there;
   return ::fstat(descriptor.number(), &open_file) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
+         is_one_file(open_file, there);
 }
 
 /// What the medium may want to be aligned, in memory and in the file: the largest that is common.
@@ -235,8 +246,9 @@ class PosixFile final : public File {
   Descriptor open_direct() const {
     Descriptor none(-1);
     if ((::fcntl(number(), F_GETFL) & O_ACCMODE) == O_RDONLY) return none;
-    auto again = open_descriptor(path_, O_WRONLY | O_NOFOLLOW | O_DIRECT, 0);
-    return again && is_at(descriptor_, path_) ? *std::move(again) : std::move(none);
+    // Without waiting for a reader, should the path have become a pipe.
+    auto again = open_descriptor(path_, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_DIRECT, 0);
+    return again && are_one_file(descriptor_, *again) ? *std::move(again) : std::move(none);
   }
 
   Result<void> write_and_begin(std::uint64_t offset, std::span<const ByteView> pieces) {
@@ -251,6 +263,7 @@ class PosixFile final : public File {
 
   /// `bytes` are whole pages of the staging memory.
   Result<void> write_direct(std::uint64_t offset, ByteView bytes) {
+    if (direct_->number() < 0) return write_at(offset, bytes);
     ssize_t put = retried(
         [&] { return ::pwrite(direct_->number(), bytes.data(), bytes.size(), position(offset)); });
     if (put < 0 && errno != EINVAL && errno != EOPNOTSUPP) return failed("write", path_);

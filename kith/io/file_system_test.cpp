@@ -1,17 +1,39 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <new>
 #include <utility>
 
+#include <climits>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <kith/io/detail/fixture.hpp>
 #include <kith/io/file_system.hpp>
+
+namespace {
+
+/// How many direct writes succeed before the file system refuses them.
+std::atomic<int> direct_writes_allowed{INT_MAX};
+
+}  // namespace
+
+/// The C library's, but that it refuses direct writes on demand, as some file systems do.
+extern "C" ssize_t pwrite(int file, const void* from, size_t size, off_t offset) {
+  const int flags = ::fcntl(file, F_GETFL);
+  const bool direct = flags >= 0 && (flags & O_DIRECT) != 0;
+  if (direct && direct_writes_allowed.load() != INT_MAX &&
+      direct_writes_allowed.fetch_sub(1) <= 0) {
+    errno = EINVAL;
+    return -1;
+  }
+  return ::syscall(SYS_pwrite64, file, from, size, offset);
+}
 
 namespace kith::io {
 namespace {
@@ -149,33 +171,60 @@ TEST(PosixFileSystem, WritesOutManyPiecesAndNothing) {
   written.expect_content();
 }
 
+/// -1 if the system doesn't tell.
+std::ptrdiff_t cached_pages(const std::string& path, std::size_t size) {
+  const int reading = ::open(path.c_str(), O_RDONLY);
+  void* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, reading, 0);
+  ::close(reading);
+  if (map == MAP_FAILED) return -1;
+  std::vector<unsigned char> cached(size / 4096);
+  const bool told = ::mincore(map, size, cached.data()) == 0;
+  ::munmap(map, size);
+  return told ? std::ranges::count_if(cached, [](unsigned char page) { return (page & 1) != 0; })
+              : -1;
+}
+
+bool goes_past_the_cache(const std::string& path) {
+  const int direct = ::open(path.c_str(), O_WRONLY | O_CREAT | O_DIRECT, 0600);
+  if (direct < 0) return false;
+  alignas(4096) static const std::array<std::uint8_t, 4096> page{};
+  const bool written = ::pwrite(direct, page.data(), page.size(), 0) == 4096;
+  ::close(direct);
+  return written && cached_pages(path, page.size()) == 0;
+}
+
 TEST(PosixFileSystem, WritesOutPastTheCache) {
   TemporaryFolder folder;
   PosixFileSystem files;
   const std::string path = folder / "a";
-  if (int direct = ::open(path.c_str(), O_WRONLY | O_CREAT | O_DIRECT, 0600); direct < 0) {
-    GTEST_SKIP() << "the file system of temporary files takes no direct writes";
-  } else {
-    ::close(direct);
-  }
+  if (!goes_past_the_cache(folder / "probe"))
+    GTEST_SKIP() << "the file system of temporary files has no way past its cache";
   Written written(files, path);
   const Bytes bytes = random_bytes(64 * 4096, 4);
   const ByteView piece = bytes;
   written.write(0, std::span(&piece, 1), true);
   expect_ok(written.file->sync());
-  int reading = ::open(path.c_str(), O_RDONLY);
-  void* map = ::mmap(nullptr, bytes.size(), PROT_READ, MAP_SHARED, reading, 0);
-  ASSERT_NE(map, MAP_FAILED);
-  std::array<unsigned char, 64> cached{};
-  EXPECT_EQ(::mincore(map, bytes.size(), cached.data()), 0);
-  EXPECT_EQ(std::ranges::count_if(cached, [](unsigned char page) { return (page & 1) != 0; }), 0);
-  ::munmap(map, bytes.size());
-  ::close(reading);
+  EXPECT_EQ(cached_pages(path, bytes.size()), 0);
   written.expect_content();
 }
 
-TEST(PosixFileSystem, WritesOutWhereNothingGoesPastTheCache) {
-  // A memfd's file system refuses direct writes, as some others do.
+TEST(PosixFileSystem, WritesOutWhereADirectWriteIsRefused) {
+  for (int after : {0, 1, 2}) {
+    TemporaryFolder folder;
+    PosixFileSystem files;
+    Written written(files, folder / "a");
+    const Bytes bytes = random_bytes(3 << 20, 7);
+    const ByteView piece = bytes;
+    direct_writes_allowed = after;
+    written.write(100, std::span(&piece, 1), true);
+    direct_writes_allowed = INT_MAX;
+    written.expect_content();
+    written.write(200, std::span(&piece, 1), true);
+    written.expect_content();
+  }
+}
+
+TEST(PosixFileSystem, WritesOutWhatHasNoPathToOpenAgain) {
   const int memory = ::memfd_create("kith", MFD_CLOEXEC);
   ASSERT_GE(memory, 0);
   PosixFileSystem files;

@@ -41,11 +41,11 @@
 // acknowledged.
 //
 // Limits: limits.hpp and EngineOptions. Memory: the pending batches (up to twice
-// unsynced_bytes_max, and one put), the block cache, a scan's window; the index's pages are the
-// key-value store's. Thread: every method may be called from several workers at once. Errors:
-// Errc::not_found, Errc::corrupt (with the file's name), Errc::limit_exceeded, Errc::unsupported (a
-// later format, an unknown hash function), Errc::busy (another process has the store), and the
-// ports' own.
+// unsynced_bytes_max, and one put), the block cache, a scan's window, a megabyte that bulk passes
+// through; the index's pages are the key-value store's. Thread: every method may be called from
+// several workers at once. Errors: Errc::not_found, Errc::corrupt (with the file's name),
+// Errc::limit_exceeded, Errc::unsupported (a later format, an unknown hash function), Errc::busy
+// (another process has the store), and the ports' own.
 #pragma once
 
 #include <atomic>

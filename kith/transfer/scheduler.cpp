@@ -99,8 +99,6 @@ void Scheduler::want(JobId job_id, UnitId id, Instant now, bool first) {
     if (job.open.empty()) {
       job.sample_at = now + sample_interval;
       job.search_again_at = now + search_again_after;
-      for (auto& [_, fellow] : job.fellows)
-        fellow.useful_at = now;
     }
     job.ranks.emplace(id, rank);
     unit.claims.push_back({job_id, rank});
@@ -373,7 +371,7 @@ void Scheduler::forget_flights(SourceId id, Source& source) {
 
 // What sources say.
 
-void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
+void Scheduler::has(SourceId source_id, UnitId id) {
   auto source = sources_.find(source_id);
   if (source == sources_.end()) return;
   auto found = units_.find(id);
@@ -385,10 +383,10 @@ void Scheduler::has(SourceId source_id, UnitId id, Instant now) {
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
     // It lacked the unit when we asked, and has fetched it since.
-    if (link.said_lacks) shares(source_id, claim.job, now);
+    if (link.said_lacks) shares(source_id, claim.job);
     // Who stalled with what it announced before is of no use.
     const bool is_new = link.state == State::asked || link.state == State::lacks;
-    if (is_new && !source->second.stalled) note_use(claim.job, source_id, now);
+    if (is_new && !source->second.stalled) note_use(claim.job, source_id);
     if (link.state != State::asked) continue;
     Member& member = job.members.at(source_id);
     if (++member.held_in_a_row < fellow_proven_units) continue;
@@ -455,8 +453,8 @@ bool Scheduler::received(SourceId source_id, UnitId id, std::uint64_t bytes, Ins
   const bool lacked = known != nullptr && known->said_lacks;
   for (const Claim& claim : unit.claims) {
     Job& job = jobs_.at(claim.job);
-    if (lacked) shares(source_id, claim.job, now);
-    note_use(claim.job, source_id, now);
+    if (lacked) shares(source_id, claim.job);
+    note_use(claim.job, source_id);
     if (source != sources_.end()) {
       Member& member = join(job, source_id);
       ++member.units;
@@ -519,7 +517,7 @@ void Scheduler::holds(SourceId source, JobId job) {
   if (found != jobs_.end() && sources_.contains(source)) join(found->second, source);
 }
 
-void Scheduler::shares(SourceId source, JobId job_id, Instant now) {
+void Scheduler::shares(SourceId source, JobId job_id) {
   auto found = jobs_.find(job_id);
   auto known = sources_.find(source);
   if (found == jobs_.end() || known == sources_.end() || !known->second.answers) return;
@@ -529,16 +527,14 @@ void Scheduler::shares(SourceId source, JobId job_id, Instant now) {
   if (member != job.members.end() && member->second.holds_all) return;
   if (job.fellows.size() >= fellows_max) {
     // Or useless ones would take turns, and keep out others all the same.
-    if (job.former_fellows.contains(source) || !make_place(job, now)) return;
+    if (job.former_fellows.contains(source) || !make_place(job)) return;
   }
   job.former_fellows.erase(source);
-  job.fellows.emplace(source, Fellow{.useful_at = now});
+  job.fellows.emplace(source, Fellow{.useful_at = job.lacking});
 }
 
 /// Takes its place from the fellow that has been of no use for longest, if that is too long.
-bool Scheduler::make_place(Job& job, Instant now) {
-  // A job that lacks nothing hasn't asked for anything.
-  if (job.open.empty()) return false;
+bool Scheduler::make_place(Job& job) {
   // Whoever fetches something for the job stalls soon, or brings it.
   const auto is_at_work = [&](SourceId id) {
     return std::ranges::any_of(sources_.at(id).flights, [&](const auto& flight) {
@@ -547,7 +543,7 @@ bool Scheduler::make_place(Job& job, Instant now) {
   };
   auto idlest = job.fellows.end();
   for (auto at = job.fellows.begin(); at != job.fellows.end(); ++at) {
-    if (at->second.useful_at + fellow_idle_max > now) continue;
+    if (at->second.useful_at + fellow_idle_max > job.lacking) continue;
     if (idlest != job.fellows.end() && at->second.useful_at >= idlest->second.useful_at) continue;
     if (!is_at_work(at->first)) idlest = at;
   }
@@ -558,14 +554,14 @@ bool Scheduler::make_place(Job& job, Instant now) {
 }
 
 /// The source has announced or sent a unit of the job.
-void Scheduler::note_use(JobId job_id, SourceId source, Instant now) {
+void Scheduler::note_use(JobId job_id, SourceId source) {
   Job& job = jobs_.at(job_id);
   if (auto fellow = job.fellows.find(source); fellow != job.fellows.end()) {
-    fellow->second.useful_at = now;
+    fellow->second.useful_at = job.lacking;
   } else if (job.former_fellows.contains(source) &&
-             (job.fellows.size() < fellows_max || make_place(job, now))) {
+             (job.fellows.size() < fellows_max || make_place(job))) {
     job.former_fellows.erase(source);
-    job.fellows.emplace(source, Fellow{.useful_at = now});
+    job.fellows.emplace(source, Fellow{.useful_at = job.lacking});
   }
 }
 
@@ -704,6 +700,9 @@ void Scheduler::tick_job(Job& job, Instant now) {
 }
 
 std::vector<Action> Scheduler::poll(Instant now) {
+  for (auto& [_, job] : jobs_) {
+    if (job.lacked) job.lacking += now - now_;
+  }
   now_ = now;
   tick(now);
   for (SourceId newcomer : std::exchange(newcomers_, {}))
@@ -713,6 +712,7 @@ std::vector<Action> Scheduler::poll(Instant now) {
   for (auto& [_, job] : jobs_) {
     ask_fellows(job, now);
     search(job, now);
+    job.lacked = !job.open.empty();
   }
   return std::exchange(actions_, {});
 }

@@ -140,7 +140,7 @@ class Scheduler {
 
   // What a source says. About units that nobody wants, nothing happens.
 
-  void has(SourceId source, UnitId unit, Instant now);
+  void has(SourceId source, UnitId unit);
   void lacks(SourceId source, UnitId unit, Instant now);
   /// Ends the unit. False if nobody wanted it (any more).
   bool received(SourceId source, UnitId unit, std::uint64_t bytes, Instant now);
@@ -153,7 +153,7 @@ class Scheduler {
   /// The source turned out to have a unit that the job is done with: it may have the rest.
   void holds(SourceId source, JobId job);
   /// The source wants units of this job for itself.
-  void shares(SourceId source, JobId job, Instant now);
+  void shares(SourceId source, JobId job);
   /// Who wants the unit.
   std::vector<JobId> jobs_of(UnitId unit) const;
 
@@ -237,7 +237,8 @@ class Scheduler {
   struct Fellow {
     /// The rank up to which it has been asked about units.
     std::int64_t asked_until = std::numeric_limits<std::int64_t>::min();
-    Instant useful_at{};  ///< or since when it could have been
+    /// How long the job had lacked something when this was of use last, or came.
+    Duration useful_at{};
   };
   /// Bytes by second, for a rate that people see.
   struct Meter {
@@ -255,6 +256,8 @@ class Scheduler {
     std::map<SourceId, Member> members;
     std::map<SourceId, Fellow> fellows;
     std::set<SourceId> former_fellows;  ///< that were of no use
+    Duration lacking{};                 ///< how long it has lacked something, all in all
+    bool lacked = false;                ///< at the end of the last poll
     std::int64_t next_rank = 0;
     std::int64_t next_first_rank = -(std::int64_t{1} << 40);
     double unit_bytes = static_cast<double>(unit_bytes_guess);
@@ -280,8 +283,8 @@ class Scheduler {
 
   void act(Action::Kind kind, SourceId source, UnitId unit, std::int64_t rank = 0);
   Member& join(Job& job, SourceId source);
-  bool make_place(Job& job, Instant now);
-  void note_use(JobId job, SourceId source, Instant now);
+  bool make_place(Job& job);
+  void note_use(JobId job, SourceId source);
   Link& link(Unit& unit, UnitId id, SourceId source);
   void set_state(Unit& unit, Link& link, State state);
   void unlink(Unit& unit, UnitId id, SourceId source);

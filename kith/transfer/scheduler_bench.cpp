@@ -20,7 +20,7 @@ void fetch_units(benchmark::State& state) {
     while (scheduler.units() < 256)
       scheduler.want(job, UnitId{next++}, now);
     for (const Action& action : scheduler.poll(now)) {
-      if (action.kind == Action::Kind::probe) scheduler.has(action.source, action.unit, now);
+      if (action.kind == Action::Kind::probe) scheduler.has(action.source, action.unit);
       if (action.kind == Action::Kind::fetch) asked.push_back(action);
     }
     now += 100us;

@@ -54,7 +54,7 @@ TEST(Scheduler, AsksWhoHasAUnitBeforeItAsksForIt) {
   auto actions = by.poll();
   EXPECT_EQ(of(actions, Kind::probe), (Pairs{{a, unit(1)}, {b, unit(1)}}));
   EXPECT_TRUE(of(actions, Kind::fetch).empty());
-  by.scheduler.has(b, unit(1), by.now);
+  by.scheduler.has(b, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(1)}}));
 }
 
@@ -63,7 +63,7 @@ TEST(Scheduler, TakesBackWhatItAskedOthersOnceAUnitHasCome) {
   SourceId a = by.source(), b = by.source(), c = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.scheduler.lacks(b, unit(1), by.now);
   by.poll();
   EXPECT_TRUE(by.scheduler.received(a, unit(1), 1000, by.now));
@@ -80,7 +80,7 @@ TEST(Scheduler, AsksAMemberForTheRestOutright) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(50ms);
   by.scheduler.received(a, unit(1), 1000, by.now);
@@ -93,7 +93,7 @@ TEST(Scheduler, GivesANewSourceASmallWindow) {
   SourceId a = by.source();
   by.want(1, 1000);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch).size(), window_units_min);
 }
 
@@ -102,8 +102,8 @@ TEST(Scheduler, SendsWhatIsLackedToOthers) {
   SourceId a = by.source(), b = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
-  by.scheduler.has(b, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
+  by.scheduler.has(b, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
   by.scheduler.lacks(a, unit(1), by.now);
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(1)}}));
@@ -114,7 +114,7 @@ TEST(Scheduler, AsksAMemberFirstThatLackedTooMuch) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.scheduler.received(a, unit(1), 1000, by.now);
   std::size_t fetched = 0;
@@ -130,7 +130,7 @@ TEST(Scheduler, AsksAMemberFirstThatLackedTooMuch) {
   EXPECT_EQ(fetched, misses_forgiven + 2);
   by.want(50, 50);
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{a, unit(50)}}));
-  by.scheduler.has(a, unit(50), by.now);
+  by.scheduler.has(a, unit(50));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(50)}}));
 }
 
@@ -146,12 +146,12 @@ struct AmongFellows : ByHand {
     want(1, 1);
     poll();
     scheduler.lacks(fellow, unit(1), now);
-    scheduler.has(holder, unit(1), now);
+    scheduler.has(holder, unit(1));
     poll();
     wait(50ms);
     scheduler.received(holder, unit(1), 250'000, now);
     poll();
-    scheduler.shares(fellow, job, now);
+    scheduler.shares(fellow, job);
   }
 };
 
@@ -167,7 +167,7 @@ TEST(Scheduler, AsksAFellowAheadAndFetchesOnlyWhatItAnnounces) {
     EXPECT_EQ(source, by.holder);
   by.scheduler.lacks(by.fellow, unit(40), by.now);
   EXPECT_TRUE(of(by.poll(), Kind::fetch).empty());
-  by.scheduler.has(by.fellow, unit(40), by.now);
+  by.scheduler.has(by.fellow, unit(40));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{by.fellow, unit(40)}}));
 }
 
@@ -179,7 +179,7 @@ TEST(Scheduler, AFellowIsWhoHasFetchedWhatItLackedBefore) {
   by.scheduler.lacks(a, unit(1), by.now);
   by.scheduler.lacks(b, unit(1), by.now);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}})) << "nothing but what it announced";
 }
 
@@ -190,7 +190,7 @@ TEST(Scheduler, WhoAnswersLateIsNoFellow) {
   by.poll();
   by.wait(patience_initial + 1s);
   by.poll();
-  by.scheduler.has(slow, unit(1), by.now);
+  by.scheduler.has(slow, unit(1));
   by.poll();
   by.want(10, 12);
   EXPECT_EQ(of(by.poll(), Kind::fetch),
@@ -204,7 +204,7 @@ TEST(Scheduler, AFellowThatHasAllItIsAskedAboutIsAskedOutright) {
   by.want(2, 200);
   by.poll();
   for (std::uint64_t i = 2; i < 2 + fellow_proven_units; ++i)
-    by.scheduler.has(by.fellow, unit(i), by.now);
+    by.scheduler.has(by.fellow, unit(i));
   for (int round = 0; round < 200 && by.scheduler.wanted(unit(200)); ++round) {
     Pairs fetched = of(by.poll(), Kind::fetch);
     by.wait(20ms);
@@ -227,7 +227,7 @@ struct CrowdOfFellows : AmongFellows {
   }
   SourceId fellow_comes() {
     const SourceId comes = source();
-    scheduler.shares(comes, job, now);
+    scheduler.shares(comes, job);
     return comes;
   }
   /// Returns what was asked of others than the holder.
@@ -261,7 +261,7 @@ struct CrowdOfFellows : AmongFellows {
   }
   void all_announce_but(std::size_t silent) {
     for (std::size_t i = silent; i < crowd.size(); ++i)
-      scheduler.has(crowd[i], unit(300 + i), now);
+      scheduler.has(crowd[i], unit(300 + i));
   }
 };
 
@@ -270,14 +270,14 @@ TEST(Scheduler, AFellowOfNoUseGivesItsPlaceToOneThatComes) {
   by.pass(fellow_idle_max - 3s);
   const SourceId honest = by.fellow_comes();
   EXPECT_EQ(by.fellows(), std::set(by.crowd.begin(), by.crowd.end()));
-  by.pass(2s);
-  by.scheduler.shares(honest, by.job, by.now);
+  by.pass(3s);
+  by.scheduler.shares(honest, by.job);
   const std::set<SourceId> fellows = by.fellows();
   EXPECT_EQ(fellows.size(), fellows_max);
   EXPECT_TRUE(fellows.contains(honest));
   EXPECT_FALSE(fellows.contains(by.crowd[0])) << "the first of those that are equally useless";
   for (std::uint64_t i = 80; i < 90; ++i)
-    by.scheduler.has(honest, unit(i), by.now);
+    by.scheduler.has(honest, unit(i));
   Pairs asked = by.pass(1s);
   ASSERT_FALSE(asked.empty());
   EXPECT_EQ(asked.front().first, honest);
@@ -291,8 +291,8 @@ TEST(Scheduler, AFellowThatWasUsefulLatelyKeepsItsPlace) {
   by.pass(fellow_idle_max - 11s);
   const SourceId first = by.fellow_comes(), second = by.fellow_comes();
   by.pass(2s);
-  by.scheduler.shares(first, by.job, by.now);
-  by.scheduler.shares(second, by.job, by.now);
+  by.scheduler.shares(first, by.job);
+  by.scheduler.shares(second, by.job);
   std::set<SourceId> expected(by.crowd.begin() + 1, by.crowd.end());
   expected.insert(first);
   EXPECT_EQ(by.fellows(), expected);
@@ -300,7 +300,7 @@ TEST(Scheduler, AFellowThatWasUsefulLatelyKeepsItsPlace) {
 
 TEST(Scheduler, AFellowThatSendsAUnitSlowlyKeepsItsPlace) {
   CrowdOfFellows by;
-  by.scheduler.has(by.crowd[0], unit(60), by.now);
+  by.scheduler.has(by.crowd[0], unit(60));
   for (Duration passed{0}; passed < fellow_idle_max + 1s; passed += 1s) {
     by.pass(1s);
     by.scheduler.progress(by.crowd[0], 100'000, by.now);
@@ -314,7 +314,7 @@ TEST(Scheduler, AFellowThatSendsAUnitSlowlyKeepsItsPlace) {
 
 TEST(Scheduler, WhatAStalledFellowAnnouncesKeepsItNoPlace) {
   CrowdOfFellows by;
-  by.scheduler.has(by.crowd[0], unit(60), by.now);
+  by.scheduler.has(by.crowd[0], unit(60));
   by.pass(fellow_idle_max / 2);
   EXPECT_TRUE(by.scheduler.source_status(by.crowd[0]).stalled);
   by.all_announce_but(0);
@@ -335,9 +335,9 @@ TEST(Scheduler, AFormerFellowTakesNoPlaceUntilItIsOfUse) {
   const Pairs asked = by.pass(fellow_idle_max + 1s);
   EXPECT_EQ(std::ranges::find(asked, former, &Pairs::value_type::first), asked.end())
       << "it has announced nothing";
-  by.scheduler.shares(former, by.job, by.now);
+  by.scheduler.shares(former, by.job);
   EXPECT_FALSE(by.fellows().contains(former));
-  by.scheduler.has(former, unit(397), by.now);
+  by.scheduler.has(former, unit(397));
   EXPECT_TRUE(by.fellows().contains(former));
 }
 
@@ -352,7 +352,7 @@ TEST(Scheduler, AFormerFellowThatHasAllItWasAskedAboutIsAskedOutright) {
   by.fellow_comes();
   by.all_announce_but(1);
   for (std::uint64_t i = 0; i < fellow_proven_units; ++i)
-    by.scheduler.has(by.crowd[0], unit(1000 + i), by.now);
+    by.scheduler.has(by.crowd[0], unit(1000 + i));
   for (SourceId other : by.crowd) {
     if (other != by.crowd[0]) by.scheduler.remove_source(other);
   }
@@ -380,6 +380,29 @@ TEST(Scheduler, FellowsOfAJobThatLackedNothingKeepTheirPlaces) {
   EXPECT_EQ(by.fellows(), std::set(by.crowd.begin(), by.crowd.end()));
 }
 
+TEST(Scheduler, AJobThatWantsOneUnitAfterTheOtherPutsOutUselessFellows) {
+  CrowdOfFellows by;
+  by.pass(1s);
+  for (std::uint64_t i = 2; i <= 400; ++i)
+    by.scheduler.obtained(unit(i));
+  by.poll();
+  by.at_holder.clear();
+  const SourceId comes = by.fellow_comes();
+  // A second for each unit, and a pause after it.
+  for (std::uint64_t i = 500; i < 540; ++i) {
+    by.want(i, i);
+    by.poll();
+    by.wait(1s);
+    by.scheduler.received(by.holder, unit(i), 250'000, by.now);
+    by.poll();
+    by.wait(300ms);
+    if (i == 520) by.scheduler.shares(comes, by.job);
+    if (i == 520) EXPECT_FALSE(by.fellows().contains(comes));
+  }
+  by.scheduler.shares(comes, by.job);
+  EXPECT_TRUE(by.fellows().contains(comes));
+}
+
 TEST(Scheduler, WhatSomebodyWaitsForGoesBeforeWhatIsRarer) {
   AmongFellows by(3);
   by.want(2, 40);
@@ -394,7 +417,7 @@ TEST(Scheduler, WhatSomebodyWaitsForIsRescuedFromASlowFellow) {
   for (auto [source, fetched] : of(by.poll(), Kind::fetch))
     by.scheduler.received(source, fetched, 250'000, by.now);
   by.scheduler.want(by.job, unit(41), by.now, true);
-  by.scheduler.has(by.fellow, unit(41), by.now);
+  by.scheduler.has(by.fellow, unit(41));
   by.scheduler.lacks(by.holder, unit(41), by.now);
   by.wait(crowded_wait_min);
   Pairs begun = of(by.poll(), Kind::fetch);
@@ -402,7 +425,7 @@ TEST(Scheduler, WhatSomebodyWaitsForIsRescuedFromASlowFellow) {
   for (auto [source, fetched] : begun) {
     if (source == by.holder) by.scheduler.received(source, fetched, 250'000, by.now);
   }
-  by.scheduler.has(by.holder, unit(41), by.now);
+  by.scheduler.has(by.holder, unit(41));
   bool rescued = false;
   for (int i = 0; i < 40 && !rescued; ++i) {
     by.wait(100ms);
@@ -423,7 +446,7 @@ TEST(Scheduler, FetchesTheRarestFirstAndInAnOrderOfItsOwn) {
     AmongFellows by(seed);
     by.want(2, 33);
     for (std::uint64_t i = 2; i <= 30; ++i)
-      by.scheduler.has(by.fellow, unit(i), by.now);
+      by.scheduler.has(by.fellow, unit(i));
     Pairs fetched = of(by.poll(), Kind::fetch);
     std::set<UnitId> of_holder;
     for (auto [source, unit] : fetched) {
@@ -443,7 +466,7 @@ TEST(Scheduler, MovesWhatWaitsAtACrowdedHolderToAFellow) {
   ASSERT_FALSE(waiting.empty());
   by.wait(700ms);
   const UnitId moves = waiting.front().second;
-  by.scheduler.has(by.fellow, moves, by.now);
+  by.scheduler.has(by.fellow, moves);
   auto actions = by.poll();
   EXPECT_EQ(of(actions, Kind::fetch).front(), (std::pair{by.fellow, moves}));
   EXPECT_EQ(of(actions, Kind::drop), (Pairs{{by.holder, moves}}));
@@ -456,7 +479,7 @@ TEST(Scheduler, LeavesAtAHolderWhatBeginsToCome) {
   ASSERT_FALSE(waiting.empty());
   by.wait(700ms);
   by.scheduler.progress(by.holder, 10'000, by.now);
-  by.scheduler.has(by.fellow, waiting.front().second, by.now);
+  by.scheduler.has(by.fellow, waiting.front().second);
   EXPECT_TRUE(of(by.poll(), Kind::drop).empty());
 }
 
@@ -468,7 +491,7 @@ TEST(Scheduler, KeepsTheOrderOfWantingAndPutsTheUrgentFirst) {
   SourceId a = by.source();
   by.poll();
   for (std::uint64_t i : {1, 2, 3, 9})
-    by.scheduler.has(a, unit(i), by.now);
+    by.scheduler.has(a, unit(i));
   EXPECT_EQ(of(by.poll(), Kind::fetch),
             (Pairs{{a, unit(3)}, {a, unit(9)}, {a, unit(1)}, {a, unit(2)}}));
 }
@@ -487,7 +510,7 @@ TEST(Scheduler, AsksASourceThatComesLater) {
   SourceId b = by.source();
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{b, unit(1)}}));
   // And who lacked it may come to have it.
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
   EXPECT_EQ(by.scheduler.status(by.job, by.now).waiting, Waiting::fetching);
 }
@@ -554,7 +577,7 @@ TEST(Scheduler, HandsTheUnitsOfAStalledSourceToOthersAndSaysSo) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(100ms);
   by.scheduler.received(a, unit(1), 100'000, by.now);
@@ -571,7 +594,7 @@ TEST(Scheduler, HandsTheUnitsOfAStalledSourceToOthersAndSaysSo) {
 
   SourceId b = by.source();
   EXPECT_EQ(of(by.poll(), Kind::probe), (Pairs{{b, unit(2)}, {b, unit(3)}}));
-  by.scheduler.has(b, unit(2), by.now);
+  by.scheduler.has(b, unit(2));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(2)}, {b, unit(3)}}));
   // What comes late still counts, and wakes the source.
   EXPECT_TRUE(by.scheduler.received(a, unit(2), 100'000, by.now));
@@ -584,7 +607,7 @@ TEST(Scheduler, ResumesWithASourceThatWakesUp) {
   SourceId a = by.source();
   by.want(1, 2);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(patience_initial);
   by.poll();
@@ -602,7 +625,7 @@ TEST(Scheduler, AsksASilentSourceAgainAfterAWhile) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   std::size_t fetches = 0;
   const Instant end = by.now + patience_initial + second_chance_after;
@@ -620,7 +643,7 @@ TEST(Scheduler, BytesOfALargeUnitKeepItsSourceAwake) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   for (int i = 0; i < 20; ++i) {
     by.wait(patience_initial / 2);
@@ -635,16 +658,16 @@ TEST(Scheduler, ADripOfBytesKeepsNoSourceAwake) {
   SourceId a = by.source(), b = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{a, unit(1)}}));
   Pairs fetched;
   for (int second = 0; second < 15; ++second) {
     by.wait(1s);
     by.scheduler.progress(a, 100, by.now);
     // Nor does what it says.
-    by.scheduler.has(a, unit(1), by.now);
+    by.scheduler.has(a, unit(1));
     auto actions = by.poll();
-    if (second == 10) by.scheduler.has(b, unit(1), by.now);
+    if (second == 10) by.scheduler.has(b, unit(1));
     for (const auto& fetch : of(actions, Kind::fetch))
       fetched.push_back(fetch);
   }
@@ -658,7 +681,7 @@ TEST(Scheduler, BytesThatNeverMakeAUnitBuyTimeForAWhileOnly) {
   SourceId a = by.source();
   by.want(1, 1);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   std::uint64_t bytes = 0;
   while (by.scheduler.stats().stalls == 0 && bytes < 10 * progress_bytes_max) {
@@ -678,7 +701,7 @@ TEST(Scheduler, BytesFarBelowASourcesOwnRateDontKeepItAwake) {
   SourceId a = by.source();
   by.want(1, 40);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   // 10 MB/s, so a sixteenth is far above the least.
   for (std::uint64_t i = 1; i <= 30; ++i) {
@@ -700,7 +723,7 @@ TEST(Scheduler, LooksForOthersWhileTheOnlyHolderIsLate) {
   by.want(1, 1);
   by.poll();
   by.scheduler.lacks(b, unit(1), by.now);
-  by.scheduler.has(a, unit(1), by.now);
+  by.scheduler.has(a, unit(1));
   by.poll();
   by.wait(100ms);
   by.scheduler.received(a, unit(1), 100'000, by.now);
@@ -716,7 +739,7 @@ TEST(Scheduler, LooksForOthersWhileTheOnlyHolderIsLate) {
   }
   EXPECT_EQ(by.scheduler.stats().stalls, 0U);
   EXPECT_EQ(probed, (Pairs{{b, unit(2)}}));
-  by.scheduler.has(b, unit(2), by.now);
+  by.scheduler.has(b, unit(2));
   EXPECT_EQ(of(by.poll(), Kind::fetch), (Pairs{{b, unit(2)}}));
 }
 
@@ -726,8 +749,8 @@ TEST(Scheduler, ForgetsASourceThatLeaves) {
   by.want(1, 2);
   by.poll();
   for (SourceId source : {a, b}) {
-    by.scheduler.has(source, unit(1), by.now);
-    by.scheduler.has(source, unit(2), by.now);
+    by.scheduler.has(source, unit(1));
+    by.scheduler.has(source, unit(2));
   }
   by.poll();
   by.scheduler.remove_source(a);
@@ -748,8 +771,8 @@ TEST(Scheduler, TakesBackAJobThatIsCancelledButNotWhatOthersWant) {
   by.want(1, 2);
   by.scheduler.want(other, unit(2), by.now);
   by.poll();
-  by.scheduler.has(a, unit(1), by.now);
-  by.scheduler.has(a, unit(2), by.now);
+  by.scheduler.has(a, unit(1));
+  by.scheduler.has(a, unit(2));
   EXPECT_EQ(of(by.poll(), Kind::fetch).size(), 2U);
   by.scheduler.remove_job(by.job);
   EXPECT_EQ(of(by.poll(), Kind::drop), (Pairs{{a, unit(1)}}));
@@ -849,7 +872,7 @@ class Lab {
           if (lacks) {
             scheduler.lacks(source.id, unit(number), now);
           } else {
-            scheduler.has(source.id, unit(number), now);
+            scheduler.has(source.id, unit(number));
           }
         });
         continue;

@@ -205,8 +205,8 @@ struct Exchange {
   const Target& target;
 };
 
-/// Whether a daemon runs there. One that is full may drop whoever asks without a word, and so may
-/// one that is about to end; but that one refuses the next.
+/// Whether a daemon runs there. One that is full may let whoever asks wait or drop it without a
+/// word, and so may one that is about to end; but that one refuses the next.
 Task<bool> still_runs(Exchange& exchange) {
   for (int i = 0; i < questions_max; ++i) {
     http::ClientRequest call = call_to(exchange.target, std::string(rpc_prefix) + "version");
@@ -214,7 +214,8 @@ Task<bool> still_runs(Exchange& exchange) {
     auto response = co_await exchange.client.send(std::move(call), deadline);
     if (response) co_return true;
     if (response.error().is(Errc::cancelled)) co_return std::unexpected(response.error());
-    if (!port::ended_by_peer(response.error())) co_return false;
+    if (response.error().is_errno(ECONNREFUSED)) co_return false;
+    if (!port::ended_by_peer(response.error())) break;
   }
   co_return true;
 }
