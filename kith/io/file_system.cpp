@@ -115,7 +115,6 @@ bool is_at(const Descriptor& descriptor, const std::string& path) noexcept {
 
 /// What the medium may want to be aligned, in memory and in the file: the largest that is common.
 constexpr std::size_t page_bytes = 4096;
-constexpr std::size_t staging_bytes = std::size_t{1} << 20;
 
 struct FreePages {
   void operator()(std::uint8_t* memory) const noexcept {

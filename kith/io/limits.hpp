@@ -32,6 +32,8 @@ inline constexpr std::size_t link_target_bytes_max = 64 * 1024;
 
 /// Pieces handed to one pwritev.
 inline constexpr std::size_t write_pieces_max = 64;
+/// Memory through which a file's bulk goes past the page cache, once there was some.
+inline constexpr std::size_t staging_bytes = 1024 * 1024;
 
 /// How often a lock's file may be removed in the moment between opening and locking it.
 inline constexpr int lock_tries_max = 100;

@@ -153,6 +153,15 @@ struct AmongFellows : ByHand {
     poll();
     scheduler.shares(fellow, job);
   }
+  /// All that is asked for comes, until the unit has, or hasn't after many rounds.
+  void fetch_until(UnitId last) {
+    for (int round = 0; round < 200 && scheduler.wanted(last); ++round) {
+      Pairs fetched = of(poll(), Kind::fetch);
+      wait(20ms);
+      for (auto [source, unit] : fetched)
+        scheduler.received(source, unit, 250'000, now);
+    }
+  }
 };
 
 TEST(Scheduler, AsksAFellowAheadAndFetchesOnlyWhatItAnnounces) {
@@ -205,12 +214,7 @@ TEST(Scheduler, AFellowThatHasAllItIsAskedAboutIsAskedOutright) {
   by.poll();
   for (std::uint64_t i = 2; i < 2 + fellow_proven_units; ++i)
     by.scheduler.has(by.fellow, unit(i));
-  for (int round = 0; round < 200 && by.scheduler.wanted(unit(200)); ++round) {
-    Pairs fetched = of(by.poll(), Kind::fetch);
-    by.wait(20ms);
-    for (auto [source, unit] : fetched)
-      by.scheduler.received(source, unit, 250'000, by.now);
-  }
+  by.fetch_until(unit(200));
   EXPECT_FALSE(by.scheduler.wanted(unit(200))) << "which it never announced";
 }
 
@@ -357,12 +361,7 @@ TEST(Scheduler, AFormerFellowThatHasAllItWasAskedAboutIsAskedOutright) {
     if (other != by.crowd[0]) by.scheduler.remove_source(other);
   }
   by.scheduler.remove_source(by.holder);
-  for (int round = 0; round < 200 && by.scheduler.wanted(unit(400)); ++round) {
-    Pairs fetched = of(by.poll(), Kind::fetch);
-    by.wait(20ms);
-    for (auto [source, unit] : fetched)
-      by.scheduler.received(source, unit, 250'000, by.now);
-  }
+  by.fetch_until(unit(400));
   EXPECT_FALSE(by.scheduler.wanted(unit(400))) << "which it never announced";
 }
 
