@@ -67,7 +67,7 @@ namespace {
 Task<void> write_body(port::Stream& stream, BodyReader& body, std::optional<std::uint64_t> left,
                       std::optional<Error>& failure) {
   for (;;) {
-    auto part = co_await body.read_buffer();
+    auto part = co_await body.read_buffer(upload_read_bytes);
     if (!part) {
       failure = part.error();
       co_return std::unexpected(part.error());

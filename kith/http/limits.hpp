@@ -52,6 +52,9 @@ inline constexpr std::size_t large_read_bytes = 64 * 1024;
 /// Memory of one connection's received and unused bytes, beyond which it isn't read from.
 inline constexpr std::size_t inbox_bytes_max = 128 * 1024;
 static_assert(inbox_bytes_max >= large_read_bytes);
+/// What a client asks of the body that it sends, at a time. A file's body goes to another thread
+/// for each.
+inline constexpr std::size_t upload_read_bytes = 256 * 1024;
 /// Who has sent that much behind a request that works for so long isn't waiting for it: as we don't
 /// read on, we wouldn't hear of the client's going.
 inline constexpr Duration pipelining_patience = 10s;
