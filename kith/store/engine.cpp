@@ -576,7 +576,7 @@ Result<void> Engine::append_records(std::span<const NewBlock> blocks,
       pieces.push_back(block.data);
     }
     std::uint64_t at = places[first].offset;
-    const bool bulk = bytes >= write_step_bytes;
+    const bool bulk = bytes >= bulk_bytes_min;
     KITH_CHECK(bulk ? current_->write_out(at, pieces) : current_->write_at(at, pieces));
     first += count;
   }

@@ -29,6 +29,9 @@ inline constexpr std::size_t synced_folders_max = 4096;
 /// What one gather write takes at most (and the block that passes it).
 inline constexpr std::size_t write_step_blocks = 512;
 inline constexpr std::size_t write_step_bytes = 8 * 1024 * 1024;
+/// From here on one leaves nothing in the system's cache: more than a home line brings while the
+/// batch before it is synced, less than an `add` or a neighbour does.
+inline constexpr std::size_t bulk_bytes_min = 2 * 1024 * 1024;
 /// What scans read at a time; the largest record fits.
 inline constexpr std::size_t scan_window_bytes = 4 * 1024 * 1024;
 /// How much one step of a compaction moves while writers wait.
