@@ -29,9 +29,11 @@ inline constexpr std::size_t synced_folders_max = 4096;
 /// What one gather write takes at most (and the block that passes it).
 inline constexpr std::size_t write_step_blocks = 512;
 inline constexpr std::size_t write_step_bytes = 8 * 1024 * 1024;
-/// From here on one leaves nothing in the system's cache: more than a home line brings while the
-/// batch before it is synced, less than an `add` or a neighbour does.
+/// From here on one leaves nothing in the system's cache. A batch is what comes while the one
+/// before it is synced: a line of 100 Mbit/s takes 170 ms for as much, an `add` or a neighbour a
+/// few.
 inline constexpr std::size_t bulk_bytes_min = 2 * 1024 * 1024;
+static_assert(bulk_bytes_min <= write_step_bytes);
 /// What scans read at a time; the largest record fits.
 inline constexpr std::size_t scan_window_bytes = 4 * 1024 * 1024;
 /// How much one step of a compaction moves while writers wait.
