@@ -42,10 +42,28 @@ TEST(AddressRank, TriesLowPortsFirst) {
                    "/ip6/2001:db8::1/tcp/40000", "/ip4/93.184.216.34/tcp/51234"}));
 }
 
+TEST(AddressRank, TriesUdpBeforeTcpAndWebSocketInEachGroup) {
+  EXPECT_EQ(
+      ranked({"/ip4/93.184.216.34/tcp/1/ws", "/ip4/93.184.216.34/tcp/1",
+              "/ip4/93.184.216.34/udp/2/quic-v1", "/ip6/2001:db8::1/tcp/9",
+              "/ip6/2001:db8::1/udp/3/quic-v1", "/ip4/10.0.0.1/tcp/1",
+              "/ip4/10.0.0.1/udp/7/quic-v1"}),
+      (Texts{"/ip4/10.0.0.1/udp/7/quic-v1", "/ip4/10.0.0.1/tcp/1", "/ip6/2001:db8::1/udp/3/quic-v1",
+             "/ip4/93.184.216.34/udp/2/quic-v1", "/ip6/2001:db8::1/tcp/9",
+             "/ip4/93.184.216.34/tcp/1", "/ip4/93.184.216.34/tcp/1/ws"}));
+}
+
+TEST(AddressRank, TriesCircuitsLastWhereverTheirRelayIs) {
+  const std::string circuit =
+      "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN/p2p-circuit";
+  EXPECT_EQ(ranked({circuit, "/ip4/93.184.216.34/tcp/1"}),
+            (Texts{"/ip4/93.184.216.34/tcp/1", circuit}));
+}
+
 TEST(AddressRank, LeavesOutWhatCannotBeDialedAndRepetitions) {
-  EXPECT_EQ(ranked({"/ip4/93.184.216.34/udp/1/quic-v1", "/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1",
+  EXPECT_EQ(ranked({"/ip4/93.184.216.34/udp/1", "/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1",
                     "/ip4/93.184.216.34/tcp/0", "/ip4/224.0.0.1/tcp/1", "/dns4/example.com/tcp/1",
-                    "/ip4/93.184.216.34/tcp/1/ws", "/ip4/93.184.216.34/tcp/1",
+                    "/ip4/93.184.216.34/tcp/1/http", "/ip4/93.184.216.34/tcp/1",
                     "/ip4/93.184.216.34/tcp/1"}),
             Texts{"/ip4/93.184.216.34/tcp/1"});
   EXPECT_TRUE(rank_addresses({}).empty());

@@ -5,7 +5,6 @@
 #include <kith/net/multistream.hpp>
 #include <kith/net/multistream_session.hpp>
 #include <kith/net/swarm.hpp>
-#include <kith/net/transports/tcp.hpp>
 
 namespace kith::net {
 namespace {
@@ -73,6 +72,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       dialing_(env.executor, env.clock),
       running_(env.executor, env.clock),
       housekeeping_(env.executor, env.clock) {
+  set_transports({});
   housekeeping_.spawn(trim_loop());
 }
 
@@ -517,8 +517,8 @@ void Swarm::trim() {
 
 Task<void> Swarm::close_shielded() {
   closing_ = true;
-  for (auto& listener : listeners_)
-    listener->socket->close();
+  for (auto& door : doors_)
+    door->listener->close();
   accepting_.cancel();
   handshakes_.cancel();
   dialing_.cancel();
@@ -533,7 +533,9 @@ Task<void> Swarm::close_shielded() {
   for (auto& [id, link] : links_)
     link->connection->close();
   co_await running_.join_shielded();
-  listeners_.clear();
+  doors_.clear();
+  for (auto& transport : transports_)
+    co_await transport->close_shielded();
   co_return Result<void>{};
 }
 

@@ -47,7 +47,10 @@
 
 namespace kith::net {
 
-struct UpgradeOptions;
+class Incoming;
+class Listener;
+class Transport;
+struct ConnectionTerms;
 
 enum class SwarmError {
   no_addresses = 1,  ///< nothing is known about where the peer is
@@ -133,13 +136,20 @@ class Swarm {
   /// What the limits on connections, streams and memory are, and what is used of them.
   ResourceReport resources() const { return resources_.report(); }
 
-  /// Before anything is listened on or dialed.
-  void set_transports(Transports transports) noexcept { transports_ = transports; }
+  /// Which of the transports that it makes itself it has; all by default. Before anything is
+  /// listened on or dialed.
+  void set_transports(Transports which);
+  /// One more, asked after those that are there. Before anything is listened on or dialed with it.
+  void add_transport(std::unique_ptr<Transport> transport);
   void set_announce_rules(AnnounceRules rules);
 
   /// Starts accepting on an address such as /ip4/0.0.0.0/tcp/4001. Errc::unsupported for a
   /// transport we don't have, SwarmError::address_in_use.
   Result<void> listen(const multiformats::Multiaddr& address);
+  /// Stops accepting on what was listened on; false if nothing was. Connections go on.
+  bool stop_listening(const multiformats::Multiaddr& address);
+  /// For transports whose listeners come by addresses, or lose them, by and by.
+  void listen_addresses_changed();
 
   /// Where we accept, with the ports in use; unspecified addresses as they were given.
   std::vector<multiformats::Multiaddr> listen_addresses() const;
@@ -219,7 +229,7 @@ class Swarm {
 
  private:
   struct Link;
-  struct Listener;
+  struct Door;
   struct Dial;
   class DialWaiter;
   class DialAttempt;
@@ -229,11 +239,10 @@ class Swarm {
     std::unique_ptr<Connection> connection;
   };
 
-  Task<void> accept_loop(Listener& listener);
-  Task<void> handshake_inbound(std::unique_ptr<port::TcpStream> stream,
+  Task<void> accept_loop(std::shared_ptr<Door> door);
+  Task<void> handshake_inbound(std::unique_ptr<Incoming> incoming,
                                std::unique_ptr<ConnectionGrant> grant);
-  Task<void> upgrade_inbound(std::unique_ptr<port::TcpStream> stream,
-                             std::unique_ptr<ConnectionGrant> grant);
+  Task<void> upgrade_inbound(Incoming& incoming, std::unique_ptr<ConnectionGrant> grant);
   Result<std::shared_ptr<Dial>> dial_of(const multiformats::PeerId& peer,
                                         std::vector<multiformats::Multiaddr> given);
   Task<void> run_dial(std::shared_ptr<Dial> dial);
@@ -247,13 +256,8 @@ class Swarm {
                                                       const multiformats::Multiaddr& address);
   Task<Admitted> dial_address(multiformats::PeerId peer, multiformats::Multiaddr address,
                               Instant dial_deadline);
-  Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
-                                                  std::optional<port::Endpoint> local,
-                                                  Budget& memory, Instant deadline,
-                                                  Instant dial_deadline);
-  UpgradeOptions upgrade_options(Direction direction, const port::TcpStream& stream,
-                                 Budget& memory);
-  std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
+  ConnectionTerms terms_for(Budget& memory, Instant deadline) const;
+  Transport* dialer_of(const multiformats::Multiaddr& address) const;
 
   Result<ConnectionId> add_link(Admitted admitted);
   Task<void> run_link(ConnectionId id);
@@ -278,13 +282,13 @@ class Swarm {
   PeerStore& peers_;
   SwarmLimits limits_;
   ConnectionGater* gater_;
-  Transports transports_;
+  std::vector<std::unique_ptr<Transport>> transports_;
   AnnounceRules announce_rules_;
   Resources resources_;
   std::uint64_t refusals_told_ = 0;
 
   std::map<ProtocolId, StreamHandler> handlers_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::shared_ptr<Door>> doors_;
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
   std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;

@@ -1,17 +1,14 @@
 // How a Swarm comes by its connections: listening and dialing.
 #include <algorithm>
-#include <cerrno>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <kith/net/detail/swarm_parts.hpp>
-#include <kith/net/multistream.hpp>
 #include <kith/net/resolve.hpp>
-#include <kith/net/security/noise_error.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/net/transports/address.hpp>
 #include <kith/net/transports/tcp.hpp>
-#include <kith/net/upgrade.hpp>
 
 namespace kith::net {
 
@@ -20,71 +17,97 @@ using multiformats::PeerId;
 
 namespace {
 
-/// What a handshake ends with when TCP has made one connection of two dials that crossed, and each
-/// side takes the other's words for an answer to its own: another first proposal, or the first
-/// Noise message in place of the second. Whoever notices first cuts the other off.
-bool dialed_at_once(const Error& why) {
-  return why.is(MultistreamError::unexpected_answer) || why.is(NoiseError::message_too_short) ||
-         why.is(NoiseError::handshake_cut);
+/// With every IP address of the machine in place of an unspecified one.
+void add_reachable(const Multiaddr& listening,
+                   const std::vector<port::InterfaceAddress>& interfaces,
+                   std::vector<Multiaddr>& into) {
+  if (!listening.is_unspecified()) {
+    into.push_back(listening);
+    return;
+  }
+  const std::size_t bytes = listening.ip()->size();
+  for (const port::InterfaceAddress& one : interfaces) {
+    // A link-local address means nothing on another link.
+    if (!one.up || one.address.bytes().size() != bytes || one.address.is_link_local()) continue;
+    if (auto address = listening.with_ip(one.address.bytes())) into.push_back(*std::move(address));
+  }
 }
 
 }  // namespace
 
 // Listening.
 
+void Swarm::set_transports(Transports which) {
+  ASSERT(doors_.empty() && dials_.empty());
+  transports_.clear();
+  if (which.tcp) transports_.push_back(std::make_unique<TcpTransport>(env_, identity_));
+}
+
+void Swarm::add_transport(std::unique_ptr<Transport> transport) {
+  transports_.push_back(std::move(transport));
+}
+
+Transport* Swarm::dialer_of(const Multiaddr& address) const {
+  for (const auto& transport : transports_) {
+    if (transport->dials(address)) return transport.get();
+  }
+  return nullptr;
+}
+
 Result<void> Swarm::listen(const Multiaddr& address) {
-  std::optional<port::Endpoint> endpoint = tcp_endpoint(address);
-  if (!endpoint) {
-    return std::unexpected(Error(
-        Errc::unsupported, address.to_string() + " (this node listens on /ip4/.../tcp/... and "
-                                                 "/ip6/.../tcp/...)"));
-  }
-  if (!transports_.tcp) {
+  const Multiaddr where = address.without_peer_id();
+  auto transport = std::ranges::find_if(
+      transports_, [&where](const auto& candidate) { return candidate->listens(where); });
+  if (transport == transports_.end()) {
+    const bool off = transport_address(where).has_value();
     return std::unexpected(
-        Error(Errc::unsupported, address.to_string() + " (Swarm.Transports.Network.TCP is off)"));
+        Error(Errc::unsupported,
+              address.to_string() +
+                  (off ? " (that transport is turned off: see Swarm.Transports.Network)"
+                       : " (this node listens on /ip4/.../tcp/... and /ip6/.../tcp/...)")));
   }
-  port::TcpListenOptions options;
-  options.reuse_port = true;
-  auto socket = env_.net.listen_tcp(*endpoint, options);
-  if (!socket && socket.error().is_errno(EADDRINUSE)) {
-    return std::unexpected(SwarmError::address_in_use);
-  }
-  if (!socket) return std::unexpected(socket.error());
-  auto listener = std::make_unique<Listener>();
-  listener->address = tcp_address((*socket)->local_endpoint());
-  listener->socket = *std::move(socket);
-  accepting_.spawn(accept_loop(*listener));
-  listeners_.push_back(std::move(listener));
-  for (SwarmObserver* observer : std::vector(observers_))
-    observer->on_listen_addresses_changed();
+  KITH_TRY(std::unique_ptr<Listener> listener, (*transport)->listen(where));
+  auto door = std::make_shared<Door>(where, std::move(listener));
+  doors_.push_back(door);
+  accepting_.spawn(accept_loop(std::move(door)));
+  listen_addresses_changed();
   return {};
 }
 
+bool Swarm::stop_listening(const Multiaddr& address) {
+  const Multiaddr where = address.without_peer_id();
+  auto door = std::ranges::find_if(doors_, [&where](const auto& one) {
+    const std::vector<Multiaddr> in_use = one->listener->addresses();
+    return one->given == where || std::ranges::find(in_use, where) != in_use.end();
+  });
+  if (door == doors_.end()) return false;
+  (*door)->listener->close();
+  doors_.erase(door);
+  listen_addresses_changed();
+  return true;
+}
+
+void Swarm::listen_addresses_changed() {
+  for (SwarmObserver* observer : std::vector(observers_))
+    observer->on_listen_addresses_changed();
+}
+
 std::vector<Multiaddr> Swarm::listen_addresses() const {
-  std::vector<Multiaddr> addresses;
-  for (const auto& listener : listeners_)
-    addresses.push_back(listener->address);
-  return addresses;
+  std::vector<Multiaddr> all;
+  for (const auto& door : doors_) {
+    for (Multiaddr& address : door->listener->addresses())
+      all.push_back(std::move(address));
+  }
+  return all;
 }
 
 std::vector<Multiaddr> Swarm::reachable_addresses() const {
-  std::vector<Multiaddr> addresses;
-  std::vector<port::InterfaceAddress> interfaces =
+  const std::vector<port::InterfaceAddress> interfaces =
       env_.net.interfaces().value_or(std::vector<port::InterfaceAddress>{});
-  for (const auto& listener : listeners_) {
-    port::Endpoint endpoint = listener->socket->local_endpoint();
-    if (!endpoint.address.is_unspecified()) {
-      addresses.push_back(listener->address);
-      continue;
-    }
-    for (const port::InterfaceAddress& one : interfaces) {
-      // A link-local address means nothing on another link.
-      if (!one.up || one.address.family() != endpoint.address.family()) continue;
-      if (one.address.is_link_local()) continue;
-      addresses.push_back(tcp_address({one.address, endpoint.port}));
-    }
-  }
-  return addresses;
+  std::vector<Multiaddr> all;
+  for (const Multiaddr& listening : listen_addresses())
+    add_reachable(listening, interfaces, all);
+  return all;
 }
 
 std::vector<Multiaddr> Swarm::announced_addresses() const {
@@ -93,66 +116,55 @@ std::vector<Multiaddr> Swarm::announced_addresses() const {
 
 void Swarm::set_announce_rules(AnnounceRules rules) {
   announce_rules_ = std::move(rules);
-  for (SwarmObserver* observer : std::vector(observers_))
-    observer->on_listen_addresses_changed();
+  listen_addresses_changed();
 }
 
-Task<void> Swarm::accept_loop(Listener& listener) {
+Task<void> Swarm::accept_loop(std::shared_ptr<Door> door) {
   for (;;) {
-    auto accepted = co_await listener.socket->accept();
+    auto accepted = co_await door->listener->accept();
     if (!accepted) {
       const Error& why = accepted.error();
       if (why.is(Errc::closed) || why.is(Errc::cancelled)) co_return std::unexpected(why);
       // Whatever it is, a node that nobody can reach any more is worse.
-      KITH_LOG_WARN(log_, "accepting on {}: {}; trying again in a moment",
-                    listener.address.to_string(), why.message());
+      KITH_LOG_WARN(log_, "accepting on {}: {}; trying again in a moment", door->given.to_string(),
+                    why.message());
       KITH_CO_CHECK(co_await port::sleep_for(env_.clock, accept_retry_delay));
       continue;
     }
-    std::unique_ptr<port::TcpStream> stream = *std::move(accepted);
-    const Multiaddr remote = tcp_address(stream->remote_endpoint());
-    Result<std::unique_ptr<ConnectionGrant>> grant = std::unexpected(Errc::refused);
-    if (gater_ == nullptr || gater_->allow_accept(remote))
-      grant = resources_.open_connection(Direction::inbound, remote, env_.clock.now());
-    if (grant) {
-      handshakes_.spawn(handshake_inbound(std::move(stream), *std::move(grant)));
-    } else {
-      stream->reset();
-    }
+    std::unique_ptr<Incoming> incoming = *std::move(accepted);
+    const Multiaddr& remote = incoming->remote_address();
+    if (gater_ != nullptr && !gater_->allow_accept(remote)) continue;
+    auto grant = resources_.open_connection(Direction::inbound, remote, env_.clock.now());
+    if (grant) handshakes_.spawn(handshake_inbound(std::move(incoming), *std::move(grant)));
   }
 }
 
-Task<void> Swarm::handshake_inbound(std::unique_ptr<port::TcpStream> stream,
+Task<void> Swarm::handshake_inbound(std::unique_ptr<Incoming> incoming,
                                     std::unique_ptr<ConnectionGrant> grant) {
-  const port::Endpoint from = stream->remote_endpoint();
-  auto outcome = co_await upgrade_inbound(std::move(stream), std::move(grant));
+  auto outcome = co_await upgrade_inbound(*incoming, std::move(grant));
   if (!outcome) {
-    KITH_LOG_DEBUG(log_, "inbound from {}: {}", from.to_string(), outcome.error().message());
+    KITH_LOG_DEBUG(log_, "inbound from {}: {}", incoming->remote_address().to_string(),
+                   outcome.error().message());
   }
   co_return Result<void>{};
 }
 
-UpgradeOptions Swarm::upgrade_options(Direction direction, const port::TcpStream& stream,
-                                      Budget& memory) {
+ConnectionTerms Swarm::terms_for(Budget& memory, Instant deadline) const {
   const ResourceLimits& limits = limits_.resources;
-  UpgradeOptions options{.direction = direction, .identity = identity_};
-  options.local_address = tcp_address(stream.local_endpoint());
-  options.remote_address = tcp_address(stream.remote_endpoint());
-  options.limits.streams_inbound_max = limits.connection[Resource::streams_inbound];
-  options.limits.memory_bytes_max = limits.connection[Resource::memory];
-  options.limits.stream_memory_bytes_max = limits.stream[Resource::memory];
-  options.memory = &memory;
-  const std::uint64_t places = limits.transient[Resource::connections_inbound];
-  const bool crowded = direction == Direction::inbound && 2 * handshakes_.size() > places;
-  options.deadline = env_.clock.now() + (crowded ? handshake_timeout_crowded : handshake_timeout);
-  return options;
+  return {.streams_inbound_max = limits.connection[Resource::streams_inbound],
+          .memory_bytes_max = limits.connection[Resource::memory],
+          .stream_memory_bytes_max = limits.stream[Resource::memory],
+          .memory = &memory,
+          .deadline = deadline};
 }
 
-Task<void> Swarm::upgrade_inbound(std::unique_ptr<port::TcpStream> stream,
-                                  std::unique_ptr<ConnectionGrant> grant) {
-  UpgradeOptions options = upgrade_options(Direction::inbound, *stream, grant->memory());
-  KITH_CO_TRY(std::unique_ptr<Connection> connection,
-              co_await upgrade(env_, std::move(stream), std::move(options)));
+Task<void> Swarm::upgrade_inbound(Incoming& incoming, std::unique_ptr<ConnectionGrant> grant) {
+  const std::uint64_t places = limits_.resources.transient[Resource::connections_inbound];
+  const bool crowded = 2 * handshakes_.size() > places;
+  const Instant deadline =
+      env_.clock.now() + (crowded ? handshake_timeout_crowded : handshake_timeout);
+  ConnectionTerms terms = terms_for(grant->memory(), deadline);
+  KITH_CO_TRY(std::unique_ptr<Connection> connection, co_await incoming.upgrade(terms));
   if (connection->remote_peer() == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (gater_ != nullptr && !gater_->allow_peer(connection->remote_peer(), Direction::inbound,
                                                connection->remote_address())) {
@@ -175,7 +187,7 @@ Swarm::Dial::Dial(Swarm& swarm, PeerId to)
       deadline(swarm.env_.clock.now() + dial_peer_timeout),
       queue(to, swarm.limits_.dials_per_peer_max,
             [&swarm, to, own = swarm.reachable_addresses()](const Multiaddr& address) {
-              if (!swarm.transports_.tcp) return DialChoice::no_transport;
+              if (swarm.dialer_of(address) == nullptr) return DialChoice::no_transport;
               if (std::ranges::find(own, address) != own.end()) return DialChoice::ourselves;
               const bool allowed = swarm.backoff_.allows(to, address, swarm.env_.clock.now());
               return allowed ? DialChoice::go : DialChoice::leave_alone;
@@ -323,53 +335,13 @@ Task<Swarm::Admitted> Swarm::dial_address(PeerId peer, Multiaddr address, Instan
   if (gater_ != nullptr && !gater_->allow_dial_address(peer, address)) {
     co_return std::unexpected(Errc::refused);
   }
-  std::optional<port::Endpoint> remote = tcp_endpoint(address);
-  if (!remote) co_return std::unexpected(SwarmError::no_transport);
+  Transport* transport = dialer_of(address);
+  if (transport == nullptr) co_return std::unexpected(SwarmError::no_transport);
   KITH_CO_TRY(std::unique_ptr<ConnectionGrant> grant, grant_dial(peer, address));
-  Budget& memory = grant->memory();
-  bool local = remote->address.is_loopback() || remote->address.is_private();
-  Instant deadline =
-      std::min(dial_deadline, env_.clock.now() + (local ? dial_timeout_local : dial_timeout));
-  std::optional<port::Endpoint> local_end = dial_from(*remote);
-  auto dialed = co_await dial_endpoint(peer, *remote, local_end, memory, deadline, dial_deadline);
-  if (!dialed && local_end && dialed_at_once(dialed.error())) {
-    // Both sides dialed each other from their listening ports at the same moment. Another port and
-    // a moment's patience of random length end that.
-    Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
-    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
-    dialed = co_await dial_endpoint(peer, *remote, std::nullopt, memory, deadline, dial_deadline);
-  }
-  if (!dialed) co_return std::unexpected(dialed.error());
-  co_return Admitted{std::move(grant), *std::move(dialed)};
-}
-
-Task<std::unique_ptr<Connection>> Swarm::dial_endpoint(PeerId peer, port::Endpoint remote,
-                                                       std::optional<port::Endpoint> local,
-                                                       Budget& memory, Instant deadline,
-                                                       Instant dial_deadline) {
-  port::TcpDialOptions options;
-  options.local = local;
-  KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
-              co_await env_.net.dial_tcp(remote, options, deadline));
-  UpgradeOptions upgrading = upgrade_options(Direction::outbound, *stream, memory);
-  upgrading.expected_peer = peer;
-  upgrading.deadline = std::min(upgrading.deadline, dial_deadline);
-  co_return co_await upgrade(env_, std::move(stream), std::move(upgrading));
-}
-
-std::optional<port::Endpoint> Swarm::dial_from(const port::Endpoint& remote) const {
-  // From the listening port a NAT makes one mapping for both directions, and the peer sees where we
-  // listen.
-  for (const auto& listener : listeners_) {
-    port::Endpoint local = listener->socket->local_endpoint();
-    if (local.address.family() != remote.address.family()) continue;
-    if (local.address.is_loopback() != remote.address.is_loopback() &&
-        !local.address.is_unspecified()) {
-      continue;
-    }
-    return local;
-  }
-  return std::nullopt;
+  ConnectionTerms terms = terms_for(grant->memory(), dial_deadline);
+  KITH_CO_TRY(std::unique_ptr<Connection> connection,
+              co_await transport->dial(peer, std::move(address), terms));
+  co_return Admitted{std::move(grant), std::move(connection)};
 }
 
 }  // namespace kith::net

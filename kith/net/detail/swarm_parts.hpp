@@ -8,6 +8,7 @@
 
 #include <kith/net/dial_queue.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/net/transports/transport.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
 
@@ -37,9 +38,10 @@ struct Swarm::Link {
   Instant idle_since{};
 };
 
-struct Swarm::Listener {
-  multiformats::Multiaddr address;  ///< with the port in use
-  std::unique_ptr<port::TcpListener> socket;
+/// What is listened on; in doors_, and in the hands of the task that accepts.
+struct Swarm::Door {
+  multiformats::Multiaddr given;  ///< to listen()
+  std::unique_ptr<Listener> listener;
 };
 
 /// A dial of one peer: its attempts race, the first connection wins, the others are given up. Any

@@ -1,10 +1,20 @@
-// TCP addresses of libp2p: /ip4/1.2.3.4/tcp/4001 and /ip6/::1/tcp/4001, and nothing behind them.
-// Pure. Thread: any.
+// Connections over TCP: Noise and yamux on a stream (upgrade.hpp), and the addresses of such,
+// /ip4/1.2.3.4/tcp/4001 and /ip6/::1/tcp/4001 (libp2p/specs connections/README.md).
+//
+// It dials from the listening port where there is one: a NAT then makes one mapping for both
+// directions, and the peer sees where we listen. Two that dial each other so at the same moment get
+// one TCP connection of both dials, whose handshake fails; each then waits a random moment and
+// tries from another port. Loop thread only.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
+#include <kith/crypto/keys.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/net/transports/transport.hpp>
+#include <kith/port/env.hpp>
 #include <kith/port/ip.hpp>
 
 namespace kith::net {
@@ -14,5 +24,32 @@ std::optional<port::Endpoint> tcp_endpoint(const multiformats::Multiaddr& addres
 
 /// "/ip4/.../tcp/..." of an endpoint, with /ip6zone where it has a scope.
 multiformats::Multiaddr tcp_address(const port::Endpoint& endpoint);
+
+class TcpTransport final : public Transport {
+ public:
+  TcpTransport(port::Env& env, crypto::PrivateKey identity);
+  ~TcpTransport() override;
+
+  std::string_view name() const noexcept override { return "tcp"; }
+  bool dials(const multiformats::Multiaddr& address) const override;
+  bool listens(const multiformats::Multiaddr& address) const override;
+  Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override;
+  Task<std::unique_ptr<Connection>> dial(multiformats::PeerId peer, multiformats::Multiaddr address,
+                                         ConnectionTerms terms) override;
+
+ private:
+  class TcpIncoming;
+  class Door;
+
+  Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
+                                                  std::optional<port::Endpoint> local,
+                                                  Instant connected_by, ConnectionTerms terms);
+  std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
+
+  port::Env& env_;
+  crypto::PrivateKey identity_;
+  /// Where is listened now. Doors may outlive the transport.
+  std::shared_ptr<std::vector<port::Endpoint>> doors_;
+};
 
 }  // namespace kith::net

@@ -91,11 +91,11 @@ class Transport {
   virtual Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) = 0;
 
   /// A connection with this very peer, else the handshake's error. For an address that it dials(),
-  /// without /p2p. `settle_by`: attempts that failed for a passing reason may be repeated until
-  /// then, which isn't before the terms' deadline.
+  /// without /p2p. The terms' deadline is that of the whole dial, which has other addresses to try:
+  /// a transport gives an attempt up earlier (dial_timeout, handshake_timeout in limits.hpp).
   virtual Task<std::unique_ptr<Connection>> dial(multiformats::PeerId peer,
                                                  multiformats::Multiaddr address,
-                                                 ConnectionTerms terms, Instant settle_by) = 0;
+                                                 ConnectionTerms terms) = 0;
 
   /// Ends what goes on in the background and waits for it. All connections have ended by then.
   virtual Task<void> close_shielded() { co_return Result<void>{}; }
