@@ -42,6 +42,21 @@ Task<std::unique_ptr<SecureStream>> secure(port::Env& env, port::StreamPtr strea
 
 }  // namespace
 
+UpgradeOptions upgrade_options(Direction direction, const crypto::PrivateKey& identity,
+                               multiformats::Multiaddr local_address,
+                               multiformats::Multiaddr remote_address,
+                               const ConnectionTerms& terms) {
+  UpgradeOptions options{.direction = direction, .identity = identity};
+  options.local_address = std::move(local_address);
+  options.remote_address = std::move(remote_address);
+  options.limits.streams_inbound_max = terms.streams_inbound_max;
+  options.limits.memory_bytes_max = terms.memory_bytes_max;
+  options.limits.stream_memory_bytes_max = terms.stream_memory_bytes_max;
+  options.memory = terms.memory;
+  options.deadline = terms.deadline;
+  return options;
+}
+
 Task<std::unique_ptr<Connection>> upgrade(port::Env& env, port::StreamPtr stream,
                                           UpgradeOptions options) {
   KITH_CO_TRY(std::unique_ptr<SecureStream> secured,

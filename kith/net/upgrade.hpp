@@ -17,6 +17,7 @@
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/connection.hpp>
 #include <kith/net/muxers/limits.hpp>
+#include <kith/net/transports/transport.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/stream.hpp>
 
@@ -35,6 +36,12 @@ struct UpgradeOptions {
   Budget* memory = nullptr;
   Instant deadline = never;
 };
+
+/// What a transport that upgrades streams makes of a connection's terms. Addresses without /p2p.
+UpgradeOptions upgrade_options(Direction direction, const crypto::PrivateKey& identity,
+                               multiformats::Multiaddr local_address,
+                               multiformats::Multiaddr remote_address,
+                               const ConnectionTerms& terms);
 
 /// MultistreamError, NoiseError, Errc::timed_out, end_of_stream, cancelled, the stream's own.
 Task<std::unique_ptr<Connection>> upgrade(port::Env& env, port::StreamPtr stream,

@@ -26,15 +26,8 @@ bool dialed_at_once(const Error& why) {
 
 UpgradeOptions options_of(Direction direction, const crypto::PrivateKey& identity,
                           const port::TcpStream& stream, const ConnectionTerms& terms) {
-  UpgradeOptions options{.direction = direction, .identity = identity};
-  options.local_address = tcp_address(stream.local_endpoint());
-  options.remote_address = tcp_address(stream.remote_endpoint());
-  options.limits.streams_inbound_max = terms.streams_inbound_max;
-  options.limits.memory_bytes_max = terms.memory_bytes_max;
-  options.limits.stream_memory_bytes_max = terms.stream_memory_bytes_max;
-  options.memory = terms.memory;
-  options.deadline = terms.deadline;
-  return options;
+  return upgrade_options(direction, identity, tcp_address(stream.local_endpoint()),
+                         tcp_address(stream.remote_endpoint()), terms);
 }
 
 }  // namespace
