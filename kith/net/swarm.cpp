@@ -66,6 +66,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       limits_(std::move(limits)),
       gater_(gater),
       resources_(limits_.resources),
+      bandwidth_(env.clock, limits_.bandwidth),
       dial_slots_(env.clock, limits_.dials_max),
       accepting_(env.executor, env.clock),
       handshakes_(env.executor, env.clock),
@@ -129,6 +130,7 @@ Task<void> Swarm::run_link(ConnectionId id) {
   if (last) {
     links_by_peer_.erase(peer);
     tags_.forget(peer);
+    bandwidth_.forget(peer);
     peers_.set_connected(peer, false, env_.wall.now());
   }
   links_.erase(id);
@@ -168,8 +170,9 @@ Task<void> Swarm::serve_stream(Link& link, std::unique_ptr<MuxedStream> stream,
   record->agreed(traffic_.of(protocol));
   negotiated->count_in(std::move(record));
   StreamHandler serve = handler->second;
-  auto served = std::make_unique<Stream>(std::move(negotiated), link.connection->remote_peer(),
-                                         protocol, link.id);
+  const PeerId peer = link.connection->remote_peer();
+  auto held = bandwidth_.hold(std::move(negotiated), peer, protocol);
+  auto served = std::make_unique<Stream>(std::move(held), peer, protocol, link.id);
   Result<void> outcome;
   try {
     outcome = co_await serve(std::move(served));
@@ -286,7 +289,8 @@ Task<std::unique_ptr<Stream>> Swarm::open_stream_on(ConnectionId id,
   if (!muxed.charge_to(**memory)) co_return std::unexpected(Errc::limit_exceeded);
   record->agreed(traffic_.of(protocol));
   negotiated->count_in(std::move(record));
-  co_return std::make_unique<Stream>(std::move(negotiated), peer, std::move(protocol), id,
+  auto held = bandwidth_.hold(std::move(negotiated), peer, protocol);
+  co_return std::make_unique<Stream>(std::move(held), peer, std::move(protocol), id,
                                      *std::move(grant));
 }
 

@@ -30,6 +30,7 @@
 
 #include <kith/crypto/keys.hpp>
 #include <kith/net/announce.hpp>
+#include <kith/net/bandwidth.hpp>
 #include <kith/net/connection.hpp>
 #include <kith/net/dial_backoff.hpp>
 #include <kith/net/dial_queue.hpp>
@@ -79,6 +80,7 @@ struct SwarmLimits {
   std::size_t dials_per_peer_max = net::dials_per_peer_max;
   ResourceLimits resources =
       default_limits(memory_bytes_max_default, descriptors_max_default, high_water);
+  BandwidthLimits bandwidth;
 };
 
 /// What connections may be made of.
@@ -285,6 +287,7 @@ class Swarm {
   std::vector<std::unique_ptr<Transport>> transports_;
   AnnounceRules announce_rules_;
   Resources resources_;
+  Bandwidth bandwidth_;
   std::uint64_t refusals_told_ = 0;
 
   std::map<ProtocolId, StreamHandler> handlers_;

@@ -226,6 +226,30 @@ class Reader {
     }
   }
 
+  /// {"Up": "2MB", "Down": ...}, in bytes a second.
+  void rate(std::string_view key, net::RateLimit& out) {
+    bytes(fmt::format("{}.Up", key), out.up, net::bandwidth_least);
+    bytes(fmt::format("{}.Down", key), out.down, net::bandwidth_least);
+  }
+
+  /// The same for each name in an object. A name may have dots in it.
+  void rates_by_name(std::string_view key, std::map<std::string, net::RateLimit>& out) {
+    const json::value* all = find(config_, key);
+    if (all == nullptr) return;
+    if (!all->is_object())
+      return fail(wrong(key, R"(an object such as {"/ipfs/bitswap": {"Up": "1MB"}})"));
+    for (const auto& [name, limits] : all->as_object()) {
+      Reader inner(limits);
+      net::RateLimit& limit = out[std::string(name)];
+      inner.bytes("Up", limit.up, net::bandwidth_least);
+      inner.bytes("Down", limit.down, net::bandwidth_least);
+      if (!inner.outcome_) {
+        return fail(inner.outcome_.error().with_context(
+            fmt::format("config key {}, {}", key, std::string_view(name))));
+      }
+    }
+  }
+
   /// A key that means something in other versions of Kubo, and would be misunderstood.
   void nothing_in(std::string_view key, std::string_view instead) {
     const json::value* value = find(config_, key);
@@ -526,6 +550,9 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.announced_never("Addresses.NoAnnounce", settings.announce);
   reader.networks("Swarm.AddrFilters", settings.address_filters);
   reader.flag("Swarm.Transports.Network.TCP", settings.transports.tcp);
+  reader.rate("Swarm.Bandwidth", settings.bandwidth.all);
+  reader.rate("Swarm.Bandwidth.EachPeer", settings.bandwidth.each_peer);
+  reader.rates_by_name("Swarm.Bandwidth.Protocols", settings.bandwidth.protocols);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;
@@ -693,6 +720,7 @@ Result<net::SwarmLimits> swarm_limits(const NodeSettings& settings, std::uint64_
   limits.high_water = settings.trim_connections ? settings.high_water : 0;
   limits.grace_period = settings.grace_period;
   limits.silence_period = settings.silence_period;
+  limits.bandwidth = settings.bandwidth;
   net::ResourceLimits computed =
       net::default_limits(settings.memory_bytes_max,
                           settings.descriptors_max.value_or(descriptors / 2), limits.high_water);

@@ -101,6 +101,7 @@ struct NodeSettings {
   std::vector<net::Allowed> allowlist;
   std::vector<net::IpNetwork> address_filters;
   net::Transports transports;
+  net::BandwidthLimits bandwidth;
   bool measure_bandwidth = true;
   bool verify_reads = false;
   MemoryBounds memory;

@@ -147,6 +147,29 @@ TEST(Config, BoundsTheMemoryOfTheStoreAndOfBitswap) {
   EXPECT_NE(wrong.error().message().find("Datastore.MaxQueuedBytes"), std::string::npos);
 }
 
+TEST(Config, LimitsBandwidthInAllByPeerAndByProtocol) {
+  boost::json::value config = default_config();
+  EXPECT_TRUE(read_settings(config)->bandwidth.none());
+  ASSERT_TRUE(config_set(config, "Swarm.Bandwidth",
+                         boost::json::parse(R"({"Up": "2MB", "EachPeer": {"Down": 50000},
+                             "Protocols": {"/ipfs/bitswap": {"Up": "1MiB"}}})")));
+  auto settings = read_settings(config);
+  ASSERT_TRUE(settings) << settings.error().message();
+  const net::BandwidthLimits& limits = settings->bandwidth;
+  EXPECT_EQ(limits.all.up, 2'000'000U);
+  EXPECT_EQ(limits.all.down, 0U);
+  EXPECT_EQ(limits.each_peer.down, 50'000U);
+  EXPECT_EQ(limits.protocols.at("/ipfs/bitswap").up, 1U << 20);
+  EXPECT_EQ(swarm_limits(*settings, 4096, std::nullopt)->bandwidth.all.up, 2'000'000U);
+  for (std::string_view wrong : {R"({"Up": 10})", R"({"Protocols": {"/a": {"Down": "fast"}}})",
+                                 R"({"Protocols": ["/a"]})", R"({"EachPeer": {"Up": -1}})"}) {
+    ASSERT_TRUE(config_set(config, "Swarm.Bandwidth", boost::json::parse(wrong)));
+    auto read = read_settings(config);
+    ASSERT_FALSE(read) << wrong;
+    EXPECT_NE(read.error().message().find("Swarm.Bandwidth"), std::string::npos) << wrong;
+  }
+}
+
 TEST(Config, ReadsWhoMayUseTheRpc) {
   const auto read = [](std::string_view users) {
     boost::json::value config = default_config();
