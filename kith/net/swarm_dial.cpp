@@ -1,5 +1,6 @@
 // How a Swarm comes by its connections: listening and dialing.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,6 +17,17 @@ using multiformats::Multiaddr;
 using multiformats::PeerId;
 
 namespace {
+
+/// Why nobody listens on such an address.
+std::string why_not(const Multiaddr& address) {
+  const std::optional<TransportAddress> known = transport_address(address);
+  if (!known || known->kind == TransportKind::memory) {
+    return " (this node listens on /ip4/.../tcp/... and /ip6/.../tcp/...)";
+  }
+  constexpr std::array names{"", "QUIC", "TCP", "Websocket", "Relay"};
+  return fmt::format(" (Swarm.Transports.Network.{} is off)",
+                     names[static_cast<std::size_t>(known->kind)]);
+}
 
 /// With every IP address of the machine in place of an unspecified one.
 void add_reachable(const Multiaddr& listening,
@@ -59,12 +71,7 @@ Result<void> Swarm::listen(const Multiaddr& address) {
   auto transport = std::ranges::find_if(
       transports_, [&where](const auto& candidate) { return candidate->listens(where); });
   if (transport == transports_.end()) {
-    const bool off = transport_address(where).has_value();
-    return std::unexpected(
-        Error(Errc::unsupported,
-              address.to_string() +
-                  (off ? " (that transport is turned off: see Swarm.Transports.Network)"
-                       : " (this node listens on /ip4/.../tcp/... and /ip6/.../tcp/...)")));
+    return std::unexpected(Error(Errc::unsupported, address.to_string() + why_not(where)));
   }
   KITH_TRY(std::unique_ptr<Listener> listener, (*transport)->listen(where));
   auto door = std::make_shared<Door>(where, std::move(listener));
