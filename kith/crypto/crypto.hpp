@@ -10,6 +10,7 @@
 //   key_file.hpp  keys on disk, with or without passphrase
 //   secret.hpp    bytes that are wiped; comparison in constant time
 //   random.hpp    where randomness comes from
+//   tls/libp2p_certificate.hpp   the certificate that proves an identity in TLS
 //
 // Pure: no I/O, no clock; randomness is handed in, but for RSA keys, which OpenSSL makes with its
 // own, and where it shows in no result (blinding). OpenSSL runs in a library context of ours, so

@@ -35,6 +35,7 @@ TEXT_MAX = 8_000
 FURTHER_SOURCES = {
     "gateway_request": ["kith/api/detail/gateway_content_type.cpp"],
     "http_request": ["kith/http/uri.cpp"],
+    "libp2p_certificate": ["kith/crypto/detail/x509.cpp", "kith/crypto/detail/der.cpp"],
     "multiaddr": ["kith/multiformats/detail/multiaddr_value.cpp", "kith/multiformats/detail/ip_text.cpp"],
     "multibase": ["kith/multiformats/detail/positional.cpp"],
     "noise_handshake": ["kith/net/security/noise_xx.cpp"],

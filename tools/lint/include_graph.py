@@ -2,6 +2,7 @@
 """Checks who includes whom, and which headers see Boost.
 
 A module may include the modules of the lines above its own, and itself. Another module's detail/ is closed.
+The libraries of cryptography are seen by crypto/ alone, where headers for others don't show them, and GnuTLS by QUIC.
 Tier 0 (pure code) sees no Boost, tier 1 (ports, sessions) sees boost/asio only in .cpp files and awaitable.hpp in headers,
 tier 2 sees all of it. Tests, fuzz targets and benchmarks may include anything below the top.
 """
@@ -41,11 +42,20 @@ LEVEL = {module: level for level, line in enumerate(ORDER) for module in line}
 PURE = {"base", "crypto", "multiformats"}
 EDGE = {"io", "sim", "http", "api", "node"}
 ALLOWED_IN_SESSION_HEADERS = {"boost/asio/awaitable.hpp", "boost/asio/any_io_executor.hpp"}
+CRYPTO_LIBRARY = re.compile(r"^(openssl/|sodium|secp256k1|gnutls/)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
 
 def module_of(path: Path) -> str:
     return path.relative_to(ROOT / "kith").parts[0]
+
+
+def may_see_crypto_library(path: Path, included: str) -> bool:
+    name = str(path.relative_to(ROOT))
+    if included.startswith("gnutls/"):
+        return name.startswith("kith/net/transports/quic/")
+    inner = path.suffix == ".cpp" or "/detail/" in name or path.name.startswith("test_")
+    return name.startswith("kith/crypto/") and inner
 
 
 def faults_of(path: Path):
@@ -61,6 +71,8 @@ def faults_of(path: Path):
             elif module not in EDGE and path.suffix == ".hpp" and included not in ALLOWED_IN_SESSION_HEADERS:
                 yield f"includes {included}; a session's header sees boost/asio/awaitable.hpp alone"
             continue
+        if CRYPTO_LIBRARY.match(included) and not may_see_crypto_library(path, included):
+            yield f"includes {included}, which crypto/ alone sees (QUIC: GnuTLS)"
         if not included.startswith("kith/"):
             continue
         target = included.split("/")[1]

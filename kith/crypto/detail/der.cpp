@@ -24,6 +24,12 @@ std::optional<ByteView> take_der(ByteView& in, std::uint8_t tag) noexcept {
   return content;
 }
 
+std::optional<ByteView> take_der_whole(ByteView& in, std::uint8_t tag) noexcept {
+  const ByteView before = in;
+  if (!take_der(in, tag)) return std::nullopt;
+  return before.first(before.size() - in.size());
+}
+
 std::optional<ByteView> take_der_positive(ByteView& in) noexcept {
   ByteView rest = in;
   auto content = take_der(rest, der_integer);
@@ -48,6 +54,11 @@ void append_der_header(Bytes& out, std::uint8_t tag, std::size_t size) {
     out.push_back(0x81);
   }
   out.push_back(static_cast<std::uint8_t>(size));
+}
+
+void append_der(Bytes& out, std::uint8_t tag, ByteView content) {
+  append_der_header(out, tag, content.size());
+  append(out, content);
 }
 
 void append_der_positive(Bytes& out, ByteView magnitude) {
