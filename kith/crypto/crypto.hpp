@@ -10,13 +10,15 @@
 //   key_file.hpp  keys on disk, with or without passphrase
 //   secret.hpp    bytes that are wiped; comparison in constant time
 //   random.hpp    where randomness comes from
+//   tls/engine.hpp               TLS 1.3, bytes in and out
+//   tls/credentials.hpp          certificates and keys of operators
 //   tls/libp2p_certificate.hpp   the certificate that proves an identity in TLS
 //
 // Pure: no I/O, no clock; randomness is handed in, but for RSA keys, which OpenSSL makes with its
-// own, and where it shows in no result (blinding). OpenSSL runs in a library context of ours, so
-// openssl.cnf has no say.
-// No data from outside makes anything here throw, abort or allocate past limits.hpp. Everything is
-// safe on any thread unless its comment says that an object belongs to one.
+// own, for TLS, and where it shows in no result (blinding). OpenSSL runs in a library context of
+// ours, so openssl.cnf has no say. No data from outside makes anything here throw, abort or
+// allocate past limits.hpp. Everything is safe on any thread unless its comment says that an object
+// belongs to one.
 #pragma once
 
 #include <kith/crypto/aead.hpp>
@@ -29,4 +31,7 @@
 #include <kith/crypto/limits.hpp>
 #include <kith/crypto/random.hpp>
 #include <kith/crypto/secret.hpp>
+#include <kith/crypto/tls/credentials.hpp>
+#include <kith/crypto/tls/engine.hpp>
+#include <kith/crypto/tls/libp2p_certificate.hpp>
 #include <kith/crypto/x25519.hpp>

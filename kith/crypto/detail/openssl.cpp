@@ -8,7 +8,11 @@ namespace kith::crypto::detail {
 
 OSSL_LIB_CTX* openssl_context() noexcept {
   // Never freed: threads may still hash while static objects die.
-  static OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();
+  static OSSL_LIB_CTX* const context = [] {
+    // TLS contexts would take the file's rules for TLS, whichever library context they are of.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+    return OSSL_LIB_CTX_new();
+  }();
   ASSERT(context != nullptr);
   return context;
 }
