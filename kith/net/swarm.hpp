@@ -40,6 +40,7 @@
 #include <kith/net/peer_store.hpp>
 #include <kith/net/peer_tags.hpp>
 #include <kith/net/resources.hpp>
+#include <kith/net/security/channels.hpp>
 #include <kith/net/stream.hpp>
 #include <kith/net/traffic.hpp>
 #include <kith/port/env.hpp>
@@ -86,6 +87,9 @@ struct SwarmLimits {
 /// What connections may be made of.
 struct Transports {
   bool tcp = true;
+  /// Of those that need a secure channel, best first; the dialer's order decides. A simulation that
+  /// is to repeat itself has Noise first: OpenSSL has randomness of its own.
+  std::vector<SecureProtocol> security = {SecureProtocol::noise, SecureProtocol::tls};
 };
 
 /// What one connection is, at the moment of asking.
@@ -143,6 +147,8 @@ class Swarm {
   void set_transports(Transports which);
   /// One more, asked after those that are there. Before anything is listened on or dialed with it.
   void add_transport(std::unique_ptr<Transport> transport);
+  /// For transports that are added: what set_transports() said of security.
+  const std::shared_ptr<SecureChannels>& secure_channels() const noexcept { return channels_; }
   void set_announce_rules(AnnounceRules rules);
 
   /// Starts accepting on an address such as /ip4/0.0.0.0/tcp/4001. Errc::unsupported for a
@@ -284,6 +290,7 @@ class Swarm {
   PeerStore& peers_;
   SwarmLimits limits_;
   ConnectionGater* gater_;
+  std::shared_ptr<SecureChannels> channels_;
   std::vector<std::unique_ptr<Transport>> transports_;
   AnnounceRules announce_rules_;
   Resources resources_;

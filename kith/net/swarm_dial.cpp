@@ -52,7 +52,8 @@ void add_reachable(const Multiaddr& listening,
 void Swarm::set_transports(Transports which) {
   ASSERT(doors_.empty() && dials_.empty());
   transports_.clear();
-  if (which.tcp) transports_.push_back(std::make_unique<TcpTransport>(env_, identity_));
+  channels_ = std::make_shared<SecureChannels>(identity_, std::move(which.security));
+  if (which.tcp) transports_.push_back(std::make_unique<TcpTransport>(env_, identity_, channels_));
 }
 
 void Swarm::add_transport(std::unique_ptr<Transport> transport) {

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <kith/crypto/tls/libp2p_certificate.hpp>
 #include <kith/net/multistream_session.hpp>
 #include <kith/net/security/noise_error.hpp>
 #include <kith/net/security/noise_stream.hpp>
+#include <kith/net/security/tls_stream.hpp>
 #include <kith/net/upgrade_test.hpp>
 #include <kith/sim/testing.hpp>
 
@@ -230,6 +232,179 @@ TEST(Upgrade, NegotiatesTheMuxerWithAPeerThatDoesntListItsMuxersEarly) {
     EXPECT_TRUE(agreed);
     co_return Result<void>{};
   });
+}
+
+// TLS.
+
+constexpr SecureProtocol noise = SecureProtocol::noise;
+constexpr SecureProtocol tls = SecureProtocol::tls;
+using Order = std::vector<SecureProtocol>;
+
+/// What a dialer and a listener with these orders agree on; nothing if they don't.
+Task<void> agree(sim::World& world, const Order& near_order, const Order& far_order,
+                 std::string& agreed) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  UpgradeOptions dial = options_of(Direction::outbound, key_of(1), near_order);
+  dial.expected_peer = peer_of(key_of(2));
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2), far_order);
+  KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_stream), std::move(far_stream),
+                                           std::move(dial), std::move(listen)));
+  EXPECT_EQ(pair.near.has_value(), pair.far.has_value());
+  if (!pair.near || !pair.far) co_return Result<void>{};
+  EXPECT_EQ((*pair.near)->security(), (*pair.far)->security());
+  EXPECT_EQ((*pair.near)->remote_peer(), peer_of(key_of(2)));
+  EXPECT_EQ((*pair.far)->remote_peer(), peer_of(key_of(1)));
+  EXPECT_EQ((*pair.far)->remote_key(), key_of(1).public_key());
+  pair.run();
+  KITH_CO_CHECK(co_await exchange(world, pair, 100'000));
+  agreed = (*pair.near)->security();
+  co_return co_await pair.finish();
+}
+
+TEST(Upgrade, TakesTheDialersFirstSecureChannelThatTheListenerSpeaks) {
+  struct Case {
+    Order near;
+    Order far;
+    std::string agreed;
+  };
+  const Case cases[] = {{{noise, tls}, {noise, tls}, "/noise"},
+                        {{tls, noise}, {noise, tls}, "/tls/1.0.0"},
+                        {{tls, noise}, {noise}, "/noise"},
+                        {{noise, tls}, {tls}, "/tls/1.0.0"},
+                        {{tls}, {noise}, ""}};
+  for (const Case& each : cases) {
+    std::string agreed;
+    sim::run_test(1, agree, each.near, each.far, agreed);
+    EXPECT_EQ(agreed, each.agreed);
+  }
+}
+
+Task<void> dial_another_over_tls(sim::World& world) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  UpgradeOptions dial = options_of(Direction::outbound, key_of(1), Order{tls});
+  dial.expected_peer = peer_of(key_of(3));
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2), Order{tls});
+  KITH_CO_CHECK(co_await pair.upgrade_both(std::move(near_stream), std::move(far_stream),
+                                           std::move(dial), std::move(listen)));
+  KITH_CO_REQUIRE(!pair.near && !pair.far);
+  EXPECT_TRUE(pair.near.error().is(TlsPeerError::unexpected_peer));
+  // The alert comes, unless the end of the connection overtakes it.
+  EXPECT_TRUE(pair.far.error().is(crypto::TlsAlert::bad_certificate) ||
+              pair.far.error().is(TlsPeerError::handshake_cut));
+  co_return Result<void>{};
+}
+
+TEST(Upgrade, RefusesAnotherPeerThanItDialedOverTls) {
+  sim::run_test(1, dial_another_over_tls);
+}
+
+Task<void> try_tls_until_reset(sim::World& world, std::size_t& bytes, bool& survived) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  auto faulty = std::make_unique<ResetsAfter>(std::move(near_stream), bytes);
+  UpgradeOptions dial = options_of(Direction::outbound, key_of(1), Order{tls});
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2), Order{tls});
+  KITH_CO_CHECK(co_await pair.upgrade_both(std::move(faulty), std::move(far_stream),
+                                           std::move(dial), std::move(listen)));
+  if (!pair.near) {
+    EXPECT_FALSE(pair.near.error().is(Errc::timed_out));
+    pair.tasks.cancel();
+    co_return Result<void>{};
+  }
+  if (!pair.far) co_return Result<void>{};
+  pair.run();
+  auto exchanged = co_await exchange(world, pair, 400);
+  survived = exchanged.has_value();
+  (*pair.near)->close();
+  (*pair.far)->close();
+  co_return co_await pair.tasks.join_shielded();
+}
+
+TEST(Upgrade, EndsWithAnErrorWhereverAStreamWithTlsIsReset) {
+  bool survived = false;
+  std::size_t bytes = 1;
+  for (; !survived && bytes < 9000; bytes += 13)
+    sim::run_test(bytes, try_tls_until_reset, bytes, survived);
+  EXPECT_TRUE(survived);
+  EXPECT_GT(bytes, 2000u);
+}
+
+/// A dialer that leaves the muxer to multistream-select, as older implementations do.
+Task<void> dial_with_tls_by_hand(port::Env& env, port::StreamPtr stream,
+                                 std::vector<std::string> offered, bool& agreed) {
+  std::vector<std::string> security{"/tls/1.0.0"};
+  KITH_CO_TRY(Negotiated chosen, co_await multistream_propose(*stream, std::move(security), never));
+  auto certificate = crypto::make_libp2p_certificate(
+      key_of(1), [&env](MutableBytes out) { env.random.fill(out); });
+  crypto::TlsCredentials credentials;
+  credentials.chain.push_back(certificate->certificate);
+  credentials.key = std::move(certificate->key);
+  const crypto::TlsConfig tls_config{.side = crypto::TlsSide::client,
+                                     .trust = crypto::TlsTrust::verifier,
+                                     .credentials = &credentials,
+                                     .protocols = std::move(offered)};
+  TlsHandshakeConfig config{.now = env.wall.now()};
+  KITH_CO_TRY(config.context, crypto::TlsContext::make(tls_config));
+  KITH_CO_TRY(auto secure, co_await tls_handshake(std::move(stream), std::move(config),
+                                                  std::move(chosen.rest), never));
+  EXPECT_EQ(secure->muxer(), "");
+  std::vector<std::string> muxers{"/mplex/6.7.0", "/yamux/1.0.0"};
+  KITH_CO_TRY(Negotiated muxer, co_await multistream_propose(*secure, std::move(muxers), never));
+  agreed = muxer.protocol == "/yamux/1.0.0";
+  co_return Result<void>{};
+}
+
+Task<void> listen_for_tls_by_hand(sim::World& world, const std::vector<std::string>& offered,
+                                  bool& agreed) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  pair.tasks.spawn(
+      dial_with_tls_by_hand(pair.dialer.env(), std::move(near_stream), std::move(offered), agreed));
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2), Order{noise, tls});
+  auto upgraded = co_await upgrade(pair.listener.env(), std::move(far_stream), std::move(listen));
+  KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+  EXPECT_EQ(upgraded.has_value(), agreed);
+  co_return Result<void>{};
+}
+
+TEST(Upgrade, NegotiatesTheMuxerWithATlsPeerThatOffersNoMuxerByAlpn) {
+  using Texts = std::vector<std::string>;
+  for (const Texts& offered :
+       {Texts{"libp2p"}, Texts{}, Texts{"/mplex/6.7.0", "libp2p"}, Texts{"h2"}}) {
+    bool agreed = false;
+    sim::run_test(1, listen_for_tls_by_hand, offered, agreed);
+    EXPECT_EQ(agreed, offered != Texts{"h2"});
+  }
+}
+
+/// Says that it speaks TLS, and then part of what TLS would, and no more.
+Task<void> stall_in_tls(sim::World& world, std::size_t& bytes, std::optional<Error>& why) {
+  Pair pair(world);
+  auto [near_stream, far_stream] = world.connect(pair.dialer, pair.listener);
+  UpgradeOptions listen = options_of(Direction::inbound, key_of(2), Order{tls});
+  listen.deadline = world.now() + 10s;
+  pair.tasks.spawn(testing::upgrade_into(pair.listener.env(), std::move(far_stream),
+                                         std::move(listen), pair.far));
+  std::vector<std::string> security{"/tls/1.0.0"};
+  KITH_CO_TRY(Negotiated chosen,
+              co_await multistream_propose(*near_stream, std::move(security), never));
+  const Bytes hello = *from_hex("16030100c8010000c40303");
+  const ByteView part = ByteView(hello).first(bytes);
+  if (!part.empty()) KITH_CO_CHECK(co_await near_stream->write(part));
+  KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+  if (!pair.far) why = pair.far.error();
+  EXPECT_EQ(world.now(), sim::world_begin + 10s);
+  co_return Result<void>{};
+}
+
+TEST(Upgrade, GivesUpOnAPeerThatStallsWithinTls) {
+  for (std::size_t bytes = 0; bytes <= 11; ++bytes) {
+    std::optional<Error> why;
+    sim::run_test(1, stall_in_tls, bytes, why);
+    EXPECT_TRUE(why && why->is(Errc::timed_out));
+  }
 }
 
 }  // namespace

@@ -28,6 +28,14 @@ inline UpgradeOptions options_of(Direction direction, const crypto::PrivateKey& 
   return options;
 }
 
+/// The same, speaking what `order` says.
+inline UpgradeOptions options_of(Direction direction, const crypto::PrivateKey& key,
+                                 std::vector<SecureProtocol> order) {
+  UpgradeOptions options = options_of(direction, key);
+  options.channels = std::make_shared<SecureChannels>(key, std::move(order));
+  return options;
+}
+
 inline Task<void> upgrade_into(port::Env& env, port::StreamPtr stream, UpgradeOptions options,
                                Result<std::unique_ptr<Connection>>& into) {
   into = co_await upgrade(env, std::move(stream), std::move(options));

@@ -103,6 +103,9 @@ Error failure_of_reason(const TlsEngineState& state, int reason) {
     case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
     case SSL_R_DIGEST_CHECK_FAILED:
       return TlsError::bad_record;
+    case SSL_R_UNEXPECTED_MESSAGE:
+    case SSL_R_UNEXPECTED_RECORD:
+      return TlsError::unexpected_message;
     case SSL_R_EXCESSIVE_MESSAGE_SIZE:
     case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
     case SSL_R_DATA_LENGTH_TOO_LONG:

@@ -139,6 +139,10 @@ Result<std::size_t> TlsEngine::read(ByteView& in, MutableBytes into) {
   return total;
 }
 
+const std::optional<Error>& TlsEngine::failure() const noexcept {
+  return state_->failure;
+}
+
 bool TlsEngine::ended() const noexcept {
   return state_->ended;
 }

@@ -20,6 +20,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,6 +106,8 @@ class TlsEngine {
   /// Returns how much plaintext that gave; 0 if it took all of `in` and needs more, or if ended().
   /// TlsError, TlsAlert; a client learns here that the server refuses its certificate.
   Result<std::size_t> read(ByteView& in, MutableBytes into);
+  /// The first error, if there was one: read() may first hand out what came before it.
+  const std::optional<Error>& failure() const noexcept;
   /// The peer has said that nothing more follows. Without it, the end of the stream below may be
   /// somebody else's doing.
   bool ended() const noexcept;

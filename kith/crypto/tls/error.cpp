@@ -30,6 +30,8 @@ class TlsDomain final : public ErrorDomain {
         return "the peer doesn't hold its certificate's key";
       case TlsError::bad_record:
         return "a TLS record can't be decrypted";
+      case TlsError::unexpected_message:
+        return "a TLS message of the peer came out of turn";
       case TlsError::protocol_violation:
         return "the peer broke the rules of TLS";
       case TlsError::too_long:

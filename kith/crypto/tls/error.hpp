@@ -18,7 +18,8 @@ enum class TlsError {
   wrong_host,           ///< the certificate is another host's
   bad_signature,        ///< the peer doesn't have its certificate's key
   bad_record,           ///< a record doesn't decrypt
-  protocol_violation,   ///< a message that is malformed or comes out of turn
+  unexpected_message,   ///< a message that comes out of turn
+  protocol_violation,   ///< a message that is malformed, or breaks another rule
   too_long,             ///< a record, a message or the handshake is past its limit
   too_many_messages,    ///< key updates or tickets past tls_late_messages_max
   closed,               ///< writing after our own close

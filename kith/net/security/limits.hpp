@@ -5,6 +5,7 @@
 
 #include <kith/crypto/aead.hpp>
 #include <kith/crypto/limits.hpp>
+#include <kith/crypto/tls/limits.hpp>
 
 namespace kith::net {
 
@@ -29,10 +30,19 @@ inline constexpr std::size_t noise_read_bytes_min = 2 * 1024;
 inline constexpr std::size_t noise_read_bytes_max =
     noise_length_bytes + noise_message_bytes_max + 1024;
 
+/// A TLS record on the wire behind its header (RFC 8446, 5.2).
+inline constexpr std::size_t tls_record_body_bytes_max = crypto::tls_record_bytes_max + 256;
+/// As for Noise.
+inline constexpr std::size_t tls_batch_bytes = 256 * 1024;
+inline constexpr std::size_t tls_read_bytes_min = 2 * 1024;
+inline constexpr std::size_t tls_read_bytes_max = 65 * 1024;
+
 static_assert(noise_handshake_message_bytes_max <= noise_message_bytes_max);
 static_assert(noise_handshake_message_bytes_max >=
               crypto::public_key_bytes_max + crypto::signature_bytes_max + 1024);
 static_assert(noise_read_bytes_max >= noise_length_bytes + noise_message_bytes_max,
               "a whole message must fit what is read at once");
+static_assert(tls_read_bytes_max >= 2 * tls_record_body_bytes_max,
+              "records must fit what is read at once");
 
 }  // namespace kith::net

@@ -1,5 +1,5 @@
 // SecureStream: a stream whose bytes nobody can read or change on their way, between two peers who
-// have proven who they are. What a muxer runs on; Noise implements it, TLS will. Loop thread only.
+// have proven who they are. What a muxer runs on; Noise and TLS implement it. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct PeerIdentity {
 class SecureStream : public port::Stream {
  public:
   virtual const PeerIdentity& remote() const noexcept = 0;
-  /// "/noise".
+  /// "/noise" or "/tls/1.0.0".
   virtual std::string_view protocol() const noexcept = 0;
   /// Agreed on during the handshake; empty if it is still to be negotiated.
   virtual const std::string& muxer() const noexcept = 0;

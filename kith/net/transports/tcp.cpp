@@ -4,6 +4,7 @@
 #include <kith/net/limits.hpp>
 #include <kith/net/multistream.hpp>
 #include <kith/net/security/noise_error.hpp>
+#include <kith/net/security/tls_error.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/net/transports/tcp.hpp>
@@ -18,16 +19,21 @@ namespace {
 
 /// What a handshake ends with when TCP has made one connection of two dials that crossed, and each
 /// side takes the other's words for an answer to its own: another first proposal, or the first
-/// Noise message in place of the second. Whoever notices first cuts the other off.
+/// message of Noise or TLS in place of the second. Whoever notices first cuts the other off.
 bool dialed_at_once(const Error& why) {
   return why.is(MultistreamError::unexpected_answer) || why.is(NoiseError::message_too_short) ||
-         why.is(NoiseError::handshake_cut);
+         why.is(NoiseError::handshake_cut) || why.is(crypto::TlsError::unexpected_message) ||
+         why.is(crypto::TlsAlert::unexpected_message) || why.is(TlsPeerError::handshake_cut);
 }
 
 UpgradeOptions options_of(Direction direction, const crypto::PrivateKey& identity,
-                          const port::TcpStream& stream, const ConnectionTerms& terms) {
-  return upgrade_options(direction, identity, tcp_address(stream.local_endpoint()),
-                         tcp_address(stream.remote_endpoint()), terms);
+                          std::shared_ptr<SecureChannels> channels, const port::TcpStream& stream,
+                          const ConnectionTerms& terms) {
+  UpgradeOptions options =
+      upgrade_options(direction, identity, tcp_address(stream.local_endpoint()),
+                      tcp_address(stream.remote_endpoint()), terms);
+  options.channels = std::move(channels);
+  return options;
 }
 
 }  // namespace
@@ -43,9 +49,11 @@ Multiaddr tcp_address(const port::Endpoint& endpoint) {
 
 class TcpTransport::TcpIncoming final : public Incoming {
  public:
-  TcpIncoming(port::Env& env, crypto::PrivateKey identity, std::unique_ptr<port::TcpStream> stream)
+  TcpIncoming(port::Env& env, crypto::PrivateKey identity, std::shared_ptr<SecureChannels> channels,
+              std::unique_ptr<port::TcpStream> stream)
       : env_(env),
         identity_(std::move(identity)),
+        channels_(std::move(channels)),
         stream_(std::move(stream)),
         remote_(tcp_address(stream_->remote_endpoint())) {}
   ~TcpIncoming() override {
@@ -55,13 +63,14 @@ class TcpTransport::TcpIncoming final : public Incoming {
   const Multiaddr& remote_address() const noexcept override { return remote_; }
 
   Task<std::unique_ptr<Connection>> upgrade(ConnectionTerms terms) override {
-    UpgradeOptions options = options_of(Direction::inbound, identity_, *stream_, terms);
+    UpgradeOptions options = options_of(Direction::inbound, identity_, channels_, *stream_, terms);
     co_return co_await net::upgrade(env_, std::move(stream_), std::move(options));
   }
 
  private:
   port::Env& env_;
   crypto::PrivateKey identity_;
+  std::shared_ptr<SecureChannels> channels_;
   std::unique_ptr<port::TcpStream> stream_;
   Multiaddr remote_;
 };
@@ -72,6 +81,7 @@ class TcpTransport::Door final : public Listener {
   Door(TcpTransport& transport, std::unique_ptr<port::TcpListener> socket)
       : env_(transport.env_),
         identity_(transport.identity_),
+        channels_(transport.channels_),
         doors_(transport.doors_),
         socket_(std::move(socket)) {
     doors_->push_back(socket_->local_endpoint());
@@ -80,7 +90,7 @@ class TcpTransport::Door final : public Listener {
 
   Task<std::unique_ptr<Incoming>> accept() override {
     KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream, co_await socket_->accept());
-    co_return std::make_unique<TcpIncoming>(env_, identity_, std::move(stream));
+    co_return std::make_unique<TcpIncoming>(env_, identity_, channels_, std::move(stream));
   }
   std::vector<Multiaddr> addresses() const override {
     return {tcp_address(socket_->local_endpoint())};
@@ -95,13 +105,16 @@ class TcpTransport::Door final : public Listener {
 
   port::Env& env_;
   crypto::PrivateKey identity_;
+  std::shared_ptr<SecureChannels> channels_;
   std::shared_ptr<std::vector<port::Endpoint>> doors_;
   std::unique_ptr<port::TcpListener> socket_;
 };
 
-TcpTransport::TcpTransport(port::Env& env, crypto::PrivateKey identity)
+TcpTransport::TcpTransport(port::Env& env, crypto::PrivateKey identity,
+                           std::shared_ptr<SecureChannels> channels)
     : env_(env),
       identity_(std::move(identity)),
+      channels_(std::move(channels)),
       doors_(std::make_shared<std::vector<port::Endpoint>>()) {}
 
 TcpTransport::~TcpTransport() = default;
@@ -150,7 +163,7 @@ Task<std::unique_ptr<Connection>> TcpTransport::dial_endpoint(PeerId peer, port:
   dialing.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
               co_await env_.net.dial_tcp(remote, dialing, connected_by));
-  UpgradeOptions options = options_of(Direction::outbound, identity_, *stream, terms);
+  UpgradeOptions options = options_of(Direction::outbound, identity_, channels_, *stream, terms);
   options.expected_peer = peer;
   options.deadline = std::min(terms.deadline, env_.clock.now() + handshake_timeout);
   co_return co_await upgrade(env_, std::move(stream), std::move(options));

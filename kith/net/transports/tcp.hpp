@@ -1,5 +1,5 @@
-// Connections over TCP: Noise and yamux on a stream (upgrade.hpp), and the addresses of such,
-// /ip4/1.2.3.4/tcp/4001 and /ip6/::1/tcp/4001 (libp2p/specs connections/README.md).
+// Connections over TCP: Noise or TLS and yamux on a stream (upgrade.hpp), and the addresses of
+// such, /ip4/1.2.3.4/tcp/4001 and /ip6/::1/tcp/4001 (libp2p/specs connections/README.md).
 //
 // It dials from the listening port where there is one: a NAT then makes one mapping for both
 // directions, and the peer sees where we listen. Two that dial each other so at the same moment get
@@ -13,6 +13,7 @@
 
 #include <kith/crypto/keys.hpp>
 #include <kith/multiformats/multiaddr.hpp>
+#include <kith/net/security/channels.hpp>
 #include <kith/net/transports/transport.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/ip.hpp>
@@ -27,7 +28,9 @@ multiformats::Multiaddr tcp_address(const port::Endpoint& endpoint);
 
 class TcpTransport final : public Transport {
  public:
-  TcpTransport(port::Env& env, crypto::PrivateKey identity);
+  /// `channels` are of the same identity; null: Noise alone.
+  TcpTransport(port::Env& env, crypto::PrivateKey identity,
+               std::shared_ptr<SecureChannels> channels = nullptr);
   ~TcpTransport() override;
 
   std::string_view name() const noexcept override { return "tcp"; }
@@ -48,6 +51,7 @@ class TcpTransport final : public Transport {
 
   port::Env& env_;
   crypto::PrivateKey identity_;
+  std::shared_ptr<SecureChannels> channels_;
   /// Where is listened now. Doors may outlive the transport.
   std::shared_ptr<std::vector<port::Endpoint>> doors_;
 };
