@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include <kith/net/resolve.hpp>
@@ -23,16 +25,37 @@ bool ends_with(const Multiaddr& address, const Multiaddr& end) {
   return tail.size() <= all.size() && equal(all.last(tail.size()), tail);
 }
 
+/// `resolved` with the name that it came from where TLS is to ask for it: a WebSocket address that
+/// names no other (/tls/ws, /wss) becomes /tls/sni/<name>/ws.
+Multiaddr keep_name(Multiaddr resolved, std::string_view name) {
+  if (resolved.has(Protocol::sni)) return resolved;
+  const Multiaddr address = resolved.without_peer_id();
+  Multiaddr start = address.decapsulate(Protocol::wss);
+  if (start == address) {
+    start = address.decapsulate(Protocol::ws).decapsulate(Protocol::tls);
+    const std::vector<Protocol> parts = address.protocols();
+    constexpr std::array secure = {Protocol::tls, Protocol::ws};
+    if (parts.size() < 2 || !std::ranges::equal(std::span(parts).last(2), secure)) return resolved;
+  }
+  auto secured = start.with(Protocol::tls);
+  if (secured) secured = secured->with(Protocol::sni, name);
+  if (secured) secured = secured->with(Protocol::ws);
+  if (const auto peer = resolved.peer_id(); peer && secured) secured = secured->with_peer_id(*peer);
+  return secured.value_or(std::move(resolved));
+}
+
 Task<std::vector<Multiaddr>> resolve_ip(port::Net& net, Multiaddr address, Protocol kind,
                                         std::string name, Instant deadline) {
   std::optional<port::IpFamily> family;
   if (kind == Protocol::dns4) family = port::IpFamily::v4;
   if (kind == Protocol::dns6) family = port::IpFamily::v6;
   KITH_CO_TRY(const std::vector<port::IpAddress> found,
-              co_await net.resolve(std::move(name), family, deadline));
+              co_await net.resolve(name, family, deadline));
   std::vector<Multiaddr> addresses;
   for (const port::IpAddress& ip : found) {
-    if (auto with_ip = address.with_ip(ip.bytes())) addresses.push_back(*with_ip);
+    if (auto with_ip = address.with_ip(ip.bytes())) {
+      addresses.push_back(keep_name(*std::move(with_ip), name));
+    }
   }
   co_return addresses;
 }

@@ -1,6 +1,7 @@
 // Names in multiaddrs: /dns, /dns4, /dns6 (A and AAAA records) and /dnsaddr (TXT records
 // "dnsaddr=<multiaddr>" at _dnsaddr.<name>), as multiformats/multiaddr protocols/DNSADDR.md has
-// them. Loop thread only.
+// them. The name of a WebSocket over TLS stays in the address, for TLS to ask for: .../tls/ws and
+// .../wss become .../tls/sni/<name>/ws, as in go-libp2p. Loop thread only.
 #pragma once
 
 #include <span>

@@ -40,6 +40,26 @@ TEST(Resolve, PutsAddressesInPlaceOfAName) {
   });
 }
 
+TEST(Resolve, KeepsTheNameThatTlsAsksFor) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    world.add_node();
+    world.net().add_name("a.example", *port::IpAddress::parse("192.0.2.1"));
+    const std::string peer(alice);
+    const Texts secured = {"/ip4/192.0.2.1/tcp/443/tls/sni/a.example/ws" + peer};
+    for (const char* end : {"/wss", "/tls/ws", "/tls/sni/a.example/ws"}) {
+      std::string text = std::string("/dns4/a.example/tcp/443") + end + peer;
+      KITH_CO_TRY(const Texts found, co_await resolved(world, std::move(text)));
+      EXPECT_EQ(found, secured) << end;
+    }
+    KITH_CO_TRY(const Texts other,
+                co_await resolved(world, "/dns4/a.example/tcp/443/tls/sni/b.example/ws"));
+    EXPECT_EQ(other, Texts{"/ip4/192.0.2.1/tcp/443/tls/sni/b.example/ws"});
+    KITH_CO_TRY(const Texts plain, co_await resolved(world, "/dns4/a.example/tcp/80/ws"));
+    EXPECT_EQ(plain, Texts{"/ip4/192.0.2.1/tcp/80/ws"});
+    co_return Result<void>{};
+  });
+}
+
 TEST(Resolve, TakesTheAnswersOfADnsaddrThatEndAsTheQuestionDoes) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     world.add_node();
