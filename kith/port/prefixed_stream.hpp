@@ -30,6 +30,9 @@ class PrefixedStream final : public Stream {
   }
 
  private:
+  Task<std::size_t> read_prefix(MutableBytes into);
+  Task<Buffer> take_prefix(std::size_t size_max);
+
   StreamPtr inner_;
   Buffer prefix_;
 };

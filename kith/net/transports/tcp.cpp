@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cerrno>
 
 #include <kith/net/limits.hpp>
 #include <kith/net/multistream.hpp>
@@ -27,11 +26,10 @@ bool dialed_at_once(const Error& why) {
 }
 
 UpgradeOptions options_of(Direction direction, const crypto::PrivateKey& identity,
-                          std::shared_ptr<SecureChannels> channels, const port::TcpStream& stream,
-                          const ConnectionTerms& terms) {
+                          std::shared_ptr<SecureChannels> channels, const port::Endpoint& local,
+                          const port::Endpoint& remote, const ConnectionTerms& terms) {
   UpgradeOptions options =
-      upgrade_options(direction, identity, tcp_address(stream.local_endpoint()),
-                      tcp_address(stream.remote_endpoint()), terms);
+      upgrade_options(direction, identity, tcp_address(local), tcp_address(remote), terms);
   options.channels = std::move(channels);
   return options;
 }
@@ -47,77 +45,13 @@ Multiaddr tcp_address(const port::Endpoint& endpoint) {
   return ip_address(endpoint, multiformats::Protocol::tcp);
 }
 
-class TcpTransport::TcpIncoming final : public Incoming {
- public:
-  TcpIncoming(port::Env& env, crypto::PrivateKey identity, std::shared_ptr<SecureChannels> channels,
-              std::unique_ptr<port::TcpStream> stream)
-      : env_(env),
-        identity_(std::move(identity)),
-        channels_(std::move(channels)),
-        stream_(std::move(stream)),
-        remote_(tcp_address(stream_->remote_endpoint())) {}
-  ~TcpIncoming() override {
-    if (stream_) stream_->reset();
-  }
-
-  const Multiaddr& remote_address() const noexcept override { return remote_; }
-
-  Task<std::unique_ptr<Connection>> upgrade(ConnectionTerms terms) override {
-    UpgradeOptions options = options_of(Direction::inbound, identity_, channels_, *stream_, terms);
-    co_return co_await net::upgrade(env_, std::move(stream_), std::move(options));
-  }
-
- private:
-  port::Env& env_;
-  crypto::PrivateKey identity_;
-  std::shared_ptr<SecureChannels> channels_;
-  std::unique_ptr<port::TcpStream> stream_;
-  Multiaddr remote_;
-};
-
-/// A port that is listened on.
-class TcpTransport::Door final : public Listener {
- public:
-  Door(TcpTransport& transport, std::unique_ptr<port::TcpListener> socket)
-      : env_(transport.env_),
-        identity_(transport.identity_),
-        channels_(transport.channels_),
-        doors_(transport.doors_),
-        socket_(std::move(socket)) {
-    doors_->push_back(socket_->local_endpoint());
-  }
-  ~Door() override { forget(); }
-
-  Task<std::unique_ptr<Incoming>> accept() override {
-    KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream, co_await socket_->accept());
-    co_return std::make_unique<TcpIncoming>(env_, identity_, channels_, std::move(stream));
-  }
-  std::vector<Multiaddr> addresses() const override {
-    return {tcp_address(socket_->local_endpoint())};
-  }
-  void close() noexcept override {
-    forget();
-    socket_->close();
-  }
-
- private:
-  void forget() noexcept { std::erase(*doors_, socket_->local_endpoint()); }
-
-  port::Env& env_;
-  crypto::PrivateKey identity_;
-  std::shared_ptr<SecureChannels> channels_;
-  std::shared_ptr<std::vector<port::Endpoint>> doors_;
-  std::unique_ptr<port::TcpListener> socket_;
-};
-
 TcpTransport::TcpTransport(port::Env& env, crypto::PrivateKey identity,
-                           std::shared_ptr<SecureChannels> channels)
+                           std::shared_ptr<SecureChannels> channels,
+                           std::shared_ptr<TcpPorts> ports)
     : env_(env),
       identity_(std::move(identity)),
       channels_(std::move(channels)),
-      doors_(std::make_shared<std::vector<port::Endpoint>>()) {}
-
-TcpTransport::~TcpTransport() = default;
+      ports_(ports ? std::move(ports) : std::make_shared<TcpPorts>(env)) {}
 
 bool TcpTransport::dials(const Multiaddr& address) const {
   return tcp_endpoint(address).has_value();
@@ -130,14 +64,13 @@ bool TcpTransport::listens(const Multiaddr& address) const {
 Result<std::unique_ptr<Listener>> TcpTransport::listen(const Multiaddr& address) {
   const std::optional<port::Endpoint> endpoint = tcp_endpoint(address);
   if (!endpoint) return std::unexpected(Errc::unsupported);
-  port::TcpListenOptions options;
-  options.reuse_port = true;
-  auto socket = env_.net.listen_tcp(*endpoint, options);
-  if (!socket && socket.error().is_errno(EADDRINUSE)) {
-    return std::unexpected(SwarmError::address_in_use);
-  }
-  if (!socket) return std::unexpected(socket.error());
-  return std::make_unique<Door>(*this, *std::move(socket));
+  GuestUpgrade upgrade = [&env = env_, identity = identity_, channels = channels_](
+                             TcpGuest guest, ConnectionTerms terms) {
+    UpgradeOptions options =
+        options_of(Direction::inbound, identity, channels, guest.local, guest.remote, terms);
+    return net::upgrade(env, std::move(guest.stream), std::move(options));
+  };
+  return ports_->listen(*endpoint, GuestKind::multistream, Multiaddr(), std::move(upgrade));
 }
 
 Task<std::unique_ptr<Connection>> TcpTransport::dial(PeerId peer, Multiaddr address,
@@ -163,14 +96,15 @@ Task<std::unique_ptr<Connection>> TcpTransport::dial_endpoint(PeerId peer, port:
   dialing.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
               co_await env_.net.dial_tcp(remote, dialing, connected_by));
-  UpgradeOptions options = options_of(Direction::outbound, identity_, channels_, *stream, terms);
+  UpgradeOptions options = options_of(Direction::outbound, identity_, channels_,
+                                      stream->local_endpoint(), stream->remote_endpoint(), terms);
   options.expected_peer = peer;
   options.deadline = std::min(terms.deadline, env_.clock.now() + handshake_timeout);
   co_return co_await upgrade(env_, std::move(stream), std::move(options));
 }
 
 std::optional<port::Endpoint> TcpTransport::dial_from(const port::Endpoint& remote) const {
-  for (const port::Endpoint& local : *doors_) {
+  for (const port::Endpoint& local : ports_->endpoints(GuestKind::multistream)) {
     if (local.address.family() != remote.address.family()) continue;
     if (local.address.is_loopback() != remote.address.is_loopback() &&
         !local.address.is_unspecified()) {

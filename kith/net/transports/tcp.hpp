@@ -9,11 +9,11 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include <kith/crypto/keys.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/net/security/channels.hpp>
+#include <kith/net/transports/tcp_ports.hpp>
 #include <kith/net/transports/transport.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/ip.hpp>
@@ -28,10 +28,11 @@ multiformats::Multiaddr tcp_address(const port::Endpoint& endpoint);
 
 class TcpTransport final : public Transport {
  public:
-  /// `channels` are of the same identity; null: Noise alone.
+  /// `channels` are of the same identity; null: Noise alone. `ports`: those that it shares with
+  /// others; its own without.
   TcpTransport(port::Env& env, crypto::PrivateKey identity,
-               std::shared_ptr<SecureChannels> channels = nullptr);
-  ~TcpTransport() override;
+               std::shared_ptr<SecureChannels> channels = nullptr,
+               std::shared_ptr<TcpPorts> ports = nullptr);
 
   std::string_view name() const noexcept override { return "tcp"; }
   bool dials(const multiformats::Multiaddr& address) const override;
@@ -41,9 +42,6 @@ class TcpTransport final : public Transport {
                                          ConnectionTerms terms) override;
 
  private:
-  class TcpIncoming;
-  class Door;
-
   Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
                                                   std::optional<port::Endpoint> local,
                                                   Instant connected_by, ConnectionTerms terms);
@@ -52,8 +50,7 @@ class TcpTransport final : public Transport {
   port::Env& env_;
   crypto::PrivateKey identity_;
   std::shared_ptr<SecureChannels> channels_;
-  /// Where is listened now. Doors may outlive the transport.
-  std::shared_ptr<std::vector<port::Endpoint>> doors_;
+  std::shared_ptr<TcpPorts> ports_;
 };
 
 }  // namespace kith::net
