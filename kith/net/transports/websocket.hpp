@@ -1,0 +1,63 @@
+// Connections over WebSocket: Noise and yamux as over TCP (upgrade.hpp), on binary messages as a
+// flow of bytes (http/websocket_stream.hpp). It is how pages in browsers reach a node, and passes
+// proxies that let nothing but HTTP through.
+// Specification: libp2p/specs websockets/README.md; go-libp2p's p2p/transport/websocket.
+//
+//   /ip4/A/tcp/P/ws    dialed and listened on; shares its port with TCP (tcp_ports.hpp)
+//
+// Any page of any origin may open a WebSocket to us, as to other libp2p peers: what it carries
+// proves who they are, and gives it nothing that a TCP connection wouldn't. Requests at such a port
+// that ask for no WebSocket go to whoever serves pages there (WebSocketOptions::plain_http), else
+// they get a short answer. HTTP paths (/http-path) aren't supported.
+//
+// All of the handshakes, HTTP's too, have the one deadline of the terms. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <kith/crypto/keys.hpp>
+#include <kith/http/message.hpp>
+#include <kith/multiformats/multiaddr.hpp>
+#include <kith/net/swarm.hpp>
+#include <kith/net/transports/tcp_ports.hpp>
+#include <kith/net/transports/transport.hpp>
+#include <kith/port/env.hpp>
+
+namespace kith::net {
+
+struct WebSocketOptions {
+  /// Whether the sender of this request may connect; everybody if it is empty.
+  std::function<bool(const http::RequestHead& request)> allows{};
+  /// Serves HTTP requests that ask for no WebSocket: the stream begins with the request.
+  std::function<void(TcpGuest guest)> plain_http{};
+};
+
+class WebSocketTransport final : public Transport {
+ public:
+  /// `ports`: those that it shares with TCP; its own without.
+  WebSocketTransport(port::Env& env, crypto::PrivateKey identity, WebSocketOptions options = {},
+                     std::shared_ptr<TcpPorts> ports = nullptr);
+  ~WebSocketTransport() override;
+
+  std::string_view name() const noexcept override { return "websocket"; }
+  bool dials(const multiformats::Multiaddr& address) const override;
+  bool listens(const multiformats::Multiaddr& address) const override;
+  Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override;
+  Task<std::unique_ptr<Connection>> dial(multiformats::PeerId peer, multiformats::Multiaddr address,
+                                         ConnectionTerms terms) override;
+
+ private:
+  struct Shared;
+  /// What connections that come need; those that are under way may outlive the transport.
+  std::shared_ptr<const Shared> shared_;
+  std::shared_ptr<TcpPorts> ports_;
+};
+
+/// TCP, if `which` says so, and WebSocket, if there are options for it, on shared ports, in place
+/// of what the swarm has made for itself. Before anything is listened on or dialed.
+void use_tcp_and_websocket(Swarm& swarm, port::Env& env, Transports which,
+                           std::optional<WebSocketOptions> websocket);
+
+}  // namespace kith::net
