@@ -66,6 +66,26 @@ TEST(Host, ConnectsIdentifiesAndPings) {
   sim::run_seeds(1, 5, two_hosts_meet);
 }
 
+Task<void> meets_over_websocket(sim::World& world) {
+  sim::Node& near_node = world.add_node();
+  sim::Node& far_node = world.add_node();
+  KITH_CO_TRY(std::unique_ptr<Host> near, co_await Host::start(near_node.env(), key_of(1)));
+  HostOptions options = listening();
+  options.listen = {*Multiaddr::parse("/ip4/0.0.0.0/tcp/80/ws")};
+  KITH_CO_TRY(std::unique_ptr<Host> far,
+              co_await Host::start(far_node.env(), key_of(2), std::move(options)));
+  KITH_CO_TRY(PeerId peer, co_await near->connect(address_of(*far)));
+  KITH_CO_TRY(std::vector<Duration> round_trips, co_await near->ping(peer, 1));
+  EXPECT_EQ(round_trips.size(), 1u);
+  EXPECT_TRUE(near->connections().at(0).remote_address.has(multiformats::Protocol::ws));
+  KITH_CO_CHECK(co_await near->close_shielded());
+  KITH_CO_CHECK(co_await far->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, MeetsPeersOverWebSocket) {
+  sim::run_test(1, meets_over_websocket);
+}
+
 Task<void> serve_shout(std::unique_ptr<net::Stream> stream) {
   KITH_CO_TRY(Bytes said, co_await port::read_to_end(*stream, 100));
   said.push_back('!');

@@ -53,6 +53,7 @@ class Incoming;
 class Listener;
 class Transport;
 struct ConnectionTerms;
+struct WebSocketOptions;
 
 enum class SwarmError {
   no_addresses = 1,  ///< nothing is known about where the peer is
@@ -87,6 +88,9 @@ struct SwarmLimits {
 /// What connections may be made of.
 struct Transports {
   bool tcp = true;
+  bool websocket = true;
+  /// Null: its defaults.
+  std::shared_ptr<const WebSocketOptions> websocket_options{};
   /// Of those that need a secure channel, best first; the dialer's order decides. A simulation that
   /// is to repeat itself has Noise first: OpenSSL has randomness of its own.
   std::vector<SecureProtocol> security = {SecureProtocol::noise, SecureProtocol::tls};

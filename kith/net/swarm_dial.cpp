@@ -10,6 +10,7 @@
 #include <kith/net/swarm.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/net/transports/tcp.hpp>
+#include <kith/net/transports/websocket.hpp>
 
 namespace kith::net {
 
@@ -22,7 +23,7 @@ namespace {
 std::string why_not(const Multiaddr& address) {
   const std::optional<TransportAddress> known = transport_address(address);
   if (!known || known->kind == TransportKind::memory) {
-    return " (this node listens on /ip4/.../tcp/... and /ip6/.../tcp/...)";
+    return " (this node listens on /ip4/.../tcp/..., /ip4/.../tcp/.../ws and the same with ip6)";
   }
   constexpr std::array names{"", "QUIC", "TCP", "Websocket", "Relay"};
   return fmt::format(" (Swarm.Transports.Network.{} is off)",
@@ -53,7 +54,16 @@ void Swarm::set_transports(Transports which) {
   ASSERT(doors_.empty() && dials_.empty());
   transports_.clear();
   channels_ = std::make_shared<SecureChannels>(identity_, std::move(which.security));
-  if (which.tcp) transports_.push_back(std::make_unique<TcpTransport>(env_, identity_, channels_));
+  const auto ports = std::make_shared<TcpPorts>(env_);
+  if (which.tcp) {
+    transports_.push_back(std::make_unique<TcpTransport>(env_, identity_, channels_, ports));
+  }
+  if (which.websocket) {
+    WebSocketOptions options;
+    if (which.websocket_options) options = *which.websocket_options;
+    transports_.push_back(std::make_unique<WebSocketTransport>(env_, identity_, std::move(options),
+                                                               channels_, ports));
+  }
 }
 
 void Swarm::add_transport(std::unique_ptr<Transport> transport) {

@@ -553,6 +553,7 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.rate("Swarm.Bandwidth", settings.bandwidth.all);
   reader.rate("Swarm.Bandwidth.EachPeer", settings.bandwidth.each_peer);
   reader.rates_by_name("Swarm.Bandwidth.Protocols", settings.bandwidth.protocols);
+  reader.flag("Swarm.Transports.Network.Websocket", settings.transports.websocket);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;

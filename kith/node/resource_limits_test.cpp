@@ -562,6 +562,24 @@ TEST(Transports, WithoutTcpThereIsNowhereToListen) {
   });
 }
 
+Task<void> listens_for_websocket(sim::World& world) {
+  Settings settings = {
+      {"Addresses.Swarm", R"(["/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/tcp/4001/ws"])"}};
+  KITH_CO_TRY(std::unique_ptr<Node> node, co_await start(world.add_node(), settings));
+  std::vector<std::string> at;
+  for (const Multiaddr& one : node->swarm().listen_addresses())
+    at.push_back(one.to_string());
+  EXPECT_EQ(at, (std::vector<std::string>{"/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/tcp/4001/ws"}));
+  KITH_CO_CHECK(co_await node->stop_shielded());
+  settings.emplace_back("Swarm.Transports.Network.Websocket", "false");
+  KITH_CO_TRY(node, co_await start(world.add_node(), settings));
+  EXPECT_EQ(node->swarm().listen_addresses().size(), 1U);
+  co_return co_await node->stop_shielded();
+}
+TEST(Transports, ListenForWebSocketUnlessItIsTurnedOff) {
+  sim::run_test(1, listens_for_websocket);
+}
+
 // The documents.
 
 TEST(ResourceLimits, AreComputedAsKuboDoes) {

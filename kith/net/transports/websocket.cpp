@@ -42,6 +42,7 @@ struct WebSocketTransport::Shared {
   port::Env& env;
   crypto::PrivateKey identity;
   WebSocketOptions options;
+  std::shared_ptr<SecureChannels> channels;
 
   http::WebSocketDoor door_for(const TcpGuest& guest) const {
     http::WebSocketDoor door{.allows = options.allows};
@@ -57,6 +58,7 @@ struct WebSocketTransport::Shared {
     UpgradeOptions upgrading =
         upgrade_options(Direction::inbound, self->identity, address_at(guest.local, behind),
                         address_at(guest.remote, behind), terms);
+    upgrading.channels = self->channels;
     http::WebSocketDoor door = self->door_for(guest);
     Buffer nothing;
     KITH_CO_TRY(port::StreamPtr stream, co_await http::websocket_accept(
@@ -67,8 +69,11 @@ struct WebSocketTransport::Shared {
 };
 
 WebSocketTransport::WebSocketTransport(port::Env& env, crypto::PrivateKey identity,
-                                       WebSocketOptions options, std::shared_ptr<TcpPorts> ports)
-    : shared_(std::make_shared<Shared>(env, std::move(identity), std::move(options))),
+                                       WebSocketOptions options,
+                                       std::shared_ptr<SecureChannels> channels,
+                                       std::shared_ptr<TcpPorts> ports)
+    : shared_(std::make_shared<Shared>(env, std::move(identity), std::move(options),
+                                       std::move(channels))),
       ports_(ports ? std::move(ports) : std::make_shared<TcpPorts>(env)) {}
 
 WebSocketTransport::~WebSocketTransport() = default;
@@ -108,6 +113,7 @@ Task<std::unique_ptr<Connection>> WebSocketTransport::dial(PeerId peer, Multiadd
   UpgradeOptions upgrading = upgrade_options(Direction::outbound, shared->identity,
                                              address_at(socket->local_endpoint(), behind),
                                              address_at(remote, behind), terms);
+  upgrading.channels = shared->channels;
   upgrading.expected_peer = peer;
   port::StreamPtr stream = std::move(socket);
   std::string host =
@@ -117,21 +123,6 @@ Task<std::unique_ptr<Connection>> WebSocketTransport::dial(PeerId peer, Multiadd
   KITH_CO_TRY(stream, co_await http::websocket_connect(env, std::move(stream), std::move(host),
                                                        std::move(target), terms.deadline));
   co_return co_await upgrade(env, std::move(stream), std::move(upgrading));
-}
-
-void use_tcp_and_websocket(Swarm& swarm, port::Env& env, Transports which,
-                           std::optional<WebSocketOptions> websocket) {
-  auto ports = std::make_shared<TcpPorts>(env);
-  Transports none;
-  none.tcp = false;
-  swarm.set_transports(none);
-  if (which.tcp) {
-    swarm.add_transport(std::make_unique<TcpTransport>(env, swarm.identity(), ports));
-  }
-  if (websocket) {
-    swarm.add_transport(
-        std::make_unique<WebSocketTransport>(env, swarm.identity(), *std::move(websocket), ports));
-  }
 }
 
 }  // namespace kith::net

@@ -20,7 +20,7 @@
 #include <kith/crypto/keys.hpp>
 #include <kith/http/message.hpp>
 #include <kith/multiformats/multiaddr.hpp>
-#include <kith/net/swarm.hpp>
+#include <kith/net/security/channels.hpp>
 #include <kith/net/transports/tcp_ports.hpp>
 #include <kith/net/transports/transport.hpp>
 #include <kith/port/env.hpp>
@@ -36,8 +36,10 @@ struct WebSocketOptions {
 
 class WebSocketTransport final : public Transport {
  public:
-  /// `ports`: those that it shares with TCP; its own without.
+  /// `channels` are of the same identity; null: Noise alone. `ports`: those that it shares with
+  /// TCP; its own without.
   WebSocketTransport(port::Env& env, crypto::PrivateKey identity, WebSocketOptions options = {},
+                     std::shared_ptr<SecureChannels> channels = nullptr,
                      std::shared_ptr<TcpPorts> ports = nullptr);
   ~WebSocketTransport() override;
 
@@ -54,10 +56,5 @@ class WebSocketTransport final : public Transport {
   std::shared_ptr<const Shared> shared_;
   std::shared_ptr<TcpPorts> ports_;
 };
-
-/// TCP, if `which` says so, and WebSocket, if there are options for it, on shared ports, in place
-/// of what the swarm has made for itself. Before anything is listened on or dialed.
-void use_tcp_and_websocket(Swarm& swarm, port::Env& env, Transports which,
-                           std::optional<WebSocketOptions> websocket);
 
 }  // namespace kith::net

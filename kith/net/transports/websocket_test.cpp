@@ -12,7 +12,9 @@ using multiformats::Multiaddr;
 struct WebPeer {
   WebPeer(sim::World& world, std::uint8_t number, WebSocketOptions options = {})
       : node(world.add_node()), swarm(node.env(), key_of(number), store), ping(node.env(), swarm) {
-    use_tcp_and_websocket(swarm, node.env(), {}, std::move(options));
+    Transports transports;
+    transports.websocket_options = std::make_shared<WebSocketOptions>(std::move(options));
+    swarm.set_transports(std::move(transports));
   }
 
   void listen(std::string_view where) {
