@@ -2,6 +2,7 @@
 
 #include <kith/base/assert.hpp>
 #include <kith/http/client.hpp>
+#include <kith/http/tls_stream.hpp>
 #include <kith/http/websocket_stream.hpp>
 #include <kith/net/limits.hpp>
 #include <kith/net/transports/address.hpp>
@@ -18,16 +19,32 @@ using multiformats::Protocol;
 namespace {
 
 constexpr std::uint16_t http_port = 80;
+constexpr std::uint16_t https_port = 443;
+/// ALPN: WebSocket begins as this, and not as HTTP/2.
+constexpr std::string_view http_1_1 = "http/1.1";
 
 std::optional<TransportAddress> websocket_address(const Multiaddr& address) {
   std::optional<TransportAddress> found = transport_address(address);
-  const bool ours = found && found->kind == TransportKind::websocket && !found->tls;
+  const bool ours = found && found->kind == TransportKind::websocket;
   return ours ? found : std::nullopt;
 }
 
-/// What stands behind the port of a WebSocket address.
-Multiaddr behind_port() {
-  return Multiaddr().with(Protocol::ws).value();
+/// What stands behind the IP address and port.
+Multiaddr behind_port(const Multiaddr& address) {
+  Multiaddr rest;
+  bool behind = false;
+  for (const multiformats::Component& part : address.components()) {
+    if (behind) rest = rest.encapsulate(Multiaddr::from_bytes(part.bytes).value()).value_or(rest);
+    behind |= part.protocol == Protocol::tcp;
+  }
+  return rest;
+}
+
+/// The same of a guest, of whom nothing but TLS is known.
+Multiaddr behind_guests_port(bool tls) {
+  Multiaddr rest;
+  if (tls) rest = rest.with(Protocol::tls).value();
+  return rest.with(Protocol::ws).value();
 }
 
 Multiaddr address_at(const port::Endpoint& endpoint, const Multiaddr& behind) {
@@ -36,13 +53,34 @@ Multiaddr address_at(const port::Endpoint& endpoint, const Multiaddr& behind) {
   return *std::move(whole);
 }
 
+/// What TLS and HTTP call the server.
+std::string host_of(const TransportAddress& where) {
+  return where.server_name.empty() ? where.endpoint->address.to_string() : where.server_name;
+}
+
+std::string authority_of(const TransportAddress& where) {
+  const std::uint16_t usual = where.tls ? https_port : http_port;
+  const std::uint16_t port = where.endpoint->port;
+  return http::authority_of(host_of(where), port == usual ? std::nullopt : std::optional(port));
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const crypto::TlsContext>> websocket_server_tls(
+    const crypto::TlsCredentials& credentials) {
+  return crypto::TlsContext::make({.side = crypto::TlsSide::server,
+                                   .trust = crypto::TlsTrust::anybody,
+                                   .credentials = &credentials,
+                                   .protocols = {std::string(http_1_1)},
+                                   .also_tls12 = true});
+}
 
 struct WebSocketTransport::Shared {
   port::Env& env;
   crypto::PrivateKey identity;
   WebSocketOptions options;
   std::shared_ptr<SecureChannels> channels;
+  std::shared_ptr<const crypto::TlsContext> client_tls{};  ///< once it was needed
 
   http::WebSocketDoor door_for(const TcpGuest& guest) const {
     http::WebSocketDoor door{.allows = options.allows};
@@ -52,19 +90,43 @@ struct WebSocketTransport::Shared {
     return door;
   }
 
-  static Task<std::unique_ptr<Connection>> upgrade(std::shared_ptr<const Shared> self,
-                                                   TcpGuest guest, ConnectionTerms terms) {
-    const Multiaddr behind = behind_port();
+  /// Makes a connection of who came to a listener.
+  static Task<std::unique_ptr<Connection>> let_in(std::shared_ptr<const Shared> self, bool tls,
+                                                  Multiaddr behind, TcpGuest guest,
+                                                  ConnectionTerms terms) {
+    port::Env& env = self->env;
     UpgradeOptions upgrading =
         upgrade_options(Direction::inbound, self->identity, address_at(guest.local, behind),
-                        address_at(guest.remote, behind), terms);
+                        address_at(guest.remote, behind_guests_port(tls)), terms);
     upgrading.channels = self->channels;
-    http::WebSocketDoor door = self->door_for(guest);
     Buffer nothing;
-    KITH_CO_TRY(port::StreamPtr stream, co_await http::websocket_accept(
-                                            self->env, std::move(guest.stream), std::move(nothing),
-                                            std::move(door), terms.deadline));
-    co_return co_await net::upgrade(self->env, std::move(stream), std::move(upgrading));
+    if (tls) {
+      crypto::TlsSession session{.now = env.wall.now()};
+      Buffer none;
+      KITH_CO_TRY(guest.stream, co_await http::tls_handshake(
+                                    env.clock, std::move(guest.stream), self->options.server_tls,
+                                    std::move(session), std::move(none), terms.deadline));
+    }
+    http::WebSocketDoor door = self->door_for(guest);
+    KITH_CO_TRY(port::StreamPtr stream,
+                co_await http::websocket_accept(env, std::move(guest.stream), std::move(nothing),
+                                                std::move(door), terms.deadline));
+    co_return co_await net::upgrade(env, std::move(stream), std::move(upgrading));
+  }
+
+  /// Reading the system's roots takes a while, and is done when somebody needs them.
+  static Task<std::shared_ptr<const crypto::TlsContext>> trust(std::shared_ptr<Shared> self) {
+    if (self->client_tls) co_return self->client_tls;
+    auto make = [self] {
+      return crypto::TlsContext::make({.side = crypto::TlsSide::client,
+                                       .trust = crypto::TlsTrust::roots,
+                                       .protocols = {std::string(http_1_1)},
+                                       .also_tls12 = true,
+                                       .system_roots = self->options.system_roots,
+                                       .roots = self->options.roots});
+    };
+    KITH_CO_TRY(self->client_tls, co_await port::run_on(self->env.pool, std::move(make)));
+    co_return self->client_tls;
   }
 };
 
@@ -89,19 +151,30 @@ bool WebSocketTransport::listens(const Multiaddr& address) const {
 Result<std::unique_ptr<Listener>> WebSocketTransport::listen(const Multiaddr& address) {
   const std::optional<TransportAddress> where = websocket_address(address);
   if (!where) return std::unexpected(Errc::unsupported);
-  GuestUpgrade upgrade = [shared = shared_](TcpGuest guest, ConnectionTerms terms) {
-    return Shared::upgrade(shared, std::move(guest), terms);
+  if (where->tls && !shared_->options.server_tls) {
+    return std::unexpected(
+        Error(Errc::unsupported, address.to_string() + " (TLS needs a certificate)"));
+  }
+  const Multiaddr behind = behind_port(address);
+  GuestUpgrade upgrade = [shared = shared_, tls = where->tls, behind](TcpGuest guest,
+                                                                      ConnectionTerms terms) {
+    return Shared::let_in(shared, tls, behind, std::move(guest), terms);
   };
-  return ports_->listen(*where->endpoint, GuestKind::http, behind_port(), std::move(upgrade));
+  const GuestKind kind = where->tls ? GuestKind::tls : GuestKind::http;
+  return ports_->listen(*where->endpoint, kind, behind, std::move(upgrade));
 }
 
 Task<std::unique_ptr<Connection>> WebSocketTransport::dial(PeerId peer, Multiaddr address,
                                                            ConnectionTerms terms) {
   const std::optional<TransportAddress> where = websocket_address(address);
   if (!where) co_return std::unexpected(Errc::unsupported);
-  const port::Endpoint remote = *where->endpoint;
-  const std::shared_ptr<const Shared> shared = shared_;
+  const std::shared_ptr<Shared> shared = shared_;
   port::Env& env = shared->env;
+  std::shared_ptr<const crypto::TlsContext> tls;
+  if (where->tls) {
+    KITH_CO_TRY(tls, co_await Shared::trust(shared));
+  }
+  const port::Endpoint remote = *where->endpoint;
   const bool near = remote.address.is_loopback() || remote.address.is_private();
   const Instant connected_by =
       std::min(terms.deadline, env.clock.now() + (near ? dial_timeout_local : dial_timeout));
@@ -109,18 +182,22 @@ Task<std::unique_ptr<Connection>> WebSocketTransport::dial(PeerId peer, Multiadd
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> socket,
               co_await env.net.dial_tcp(remote, dialing, connected_by));
   terms.deadline = std::min(terms.deadline, env.clock.now() + handshake_timeout);
-  const Multiaddr behind = behind_port();
-  UpgradeOptions upgrading = upgrade_options(Direction::outbound, shared->identity,
-                                             address_at(socket->local_endpoint(), behind),
-                                             address_at(remote, behind), terms);
+  const Multiaddr behind = behind_guests_port(where->tls);
+  UpgradeOptions upgrading =
+      upgrade_options(Direction::outbound, shared->identity,
+                      address_at(socket->local_endpoint(), behind), std::move(address), terms);
   upgrading.channels = shared->channels;
   upgrading.expected_peer = peer;
   port::StreamPtr stream = std::move(socket);
-  std::string host =
-      http::authority_of(remote.address.to_string(),
-                         remote.port == http_port ? std::nullopt : std::optional(remote.port));
+  if (where->tls) {
+    crypto::TlsSession session{.host = host_of(*where), .now = env.wall.now()};
+    Buffer nothing;
+    KITH_CO_TRY(stream, co_await http::tls_handshake(env.clock, std::move(stream), std::move(tls),
+                                                     std::move(session), std::move(nothing),
+                                                     terms.deadline));
+  }
   std::string target = "/";
-  KITH_CO_TRY(stream, co_await http::websocket_connect(env, std::move(stream), std::move(host),
+  KITH_CO_TRY(stream, co_await http::websocket_connect(env, std::move(stream), authority_of(*where),
                                                        std::move(target), terms.deadline));
   co_return co_await upgrade(env, std::move(stream), std::move(upgrading));
 }

@@ -3,7 +3,14 @@
 // proxies that let nothing but HTTP through.
 // Specification: libp2p/specs websockets/README.md; go-libp2p's p2p/transport/websocket.
 //
-//   /ip4/A/tcp/P/ws    dialed and listened on; shares its port with TCP (tcp_ports.hpp)
+//   /ip4/A/tcp/P/ws                      shares its port with TCP (tcp_ports.hpp)
+//   /ip4/A/tcp/P/tls/ws, /wss            the same within TLS, which pages of https need
+//   /ip4/A/tcp/P/tls/sni/example.org/ws  what /dns4/example.org/tcp/P/wss is resolved to
+//
+// A server's certificate is checked as browsers do, against the roots of the system (or those of
+// the options) and the name, or the IP address if there is none. That is no matter of who the peer
+// is, which Noise proves within; it is what go-libp2p does, and keeps others from seeing that this
+// is libp2p.
 //
 // Any page of any origin may open a WebSocket to us, as to other libp2p peers: what it carries
 // proves who they are, and gives it nothing that a TCP connection wouldn't. Requests at such a port
@@ -16,8 +23,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <kith/crypto/keys.hpp>
+#include <kith/crypto/tls/engine.hpp>
 #include <kith/http/message.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/net/security/channels.hpp>
@@ -32,7 +41,16 @@ struct WebSocketOptions {
   std::function<bool(const http::RequestHead& request)> allows{};
   /// Serves HTTP requests that ask for no WebSocket: the stream begins with the request.
   std::function<void(TcpGuest guest)> plain_http{};
+  /// For listening on /tls/ws and /wss, which can't be done without (websocket_server_tls()).
+  std::shared_ptr<const crypto::TlsContext> server_tls{};
+  /// Whom to trust when dialing: the system's roots and these, DER.
+  bool system_roots = true;
+  std::vector<Bytes> roots{};
 };
+
+/// What a server with this certificate and key has for WebSocketOptions::server_tls.
+Result<std::shared_ptr<const crypto::TlsContext>> websocket_server_tls(
+    const crypto::TlsCredentials& credentials);
 
 class WebSocketTransport final : public Transport {
  public:
@@ -53,7 +71,7 @@ class WebSocketTransport final : public Transport {
  private:
   struct Shared;
   /// What connections that come need; those that are under way may outlive the transport.
-  std::shared_ptr<const Shared> shared_;
+  std::shared_ptr<Shared> shared_;
   std::shared_ptr<TcpPorts> ports_;
 };
 

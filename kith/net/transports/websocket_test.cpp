@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <kith/crypto/tls/test_certificates.hpp>
+#include <kith/http/websocket.hpp>
 #include <kith/net/test_peer.hpp>
 #include <kith/net/transports/websocket.hpp>
 
@@ -162,6 +164,93 @@ TEST(WebSocketTransport, RefusesAnotherPeerThanTheOneDialed) {
   sim::run_test(1, finds_another);
 }
 
+// TLS.
+
+/// A certificate for a.example, and who trusts it.
+WebSocketOptions secured() {
+  using namespace crypto::testing;
+  const auto root_key = new_key("EC", "P-256");
+  const auto key = new_key("EC", "P-256");
+  crypto::TlsCredentials credentials;
+  credentials.chain.push_back(make_certificate({.key = key.get(),
+                                                .signer = root_key.get(),
+                                                .common_name = "a",
+                                                .issuer_name = "root",
+                                                .dns_name = "a.example"}));
+  credentials.key = crypto::Secret(private_der_of(key.get()));
+  WebSocketOptions options;
+  options.server_tls = websocket_server_tls(credentials).value();
+  options.system_roots = false;
+  options.roots.push_back(
+      make_certificate({.key = root_key.get(), .common_name = "root", .authority = true}));
+  return options;
+}
+
+Task<void> connects_by_tls(sim::World& world) {
+  const WebSocketOptions options = secured();
+  WebPeer one(world, 1, options);
+  WebPeer two(world, 2, options);
+  world.net().add_name("a.example", two.node.address());
+  two.listen("/ip4/0.0.0.0/tcp/4001");
+  two.listen("/ip4/0.0.0.0/tcp/4001/ws");
+  two.listen("/ip4/0.0.0.0/tcp/4001/tls/ws");
+  for (const char* by : {"/dns4/a.example/tcp/4001/wss", "/dns4/a.example/tcp/4001/tls/ws"}) {
+    const Instant deadline = one.soon();
+    std::vector<Multiaddr> addresses = {address(by)};
+    KITH_CO_TRY(const ConnectionId id,
+                co_await one.swarm.connect(two.swarm.local_peer(), std::move(addresses), deadline));
+    EXPECT_EQ(one.swarm.connections().front().remote_address.to_string(),
+              two.at("/tcp/4001/tls/sni/a.example/ws"));
+    KITH_CO_TRY(std::unique_ptr<Stream> pings,
+                co_await one.ping.open(two.swarm.local_peer(), deadline));
+    KITH_CO_CHECK(co_await one.ping.round_trip(pings, deadline));
+    const ConnectionInfo seen = two.swarm.connections().front();
+    EXPECT_EQ(seen.local_address.to_string(), two.at("/tcp/4001/tls/ws"));
+    EXPECT_TRUE(seen.remote_address.to_string().ends_with("/tls/ws"));
+    EXPECT_EQ(seen.security, "/noise");
+    pings.reset();
+    one.swarm.close_connection(id);
+    while (one.swarm.connection_count() + two.swarm.connection_count() > 0)
+      KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 100ms));
+    one.store.forget(two.swarm.local_peer());
+  }
+  KITH_CO_CHECK(co_await meet(one, two, two.at("/tcp/4001/ws"), "/ws"));
+  KITH_CO_CHECK(co_await meet(one, two, two.at("/tcp/4001"), ""));
+  co_return co_await close(one, two);
+}
+TEST(WebSocketTransport, ConnectsByTlsAtTheSamePortToo) {
+  sim::run_test(1, connects_by_tls);
+}
+
+Task<void> checks_certificates(sim::World& world) {
+  WebPeer two(world, 2, secured());
+  WebSocketOptions strangers;
+  strangers.system_roots = false;
+  WebPeer one(world, 1, strangers);
+  WebPeer same(world, 3, secured());
+  two.listen("/ip4/0.0.0.0/tcp/443/wss");
+  EXPECT_EQ(two.addresses(), std::vector{two.at("/tcp/443/wss")});
+  auto refused = one.swarm.listen(address("/ip4/0.0.0.0/tcp/443/wss"));
+  EXPECT_TRUE(!refused && refused.error().is(Errc::unsupported));
+  std::pair<WebPeer*, const char*> cases[] = {{&one, "/tcp/443/tls/sni/a.example/ws"},
+                                              {&same, "/tcp/443/tls/sni/a.example/ws"},
+                                              {&same, "/tcp/443/wss"}};
+  for (auto& [dialer, at] : cases) {
+    std::vector<Multiaddr> addresses = {address(two.at(at))};
+    const Instant deadline = dialer->soon();
+    dialer->swarm.clear_backoff(two.swarm.local_peer());
+    auto met =
+        co_await dialer->swarm.connect(two.swarm.local_peer(), std::move(addresses), deadline);
+    EXPECT_TRUE(!met && met.error().is(SwarmError::all_dials_failed)) << at;
+  }
+  EXPECT_EQ(two.swarm.connection_count(), 0U);
+  KITH_CO_CHECK(co_await same.swarm.close_shielded());
+  co_return co_await close(one, two);
+}
+TEST(WebSocketTransport, RefusesCertificatesThatNobodyTrustsOrOfAnotherName) {
+  sim::run_test(1, checks_certificates);
+}
+
 /// What a stranger gets for these bytes, and after what time.
 struct Visit {
   std::string sent;
@@ -226,6 +315,31 @@ Task<void> waits_for_strangers(sim::World& world) {
 }
 TEST(TcpPorts, WaitForAGuestNoLongerThanAHandshakeMayTake) {
   sim::run_test(1, waits_for_strangers);
+}
+
+Task<void> storms(sim::World& world) {
+  WebPeer one(world, 1);
+  WebPeer peer(world, 2);
+  peer.listen("/ip4/0.0.0.0/tcp/4001/ws");
+  sim::Node& stranger = world.add_node();
+  Visit open_and_close{
+      "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"};
+  const http::WebSocketMask mask{1, 2, 3, 4};
+  open_and_close.sent += as_text(http::websocket_close_frame(http::websocket_close_normal, mask));
+  std::size_t served = 0;
+  for (int i = 0; i < 100; ++i) {
+    auto visited = co_await visit(peer, stranger, 4001, open_and_close);
+    served += visited && open_and_close.answer.starts_with("HTTP/1.1 101 ") ? 1 : 0;
+    EXPECT_LT(open_and_close.took, 5s);
+  }
+  EXPECT_GT(served, 0U);
+  KITH_CO_CHECK(co_await meet(one, peer, peer.at("/tcp/4001/ws"), "/ws"));
+  EXPECT_EQ(peer.swarm.resources().system.used[Resource::connections], 0U);
+  co_return co_await close(one, peer);
+}
+TEST(WebSocketTransport, KeepsServingThroughAStormOfCloses) {
+  sim::run_test(1, storms);
 }
 
 Task<void> answer_page(TcpGuest guest) {
