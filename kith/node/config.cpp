@@ -174,6 +174,13 @@ class Reader {
     out = value->as_string();
   }
 
+  void any_text(std::string_view key, std::string& out) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    if (!value->is_string()) return fail(wrong(key, "a text"));
+    out = value->as_string();
+  }
+
   /// Where Kubo takes "default" or an empty text, it means that the key isn't there.
   void duration(std::string_view key, Duration& out) {
     const json::value* value = find(config_, key);
@@ -554,6 +561,8 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.rate("Swarm.Bandwidth.EachPeer", settings.bandwidth.each_peer);
   reader.rates_by_name("Swarm.Bandwidth.Protocols", settings.bandwidth.protocols);
   reader.flag("Swarm.Transports.Network.Websocket", settings.transports.websocket);
+  reader.any_text("Swarm.Transports.WebSocket.Certificate", settings.websocket_certificate);
+  reader.any_text("Swarm.Transports.WebSocket.Key", settings.websocket_key);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;
@@ -687,6 +696,10 @@ Result<NodeSettings> read_settings(const json::value& config) {
   std::vector<std::string> asked = reader.asked();
   asked.emplace_back("Identity");
   list_without_effect(config, "", asked, settings.without_effect);
+  if (settings.websocket_certificate.empty() != settings.websocket_key.empty()) {
+    return std::unexpected(
+        wrong("Swarm.Transports.WebSocket", "both Certificate and Key, or none"));
+  }
   if (settings.trim_connections && settings.low_water > settings.high_water) {
     return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));
   }

@@ -102,6 +102,9 @@ struct NodeSettings {
   std::vector<net::IpNetwork> address_filters;
   net::Transports transports;
   net::BandwidthLimits bandwidth;
+  /// Files of the certificate for /tls/ws and its key; empty: none.
+  std::string websocket_certificate;
+  std::string websocket_key;
   bool measure_bandwidth = true;
   bool verify_reads = false;
   MemoryBounds memory;

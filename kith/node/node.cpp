@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <kith/crypto/secret.hpp>
+#include <kith/crypto/tls/credentials.hpp>
 #include <kith/discovery/lan_dialer.hpp>
 #include <kith/discovery/mdns.hpp>
 #include <kith/exchange/stored_blocks.hpp>
@@ -46,6 +48,29 @@ Result<std::optional<std::string>> read_overrides(port::FileSystem& files,
   if (content) return std::string(as_text(*content));
   if (content.error().is_errno(ENOENT)) return std::nullopt;
   return std::unexpected(content.error());
+}
+
+Result<Bytes> read_credential(port::FileSystem& files, const Home& home, const std::string& path) {
+  const std::string whole = path.starts_with('/') ? path : home.file(path);
+  auto content = port::read_file(files, whole, crypto::tls_credential_bytes_max);
+  if (!content) return std::unexpected(content.error().with_context("read " + whole));
+  return content;
+}
+
+Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
+    port::FileSystem& files, const Home& home, const NodeSettings& settings) {
+  auto options = std::make_shared<net::WebSocketOptions>();
+  if (!settings.transports.websocket || settings.websocket_certificate.empty()) return options;
+  KITH_TRY(Bytes chain, read_credential(files, home, settings.websocket_certificate));
+  KITH_TRY(Bytes key, read_credential(files, home, settings.websocket_key));
+  auto credentials = crypto::read_tls_credentials(chain, key);
+  crypto::wipe(key);
+  if (!credentials) {
+    return std::unexpected(
+        credentials.error().with_context("config key Swarm.Transports.WebSocket"));
+  }
+  KITH_TRY(options->server_tls, net::websocket_server_tls(*credentials));
+  return options;
 }
 
 exchange::BitswapOptions bitswap_options(const MemoryBounds& memory) {
@@ -152,7 +177,9 @@ Task<void> Node::start_network() {
               swarm_limits(settings_, env_.net.descriptors_max(), overrides));
   network_ =
       std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
-  network_->swarm.set_transports(settings_.transports);
+  net::Transports transports = settings_.transports;
+  KITH_CO_TRY(transports.websocket_options, websocket_options(env_.files, home_, settings_));
+  network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
   network_->bitswap.start();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);

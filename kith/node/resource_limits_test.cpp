@@ -580,6 +580,20 @@ TEST(Transports, ListenForWebSocketUnlessItIsTurnedOff) {
   sim::run_test(1, listens_for_websocket);
 }
 
+TEST(Transports, SayWhatIsWrongWithACertificate) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Settings settings = {{"Swarm.Transports.WebSocket.Certificate", R"("chain.pem")"}};
+    auto half = co_await start(world.add_node(), settings);
+    KITH_CO_REQUIRE(!half.has_value());
+    EXPECT_TRUE(half.error().message().contains("both Certificate and Key"));
+    settings.emplace_back("Swarm.Transports.WebSocket.Key", R"("key.pem")");
+    auto missing = co_await start(world.add_node(), settings);
+    KITH_CO_REQUIRE(!missing.has_value());
+    EXPECT_TRUE(missing.error().message().contains("/chain.pem")) << missing.error().message();
+    co_return Result<void>{};
+  });
+}
+
 // The documents.
 
 TEST(ResourceLimits, AreComputedAsKuboDoes) {
