@@ -29,6 +29,11 @@ class CommandError(Exception):
         self.stderr = stderr
 
 
+def listed(listen):
+    """One address, or several."""
+    return [listen] if isinstance(listen, str) else list(listen)
+
+
 class Daemon:
     """A home directory, and a daemon on it. Everything that Kubo and kith have in common, which is nearly all.
 
@@ -186,10 +191,11 @@ class Kubo(Daemon):
         """Fetches all blocks below. Its get asks for one file after the other, 20 ms each; pin add for many at once."""
         self.run("pin", "add", "-r", cid, timeout=timeout)
 
-    def __init__(self, home=None, enter=(), listen="/ip4/127.0.0.1/tcp/0", mdns=False):
+    def __init__(self, home=None, enter=(), listen="/ip4/127.0.0.1/tcp/0", mdns=False, websocket=False):
         super().__init__(home, enter)
         self._listen = listen
         self._mdns = mdns
+        self._websocket = websocket
 
     def init(self):
         super().init()
@@ -207,8 +213,8 @@ class Kubo(Daemon):
         config["Version"] = {"SwarmCheckEnabled": False}
         config["Plugins"] = {"Plugins": {"telemetry": {"Disabled": True}}}
         config["Addresses"].update(
-            {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0", "Swarm": [self._listen]})
-        networks = ("QUIC", "Websocket", "WebTransport", "WebRTCDirect", "Relay")
+            {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0", "Swarm": listed(self._listen)})
+        networks = ["QUIC", "WebTransport", "WebRTCDirect", "Relay"] + ([] if self._websocket else ["Websocket"])
         config["Swarm"].update({
             "DisableNatPortMap": True, "RelayClient": quiet, "RelayService": quiet, "EnableHolePunching": False,
             "Transports": {"Network": dict.fromkeys(networks, False), "Security": {}, "Multiplexers": {}}})
@@ -232,7 +238,7 @@ class Kith(Daemon):
     def init(self):
         super().init()
         if self._listen:
-            self.config("Addresses.Swarm", [self._listen])
+            self.config("Addresses.Swarm", listed(self._listen))
         if self._mdns:
             self.config("Discovery.MDNS.Enabled", True)
 

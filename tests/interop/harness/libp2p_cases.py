@@ -31,10 +31,12 @@ class Libp2pCases:
     dialer_kind = ""
     listener_kind = ""
     bulk_bytes = BULK_BYTES
+    stall_bytes = STALL_BYTES
+    listen = ()  # where the listener is dialed; its usual place without
 
     @classmethod
     def setUpClass(cls):
-        cls.listener = Peer(cls.listener_kind)
+        cls.listener = Peer(cls.listener_kind, cls.listen)
         cls.addClassCleanup(cls.end, cls.listener)
         cls.dialer = Peer(cls.dialer_kind)
         cls.addClassCleanup(cls.end, cls.dialer)
@@ -144,14 +146,14 @@ class Libp2pCases:
 
     def test_a_stalled_reader_holds_back_its_own_stream_alone(self):
         def check(actor, target):
-            stalled = actor.start("stall", 120, peer=target.id, bytes=STALL_BYTES, stall_ms=STALL_MS)
+            stalled = actor.start("stall", 120, peer=target.id, bytes=self.stall_bytes, stall_ms=STALL_MS)
             actor.call("open-streams", peer=target.id, count=10, bytes=100_000)
             self.assert_still_connected()
             self.assertFalse(stalled.done(), "the rest waited for the stalled stream")
             reply = stalled.result(125)
-            self.assert_delivered(reply, STALL_BYTES)
+            self.assert_delivered(reply, self.stall_bytes)
             self.assertGreater(reply["sent_while_stalled"], 0)
-            self.assertLess(reply["sent_while_stalled"], STALL_BYTES)
+            self.assertLess(reply["sent_while_stalled"], self.stall_bytes)
             self.assertGreaterEqual(reply["seconds"], STALL_MS / 1000)
         self.each_way(check)
 

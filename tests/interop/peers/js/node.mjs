@@ -1,9 +1,10 @@
-// What both JavaScript peers have in common: a TCP, Noise and yamux node that meets nobody by itself.
+// What both JavaScript peers have in common: a TCP, WebSocket, Noise and yamux node that meets nobody by itself.
 import { identify, identifyPush } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -16,7 +17,7 @@ const PING_LIMITS = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 export function nodeOptions (agent, listen) {
   return {
     addresses: { listen },
-    transports: [tcp()],
+    transports: [tcp(), webSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS) },

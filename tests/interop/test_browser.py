@@ -1,0 +1,43 @@
+"""A page in Chromium that runs js-libp2p and Helia, with kith: by WebSocket, which is all that pages have."""
+
+import hashlib
+import json
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+from harness import environment
+from harness.daemon import Kith, started
+from harness.data import MIB
+from harness.peer import node_binary
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+SECONDS = 120
+
+
+class PageDialsKith(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        environment.require(CHROMIUM, "apt install chromium")
+        node_binary()
+        # One port for both: the page's request is told from TCP's guests by its first byte.
+        cls.kith = started(Kith, listen=["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"])
+        cls.addClassCleanup(cls.kith.close)
+
+    def test_a_page_dials_pings_and_fetches_a_file_by_bitswap(self):
+        [addr] = [addr for addr in self.kith.addrs if "/ws/" in addr]
+        content = os.urandom(2 * MIB + 5)
+        cid = self.kith.text("add", "-Q", "--cid-version=1", stdin=content)
+        done = subprocess.run([node_binary(), environment.JS_PEERS / "browser.mjs", addr, cid], timeout=SECONDS,
+                              env={**os.environ, "CHROMIUM": str(CHROMIUM)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace"))
+        met = json.loads(done.stdout)
+        self.assertEqual(met["peer"], {"id": self.kith.id, "addr": addr})
+        self.assertGreater(met["rtt"], 0)
+        self.assertEqual(met["bytes"], len(content))
+        self.assertEqual(met["sha256"], hashlib.sha256(content).hexdigest())
+
+
+if __name__ == "__main__":
+    unittest.main()
