@@ -464,5 +464,241 @@ TEST(Quic, ListensOncePerPortAndAgainWhenItHasStopped) {
   });
 }
 
+/// What somebody does who has a socket and no manners.
+struct Stranger {
+  explicit Stranger(sim::Node& its_node)
+      : node(its_node), socket(*node.env().net.bind_udp({node.address(), 7000}, {})) {}
+
+  /// The first datagram of whoever dials us.
+  Task<Bytes> first_datagram_of(QuicPeer& peer) {
+    ConnectionTerms terms;
+    terms.deadline = node.env().clock.now() + 1s;
+    Result<std::unique_ptr<Connection>> none = std::unexpected(Errc::busy);
+    port::TaskGroup tasks(node.env().executor, node.env().clock);
+    auto here =
+        *multiformats::Multiaddr::parse("/ip4/" + node.address().to_string() + "/udp/7000/quic-v1");
+    tasks.spawn(dial_into(peer, std::move(here), terms, none));
+    Bytes datagram(2000);
+    auto got = co_await socket->receive(datagram);
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    if (!got) co_return std::unexpected(got.error());
+    datagram.resize(got->size);
+    co_return datagram;
+  }
+  static Task<void> dial_into(QuicPeer& peer, multiformats::Multiaddr where, ConnectionTerms terms,
+                              Result<std::unique_ptr<Connection>>& into) {
+    into = co_await peer.transport->dial(peer.id(), std::move(where), terms);
+    co_return Result<void>{};
+  }
+
+  /// All that comes until nothing has come for a second.
+  Task<std::vector<Bytes>> answers() {
+    std::vector<Bytes> all;
+    for (;;) {
+      Bytes datagram(70'000);
+      auto got = co_await socket->receive(datagram, node.env().clock.now() + 1s);
+      if (!got) co_return all;
+      datagram.resize(got->size);
+      all.push_back(std::move(datagram));
+    }
+  }
+  Task<void> send(QuicPeer& to, ByteView datagram) {
+    const port::Endpoint there = to.node.endpoint(4001);
+    co_return co_await socket->send(there, datagram);
+  }
+
+  sim::Node& node;
+  std::unique_ptr<port::UdpSocket> socket;
+};
+
+/// Two peers and a stranger, on lines that lose nothing.
+struct Crowd {
+  explicit Crowd(sim::World& world) : pair(world), stranger(world.add_node()) {
+    sim::LinkOptions good;
+    good.latency = 5ms;
+    world.net().set_links(good);
+  }
+  QuicPair pair;
+  Stranger stranger;
+};
+
+constexpr std::size_t id_at = 6;  // of the destination id, behind the version and its length
+
+bool is_retry(const Bytes& datagram) {
+  return (datagram[0] & 0xf0) == 0xf0;
+}
+
+Task<void> upgrade_into_nothing(std::unique_ptr<Incoming> incoming, ConnectionTerms terms,
+                                std::vector<std::unique_ptr<Connection>>& into) {
+  auto upgraded = co_await incoming->upgrade(terms);
+  if (upgraded) into.push_back(*std::move(upgraded));
+  co_return Result<void>{};
+}
+
+Task<void> upgrade_all(Listener& listener, ConnectionTerms terms, port::TaskGroup& tasks,
+                       std::vector<std::unique_ptr<Connection>>& into) {
+  for (;;) {
+    KITH_CO_TRY(std::unique_ptr<Incoming> next, co_await listener.accept());
+    tasks.spawn(upgrade_into_nothing(std::move(next), terms, into));
+  }
+}
+
+Task<void> accept_all(Listener& listener, std::vector<std::unique_ptr<Incoming>>& into) {
+  for (;;) {
+    KITH_CO_TRY(std::unique_ptr<Incoming> next, co_await listener.accept());
+    into.push_back(std::move(next));
+  }
+}
+
+TEST(Quic, WhoCantBeReachedGetsNoPlaceWhileItIsCrowded) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Crowd crowd(world);
+    QuicPair& pair = crowd.pair;
+    KITH_CO_TRY(Bytes initial, co_await crowd.stranger.first_datagram_of(pair.dialer));
+    KITH_CO_TRY(const std::vector<Bytes> late, co_await crowd.stranger.answers());
+    pair.listener.listen();
+    std::size_t sent = 0;
+    for (std::size_t i = 0; i < 2000; ++i) {
+      world.prng().fill(MutableBytes(initial).subspan(id_at, 8));
+      KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, initial));
+      sent += initial.size();
+      if (i % 100 == 0) co_await port::sleep_for(world.clock(), 10ms);
+    }
+    KITH_CO_TRY(const std::vector<Bytes> answers, co_await crowd.stranger.answers());
+    std::size_t got = 0;
+    for (const Bytes& answer : answers) {
+      EXPECT_TRUE(is_retry(answer));
+      EXPECT_LT(answer.size(), initial.size() / 4);
+      got += answer.size();
+    }
+    EXPECT_LT(got, sent / 4);
+    // An honest peer comes in all the same.
+    ConnectionTerms terms;
+    terms.deadline = world.now() + 5s;
+    port::TaskGroup tasks(world.executor(), world.clock());
+    port::TaskGroup accepting(world.executor(), world.clock());
+    std::vector<std::unique_ptr<Connection>> accepted;
+    Result<std::unique_ptr<Connection>> honest = std::unexpected(Errc::busy);
+    accepting.spawn(upgrade_all(*pair.listener.listener, terms, tasks, accepted));
+    honest =
+        co_await pair.dialer.transport->dial(pair.listener.id(), pair.listener.address(), terms);
+    EXPECT_TRUE(honest.has_value()) << honest.error().message();
+    KITH_CO_CHECK(co_await tasks.join_shielded());
+    EXPECT_EQ(accepted.size(), 1u);
+    accepting.cancel();
+    KITH_CO_CHECK(co_await accepting.join_shielded());
+    accepted.clear();
+    honest = std::unexpected(Errc::closed);
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(Quic, KeepsABoundedNumberOfStrangers) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Crowd crowd(world);
+    QuicPair& pair = crowd.pair;
+    KITH_CO_TRY(Bytes initial, co_await crowd.stranger.first_datagram_of(pair.dialer));
+    pair.listener.listen();
+    for (std::size_t i = 0; i < 1000; ++i) {
+      world.prng().fill(MutableBytes(initial).subspan(id_at, 8));
+      KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, initial));
+      if (i % 100 == 0) co_await port::sleep_for(world.clock(), 10ms);
+    }
+    co_await port::sleep_for(world.clock(), 1s);
+    std::vector<std::unique_ptr<Incoming>> waiting;
+    port::TaskGroup accepting(world.executor(), world.clock());
+    accepting.spawn(accept_all(*pair.listener.listener, waiting));
+    co_await port::sleep_for(world.clock(), 1s);
+    EXPECT_EQ(waiting.size(), quic_retry_from);
+    accepting.cancel();
+    KITH_CO_CHECK(co_await accepting.join_shielded());
+    waiting.clear();
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(Quic, SendsAnUnprovenAddressAtMostThreeTimesWhatItGot) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Crowd crowd(world);
+    QuicPair& pair = crowd.pair;
+    KITH_CO_TRY(const Bytes initial, co_await crowd.stranger.first_datagram_of(pair.dialer));
+    KITH_CO_TRY(const std::vector<Bytes> late, co_await crowd.stranger.answers());
+    pair.listener.listen();
+    ConnectionTerms terms;
+    terms.deadline = world.now() + 10s;
+    pair.tasks.spawn(quic_accept_into(pair.listener, terms, pair.far));
+    KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, initial));
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    EXPECT_TRUE(!pair.far && pair.far.error().is(Errc::timed_out));
+    KITH_CO_TRY(const std::vector<Bytes> answers, co_await crowd.stranger.answers());
+    std::size_t got = 0;
+    for (const Bytes& answer : answers)
+      got += answer.size();
+    EXPECT_GT(got, 0u);
+    EXPECT_LE(got, 3 * initial.size());
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(Quic, GarbageIsAnsweredSeldomShorterAndHarmsNobody) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Crowd crowd(world);
+    QuicPair& pair = crowd.pair;
+    KITH_CO_CHECK(co_await pair.start());
+    KITH_CO_TRY(QuicPair::Streams both, co_await pair.open());
+    std::vector<std::size_t> sizes;
+    for (std::size_t i = 0; i < 5000; ++i) {
+      Bytes garbage(1 + world.prng().below(1500));
+      world.prng().fill(garbage);
+      KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, garbage));
+      if (i % 100 == 0) co_await port::sleep_for(world.clock(), 10ms);
+    }
+    KITH_CO_TRY(const std::vector<Bytes> answers, co_await crowd.stranger.answers());
+    std::size_t resets = 0;
+    for (const Bytes& answer : answers) {
+      const bool is_long = (answer[0] & 0x80) != 0;
+      resets += is_long ? 0 : 1;
+      EXPECT_LT(answer.size(), is_long ? 600u : 44u);
+    }
+    EXPECT_GT(resets, 0u);
+    EXPECT_LE(resets, 2 * quic_resets_per_second);
+    KITH_CO_CHECK(co_await both.near->write(as_bytes("still here")));
+    KITH_CO_TRY(const Buffer got, co_await both.far->read_buffer(100));
+    EXPECT_EQ(as_text(got), "still here");
+    both = {};
+    co_return co_await pair.finish();
+  });
+}
+
+TEST(Quic, NamesItsVersionToWhoSpeaksAnother) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    Crowd crowd(world);
+    QuicPair& pair = crowd.pair;
+    pair.listener.listen();
+    Bytes unknown(quic_initial_bytes_min);
+    unknown[0] = 0xc0;
+    store_be<std::uint32_t>(unknown.data() + 1, 0x1a2a3a4a);
+    unknown[5] = 8;
+    unknown[6] = 0xd1;
+    unknown[14] = 4;
+    unknown[15] = 0x51;
+    KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, unknown));
+    KITH_CO_TRY(const std::vector<Bytes> answers, co_await crowd.stranger.answers());
+    KITH_CO_REQUIRE(answers.size() == 1);
+    const Bytes& answer = answers.front();
+    KITH_CO_REQUIRE(answer.size() == 1 + 4 + 1 + 4 + 1 + 8 + 4);
+    EXPECT_EQ(load_be<std::uint32_t>(answer.data() + 1), 0u);
+    EXPECT_EQ(answer[6], 0x51);  // the ids, exchanged
+    EXPECT_EQ(answer[11], 0xd1);
+    EXPECT_EQ(load_be<std::uint32_t>(answer.data() + 19), 1u);
+    // Nothing for less than an Initial's size, which would be worth sending under another's name.
+    unknown.pop_back();
+    KITH_CO_CHECK(co_await crowd.stranger.send(pair.listener, unknown));
+    KITH_CO_TRY(const std::vector<Bytes> none, co_await crowd.stranger.answers());
+    EXPECT_TRUE(none.empty());
+    co_return co_await pair.finish();
+  });
+}
+
 }  // namespace
 }  // namespace kith::net
