@@ -88,6 +88,7 @@ struct SwarmLimits {
 /// What connections may be made of.
 struct Transports {
   bool tcp = true;
+  bool quic = true;
   bool websocket = true;
   /// Null: its defaults.
   std::shared_ptr<const WebSocketOptions> websocket_options{};

@@ -9,6 +9,7 @@
 #include <kith/net/resolve.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/net/transports/address.hpp>
+#include <kith/net/transports/quic.hpp>
 #include <kith/net/transports/tcp.hpp>
 #include <kith/net/transports/websocket.hpp>
 
@@ -23,7 +24,8 @@ namespace {
 std::string why_not(const Multiaddr& address) {
   const std::optional<TransportAddress> known = transport_address(address);
   if (!known || known->kind == TransportKind::memory) {
-    return " (this node listens on /ip4/.../tcp/..., /ip4/.../tcp/.../ws and the same with ip6)";
+    return " (this node listens on /ip4/.../udp/.../quic-v1, /ip4/.../tcp/..., "
+           "/ip4/.../tcp/.../ws and the same with ip6)";
   }
   constexpr std::array names{"", "QUIC", "TCP", "Websocket", "Relay"};
   return fmt::format(" (Swarm.Transports.Network.{} is off)",
@@ -64,6 +66,7 @@ void Swarm::set_transports(Transports which) {
     transports_.push_back(std::make_unique<WebSocketTransport>(env_, identity_, std::move(options),
                                                                channels_, ports));
   }
+  if (which.quic) transports_.push_back(std::make_unique<QuicTransport>(env_, identity_));
 }
 
 void Swarm::add_transport(std::unique_ptr<Transport> transport) {

@@ -310,7 +310,7 @@ Task<void> unreachable(sim::World& world) {
   PeerId other = PeerId::from_public_key(key_of(9).public_key());
   auto nowhere = co_await one.swarm.connect(other, {}, one.soon());
   EXPECT_TRUE(!nowhere && nowhere.error().is(SwarmError::no_addresses));
-  std::vector<Multiaddr> udp = {address("/ip4/10.0.0.9/udp/1/quic-v1")};
+  std::vector<Multiaddr> udp = {address("/ip4/10.0.0.9/udp/1/quic-v1/webtransport")};
   auto no_transport = co_await one.swarm.connect(other, udp, one.soon());
   EXPECT_TRUE(!no_transport && no_transport.error().is(SwarmError::no_transport));
   auto self = co_await one.swarm.connect(one.id(), one.addresses(), one.soon());

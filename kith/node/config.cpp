@@ -83,7 +83,8 @@ void set_members(json::value& list, std::span<const std::string_view> members, b
 
 void set_default_addresses(json::value& config) {
   json::object& addresses = object_at(config, "Addresses");
-  addresses["Swarm"] = texts({"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001"});
+  addresses["Swarm"] = texts({"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001",
+                              "/ip4/0.0.0.0/udp/4001/quic-v1", "/ip6/::/udp/4001/quic-v1"});
   addresses["API"] = "/ip4/127.0.0.1/tcp/5001";
   addresses["Gateway"] = "/ip4/127.0.0.1/tcp/8080";
 }
@@ -456,7 +457,7 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     set_members(object_at(config, "Addresses")["NoAnnounce"], unreachable_networks, server);
   } else if (name == "test") {
     json::object& addresses = object_at(config, "Addresses");
-    addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0"});
+    addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"});
     addresses["API"] = "/ip4/127.0.0.1/tcp/0";
     addresses["Gateway"] = "/ip4/127.0.0.1/tcp/0";
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
@@ -563,6 +564,7 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.flag("Swarm.Transports.Network.Websocket", settings.transports.websocket);
   reader.any_text("Swarm.Transports.WebSocket.Certificate", settings.websocket_certificate);
   reader.any_text("Swarm.Transports.WebSocket.Key", settings.websocket_key);
+  reader.flag("Swarm.Transports.Network.QUIC", settings.transports.quic);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;

@@ -81,12 +81,12 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
   }
   boost::json::value config = boost::json::parse(R"({
       "Swarm": {"ConnMgr": {"HighWater": 50}, "RelayClient": {"Enabled": true},
-                "EnableHolePunching": false, "Transports": {"Network": {"QUIC": true}}},
+                "EnableHolePunching": false, "Transports": {"Network": {"WebTransport": true}}},
       "Routing": {"Type": "dht"}, "Peering": {"Peers": [{"ID": "x"}]},
       "Bitswap": {"ServerEnabled": false}, "Gateway": {"DeserializedResponses": true},
       "Mine": {"own": 1}})");
   const std::vector<std::string> expected = {"Swarm.RelayClient.Enabled",
-                                             "Swarm.Transports.Network.QUIC",
+                                             "Swarm.Transports.Network.WebTransport",
                                              "Routing.Type",
                                              "Peering.Peers",
                                              "Bitswap.ServerEnabled",

@@ -68,13 +68,17 @@ const ErrorDomain& error_domain(QuicError) noexcept {
 
 struct QuicTransport::Parts {
   port::Env& env;
-  std::shared_ptr<const detail::QuicTls> tls;
+  crypto::PrivateKey identity;
+  std::shared_ptr<const detail::QuicTls> tls;  ///< null until it is needed
   std::vector<std::shared_ptr<detail::QuicEndpoint>> endpoints;
 
   void forget_finished() {
     std::erase_if(endpoints, [](const auto& one) { return one->finished(); });
   }
   Result<std::shared_ptr<detail::QuicEndpoint>> bind(const port::Endpoint& local, bool keep) {
+    if (tls == nullptr) {
+      KITH_TRY(tls, detail::QuicTls::make(env, identity));
+    }
     KITH_TRY(std::unique_ptr<port::UdpSocket> socket, env.net.bind_udp(local, {.coalesce = true}));
     auto made = std::make_shared<detail::QuicEndpoint>(env, tls, std::move(socket));
     made->start(keep);
@@ -94,18 +98,12 @@ struct QuicTransport::Parts {
   }
 };
 
-QuicTransport::QuicTransport(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts)) {}
+QuicTransport::QuicTransport(port::Env& env, crypto::PrivateKey identity)
+    : parts_(new Parts{env, std::move(identity), nullptr, {}}) {}
 
 QuicTransport::~QuicTransport() {
   parts_->forget_finished();
   ASSERT(parts_->endpoints.empty());
-}
-
-Result<std::unique_ptr<QuicTransport>> QuicTransport::make(port::Env& env,
-                                                           const crypto::PrivateKey& identity) {
-  KITH_TRY(std::shared_ptr<detail::QuicTls> tls, detail::QuicTls::make(env, identity));
-  std::unique_ptr<Parts> parts(new Parts{env, std::move(tls), {}});
-  return std::unique_ptr<QuicTransport>(new QuicTransport(std::move(parts)));
 }
 
 bool QuicTransport::dials(const Multiaddr& address) const {

@@ -43,9 +43,9 @@ inline constexpr std::string_view quic_protocol = "/quic-v1";
 
 class QuicTransport final : public Transport {
  public:
-  /// QuicError::tls_failed, CryptoError::internal.
-  static Result<std::unique_ptr<QuicTransport>> make(port::Env& env,
-                                                     const crypto::PrivateKey& identity);
+  /// Nothing is made until it is first listened on or dialed, which may fail with
+  /// QuicError::tls_failed or CryptoError::internal then.
+  QuicTransport(port::Env& env, crypto::PrivateKey identity);
   /// After close_shielded(), if anything was listened on or dialed (asserted).
   ~QuicTransport() override;
 
@@ -59,8 +59,6 @@ class QuicTransport final : public Transport {
 
  private:
   struct Parts;
-  explicit QuicTransport(std::unique_ptr<Parts> parts) noexcept;
-
   std::unique_ptr<Parts> parts_;
 };
 
