@@ -13,7 +13,7 @@ namespace {
 TEST(Config, DefaultsReadBackAsSettings) {
   auto settings = read_settings(default_config());
   ASSERT_TRUE(settings.has_value()) << settings.error().message();
-  EXPECT_EQ(settings->swarm_addresses.size(), 2u);
+  EXPECT_EQ(settings->swarm_addresses.size(), 4u);
   EXPECT_EQ(settings->bootstrap.size(), default_bootstrap().size());
   EXPECT_TRUE(settings->mdns);
 }

@@ -11,6 +11,7 @@
 #include <kith/discovery/mdns.hpp>
 #include <kith/exchange/stored_blocks.hpp>
 #include <kith/exchange/swarm_network.hpp>
+#include <kith/net/transports/websocket.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/resource_overrides.hpp>
@@ -175,10 +176,10 @@ Task<void> Node::start_network() {
               read_overrides(env_.files, home_.file(resource_overrides_name)));
   KITH_CO_TRY(net::SwarmLimits limits,
               swarm_limits(settings_, env_.net.descriptors_max(), overrides));
-  network_ =
-      std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   net::Transports transports = settings_.transports;
   KITH_CO_TRY(transports.websocket_options, websocket_options(env_.files, home_, settings_));
+  network_ =
+      std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
   network_->bitswap.start();
