@@ -18,6 +18,7 @@ Host::Host(port::Env& env, crypto::PrivateKey identity, HostOptions& options)
       identify_(env, swarm_, std::move(options.agent), std::move(options.protocol_version)),
       ping_(env, swarm_),
       accepts_work_(std::make_shared<bool>(true)) {
+  swarm_.set_transports(std::move(options.transports));
   if (options.serve_perf) net::serve_perf(env, swarm_);
 }
 

@@ -54,6 +54,7 @@ struct HostOptions {
   std::string agent = "kith/0.1.0";
   std::string protocol_version = "ipfs/0.1.0";
   net::SwarmLimits limits;
+  net::Transports transports{};
   /// Asked about every peer and address, if there is one; outlives the host.
   net::ConnectionGater* gater = nullptr;
   /// Whether to serve /perf/1.0.0, which gives any peer as much bandwidth as it asks for.

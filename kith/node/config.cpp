@@ -146,6 +146,20 @@ class Reader {
     out = read;
   }
 
+  /// Kubo's "priority": a number, the lower the better, false for off, null for `out` as it is.
+  void priority(std::string_view key, std::optional<std::uint64_t>& out) {
+    const json::value* value = find(config_, key);
+    if (value == nullptr) return;
+    if (value->is_bool() && !value->as_bool()) {
+      out = std::nullopt;
+      return;
+    }
+    boost::system::error_code failure;
+    const auto read = value->to_number<std::int64_t>(failure);
+    if (failure || read <= 0) return fail(wrong(key, "a whole number above 0, or false"));
+    out = static_cast<std::uint64_t>(read);
+  }
+
   /// "4GB", "512 MiB" or a number of bytes.
   template <class Number>
   void bytes(std::string_view key, Number& out, std::uint64_t low) {
@@ -552,6 +566,23 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 namespace {
 
+void read_security(Reader& reader, std::vector<net::SecureProtocol>& order) {
+  std::optional<std::uint64_t> tls = 100;
+  std::optional<std::uint64_t> noise = 200;
+  reader.priority("Swarm.Transports.Security.TLS", tls);
+  reader.priority("Swarm.Transports.Security.Noise", noise);
+  order.clear();
+  if (tls) order.push_back(net::SecureProtocol::tls);
+  if (noise) order.push_back(net::SecureProtocol::noise);
+  if (tls && noise && *noise < *tls) std::ranges::reverse(order);
+  if (order.empty()) {
+    reader.fail(
+        Error(Errc::invalid_argument,
+              "config key Swarm.Transports.Security: TLS and Noise are both off, and one of "
+              "them is needed"));
+  }
+}
+
 void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Announce", settings.announce.instead);
   reader.addresses("Addresses.AppendAnnounce", settings.announce.also);
@@ -565,6 +596,7 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.any_text("Swarm.Transports.WebSocket.Certificate", settings.websocket_certificate);
   reader.any_text("Swarm.Transports.WebSocket.Key", settings.websocket_key);
   reader.flag("Swarm.Transports.Network.QUIC", settings.transports.quic);
+  read_security(reader, settings.transports.security);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;

@@ -94,6 +94,35 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
   EXPECT_EQ(read_settings(config)->without_effect, expected);
 }
 
+TEST(Config, SecureChannelsHaveKubosPriorities) {
+  using Order = std::vector<net::SecureProtocol>;
+  constexpr auto tls = net::SecureProtocol::tls;
+  constexpr auto noise = net::SecureProtocol::noise;
+  const std::pair<std::string_view, Order> cases[] = {{"{}", {tls, noise}},
+                                                      {R"({"TLS": null})", {tls, noise}},
+                                                      {R"({"TLS": 201})", {noise, tls}},
+                                                      {R"({"Noise": 99})", {noise, tls}},
+                                                      {R"({"Noise": 20, "TLS": 10})", {tls, noise}},
+                                                      {R"({"TLS": false})", {noise}},
+                                                      {R"({"Noise": false})", {tls}}};
+  for (const auto& [text, order] : cases) {
+    boost::json::value config = default_config();
+    ASSERT_TRUE(config_set(config, "Swarm.Transports.Security", boost::json::parse(text)));
+    auto settings = read_settings(config);
+    ASSERT_TRUE(settings) << text;
+    EXPECT_EQ(settings->transports.security, order) << text;
+    EXPECT_TRUE(settings->without_effect.empty());
+  }
+  for (std::string_view text : {R"({"TLS": true})", R"({"TLS": 0})", R"({"Noise": -1})",
+                                R"({"Noise": "100"})", R"({"TLS": false, "Noise": false})"}) {
+    boost::json::value config = default_config();
+    ASSERT_TRUE(config_set(config, "Swarm.Transports.Security", boost::json::parse(text)));
+    auto settings = read_settings(config);
+    ASSERT_FALSE(settings) << text;
+    EXPECT_NE(settings.error().message().find("Swarm.Transports.Security"), std::string::npos);
+  }
+}
+
 TEST(Config, AProfileOfNewFilesGoesBeforeWhatWasThere) {
   boost::json::value config = default_config();
   ASSERT_TRUE(config_set(config, "Import.CidVersion", 1));

@@ -30,15 +30,16 @@ class Libp2pCases:
 
     dialer_kind = ""
     listener_kind = ""
+    security = None
     bulk_bytes = BULK_BYTES
     stall_bytes = STALL_BYTES
     listen = ()  # where the listener is dialed; its usual place without
 
     @classmethod
     def setUpClass(cls):
-        cls.listener = Peer(cls.listener_kind, cls.listen)
+        cls.listener = Peer(cls.listener_kind, cls.listen, security=cls.security)
         cls.addClassCleanup(cls.end, cls.listener)
-        cls.dialer = Peer(cls.dialer_kind)
+        cls.dialer = Peer(cls.dialer_kind, security=cls.security)
         cls.addClassCleanup(cls.end, cls.dialer)
         cls.dialer.connect(cls.listener)
 
@@ -197,7 +198,7 @@ class Libp2pCases:
         self.dialer.connect(self.listener)
 
     def test_zz_a_killed_peer_ends_what_is_sent_to_it(self):
-        killed = Peer(self.listener_kind)
+        killed = Peer(self.listener_kind, security=self.security)
         self.addCleanup(killed.stop)
         self.dialer.connect(killed)
         send = self.dialer.start("send", 60, peer=killed.id, bytes=1 << 40)

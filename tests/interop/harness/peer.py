@@ -42,8 +42,10 @@ def _command(kind):
 class Peer:
     """One running peer. `call` waits for the answer, `start` returns a Future of it."""
 
-    def __init__(self, kind, listen=()):
+    def __init__(self, kind, listen=(), security=None):
         command = _command(kind)
+        if security:
+            command += ["--security", security]
         for addr in listen:
             command += ["--listen", addr]
         self.kind = kind

@@ -45,7 +45,8 @@ json::object list_connections(Host& host) {
     bool inbound = one.direction == kith::net::Direction::inbound;
     list.push_back({{"peer", one.peer.to_string()},
                     {"addr", one.remote_address.to_string()},
-                    {"direction", inbound ? "inbound" : "outbound"}});
+                    {"direction", inbound ? "inbound" : "outbound"},
+                    {"security", one.security}});
   }
   return {{"connections", std::move(list)}};
 }
@@ -176,7 +177,9 @@ Task<void> run(Host& host) {
 }
 
 int usage(const std::string& fault) {
-  std::fprintf(stderr, "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]...\n", fault.c_str());
+  std::fprintf(stderr,
+               "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]... [--security noise|tls]\n",
+               fault.c_str());
   return 2;
 }
 
@@ -190,8 +193,18 @@ int main(int argc, char** argv) {
   options.host.serve_perf = true;
   std::vector<std::string> listen;
   for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) != "--listen" || i + 1 == argc) return usage("bad arguments");
-    listen.push_back(argv[++i]);
+    const std::string flag = argv[i];
+    if (i + 1 == argc) return usage("bad arguments");
+    const std::string value = argv[++i];
+    if (flag == "--listen") {
+      listen.push_back(value);
+    } else if (flag == "--security" && value == "tls") {
+      options.host.transports.security = {kith::net::SecureProtocol::tls};
+    } else if (flag == "--security" && value == "noise") {
+      options.host.transports.security = {kith::net::SecureProtocol::noise};
+    } else {
+      return usage("bad arguments");
+    }
   }
   if (listen.empty()) listen.push_back("/ip4/127.0.0.1/tcp/0");
   for (const std::string& text : listen) {

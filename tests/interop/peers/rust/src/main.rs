@@ -14,7 +14,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, Stream, StreamProtocol, SwarmEvent};
-use libp2p::{identify, noise, ping, tcp, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
+use libp2p::{identify, noise, ping, tcp, tls, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
 use serde_json::{json, Value};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot, Barrier};
@@ -254,53 +254,70 @@ async fn answer(request: Value, asks: Asks, me: PeerId) {
     emit(line);
 }
 
-fn new_swarm() -> Result<Swarm<Behaviour>, Failure> {
-    let mut muxer = yamux::Config::default();
-    muxer.set_max_num_streams(STREAMS_MAX);
-    let swarm = SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, || muxer)?
-        .with_behaviour(|key| Behaviour {
-            identify: identify::Behaviour::new(
-                identify::Config::new("kith-interop/1.0.0".into(), key.public()).with_agent_version(AGENT.into()),
-            ),
-            ping: ping::Behaviour::default(),
-            streams: streams::Behaviour::new(&protocols::SERVED),
-        })?
-        .with_swarm_config(|config| {
-            config
-                .with_idle_connection_timeout(IDLE_TIMEOUT)
-                .with_max_negotiating_inbound_streams(STREAMS_MAX)
-        })
-        .build();
-    Ok(swarm)
+/// A node's swarm whose streams of TCP are secured by this one protocol, whose type is part of the builder's.
+macro_rules! swarm_with {
+    ($security:expr) => {{
+        let mut muxer = yamux::Config::default();
+        muxer.set_max_num_streams(STREAMS_MAX);
+        SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), $security, || muxer)?
+            .with_behaviour(|key| Behaviour {
+                identify: identify::Behaviour::new(
+                    identify::Config::new("kith-interop/1.0.0".into(), key.public()).with_agent_version(AGENT.into()),
+                ),
+                ping: ping::Behaviour::default(),
+                streams: streams::Behaviour::new(&protocols::SERVED),
+            })?
+            .with_swarm_config(|config| {
+                config
+                    .with_idle_connection_timeout(IDLE_TIMEOUT)
+                    .with_max_negotiating_inbound_streams(STREAMS_MAX)
+            })
+            .build()
+    }};
 }
 
-fn listen_arguments() -> Result<Vec<Multiaddr>, Failure> {
-    let mut addrs = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(flag) = arguments.next() {
-        if flag.trim_start_matches('-') != "listen" {
-            return Err(format!("unknown option {flag}; there is only --listen MULTIADDR").into());
+fn new_swarm(security: &str) -> Result<Swarm<Behaviour>, Failure> {
+    match security {
+        "noise" => Ok(swarm_with!(noise::Config::new)),
+        "tls" => Ok(swarm_with!(tls::Config::new)),
+        _ => Err(format!("no such security {security}; there are noise and tls").into()),
+    }
+}
+
+struct Arguments {
+    listen: Vec<Multiaddr>,
+    security: String,
+}
+
+fn arguments() -> Result<Arguments, Failure> {
+    let mut found = Arguments { listen: Vec::new(), security: "noise".into() };
+    let mut given = std::env::args().skip(1);
+    while let Some(flag) = given.next() {
+        let value = given.next().ok_or(format!("{flag} needs a value"))?;
+        match flag.trim_start_matches('-') {
+            "listen" => found.listen.push(value.parse()?),
+            "security" => found.security = value,
+            _ => return Err(format!("unknown option {flag}; there are --listen MULTIADDR and --security NAME").into()),
         }
-        addrs.push(arguments.next().ok_or("--listen needs a multiaddr")?.parse()?);
     }
-    if addrs.is_empty() {
-        addrs.push("/ip4/127.0.0.1/tcp/0".parse()?);
+    if found.listen.is_empty() {
+        found.listen.push("/ip4/127.0.0.1/tcp/0".parse()?);
     }
-    Ok(addrs)
+    Ok(found)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    let Arguments { listen: addrs, security } = arguments()?;
     let mut node = Node {
-        swarm: new_swarm()?,
+        swarm: new_swarm(&security)?,
         connections: HashMap::new(),
         dials: HashMap::new(),
         identified: HashMap::new(),
         waiting_for_identify: Vec::new(),
     };
-    let addrs = listen_arguments()?;
     for addr in &addrs {
         node.swarm.listen_on(addr.clone())?;
     }

@@ -23,6 +23,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 )
@@ -238,11 +239,21 @@ func serveStdin(n *node) error {
 	return lines.Err()
 }
 
-func newNode(listen []string) (*node, error) {
+func securityOption(name string) (libp2p.Option, error) {
+	switch name {
+	case "noise":
+		return libp2p.Security(noise.ID, noise.New), nil
+	case "tls":
+		return libp2p.Security(libp2ptls.ID, libp2ptls.New), nil
+	}
+	return nil, fmt.Errorf("no such security %q; there are noise and tls", name)
+}
+
+func newNode(listen []string, security libp2p.Option) (*node, error) {
 	h, err := libp2p.New(
 		libp2p.ListenAddrStrings(listen...),
 		libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.Security(noise.ID, noise.New),
+		security,
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// The default limits are for nodes in the open; here 1,000 streams at once are the point.
 		libp2p.ResourceManager(&network.NullResourceManager{}),
@@ -280,11 +291,17 @@ func (l *addrList) Set(s string) error { *l = append(*l, s); return nil }
 func main() {
 	var listen addrList
 	flag.Var(&listen, "listen", "multiaddr to listen on, may be repeated (default /ip4/127.0.0.1/tcp/0)")
+	securityName := flag.String("security", "noise", "noise or tls")
 	flag.Parse()
 	if len(listen) == 0 {
 		listen = addrList{"/ip4/127.0.0.1/tcp/0"}
 	}
-	n, err := newNode(listen)
+	security, err := securityOption(*securityName)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
+		os.Exit(2)
+	}
+	n, err := newNode(listen, security)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(1)

@@ -1,0 +1,72 @@
+"""kith-peer with others that speak TLS and not Noise, each as dialer and as listener.
+
+go-libp2p settles the muxer by ALPN, rust-libp2p knows no more there than "libp2p".
+"""
+
+import json
+import unittest
+
+from harness.daemon import Kubo
+from harness.libp2p_cases import pair_classes
+from harness.peer import Peer, PeerError
+
+PAIRS = [pair for kind in ("go", "rust") for pair in (("kith", kind), (kind, "kith"))] + [("kith", "kith")]
+
+
+class SpeaksTls(unittest.TestCase):
+    """Beyond the cases of the harness."""
+
+    def test_it_is_tls(self):
+        for actor in (self.dialer, self.listener):
+            if actor.kind == "kith":
+                self.assertEqual([c["security"] for c in actor.call("connections")["connections"]], ["/tls/1.0.0"])
+
+
+class AnotherPeer(unittest.TestCase):
+    """A peer that isn't the one that was dialed."""
+
+    def test_is_refused_over_tls(self):
+        dialer, listener, other = (Peer("kith", security="tls") for _ in range(3))
+        for peer in (dialer, listener, other):
+            self.addCleanup(peer.stop)
+        wrong = listener.addrs[0].replace(listener.id, other.id)
+        with self.assertRaisesRegex(PeerError, "another peer answered"):
+            dialer.call("connect", addr=wrong)
+
+
+class KuboWithTlsAlone(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kubo = Kubo()
+        cls.addClassCleanup(cls.kubo.close)
+        cls.kubo.init()
+        cls.kubo.config("Swarm.Transports.Security", {"Noise": False})
+        cls.kubo.start()
+
+    def setUp(self):
+        self.peer = Peer("kith")  # takes and proposes both, Noise first
+        self.addCleanup(self.peer.stop)
+
+    def assert_connected_by_tls(self):
+        connections = self.peer.call("connections")["connections"]
+        self.assertEqual([(c["peer"], c["security"]) for c in connections], [(self.kubo.id, "/tls/1.0.0")])
+        self.assertEqual(len(self.peer.call("ping", peer=self.kubo.id, count=3)["rtt_us"]), 3)
+        self.assertIn("kubo", self.peer.call("identify", peer=self.kubo.id)["agent"])
+
+    def test_is_dialed(self):
+        self.peer.connect(self.kubo)
+        self.assert_connected_by_tls()
+
+    def test_dials(self):
+        self.kubo.connect(self.peer)
+        self.assert_connected_by_tls()
+        shown = json.loads(self.kubo.run("swarm", "peers", "--streams", "--enc=json"))
+        self.assertIn(self.peer.id, [peer["Peer"] for peer in shown["Peers"]])
+
+
+globals().update(pair_classes(PAIRS, (SpeaksTls,), __name__, security="tls"))
+del SpeaksTls
+
+
+if __name__ == "__main__":
+    unittest.main()
