@@ -93,9 +93,15 @@ inline constexpr std::size_t validations_max = 8192;
 inline constexpr std::size_t validations_per_topic_max = 1024;
 /// Messages whose signatures are checked in one go.
 inline constexpr std::size_t verify_batch_max = 64;
-/// Streams of one peer that are read at a time. The newest is the one that counts; the others may
-/// not have heard of their end yet.
-inline constexpr std::uint64_t streams_per_peer_max = 4;
+/// Streams of one peer and protocol that are read at a time: an old one may not have heard of its
+/// end yet.
+inline constexpr std::uint64_t streams_per_peer_max = 2;
+/// An RPC that has begun comes within this time.
+inline constexpr Duration rpc_timeout = 30s;
+/// Memory for an RPC that comes in parts starts with this and doubles as it fills.
+inline constexpr std::size_t rpc_first_bytes = 16 * 1024;
+/// Beyond that first memory, of all peers: who comes later waits, and isn't read meanwhile.
+inline constexpr std::size_t reading_bytes_max = 64 * 1024 * 1024;
 inline constexpr Duration stream_open_timeout = 20s;
 /// The peer takes an RPC within this time, or its stream is given up.
 inline constexpr Duration send_timeout = 30s;
@@ -118,6 +124,7 @@ static_assert(pending_bytes_per_peer_max < pending_bytes_max);
 static_assert(message_bytes_max <= cached_bytes_max && message_bytes_max <= queued_bytes_max);
 static_assert(pending_messages_per_peer_max < pending_messages_max);
 static_assert(rpc_messages_max <= pending_messages_max, "one peer's RPC must fit where none waits");
+static_assert(2 * rpc_bytes_max <= reading_bytes_max && rpc_first_bytes < rpc_bytes_max);
 static_assert(validations_per_topic_max <= validations_max);
 
 }  // namespace kith::pubsub

@@ -84,9 +84,8 @@ GossipRouter::Peer* GossipRouter::find(const PeerId& peer) {
   return found == peers_.end() ? nullptr : &found->second;
 }
 
-bool GossipRouter::add_peer(const PeerId& id, PeerInfo info, Instant now) {
-  remove_peer(id, now);
-  if (peers_.size() >= peers_max) return false;
+bool GossipRouter::add_peer(const PeerId& id, PeerInfo info) {
+  if (peers_.size() >= peers_max && !has_peer(id)) return false;
   if (scores_) scores_->add_peer(id, info.addresses);
   Peer& peer = peers_[id];
   peer.info = std::move(info);

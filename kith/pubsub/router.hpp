@@ -119,10 +119,12 @@ class GossipRouter {
 
   // Peers.
 
-  /// A peer that we can send to. It is told of our subscriptions. One that is there already comes
-  /// anew. False, and it is left out, if there are peers_max.
-  bool add_peer(const PeerId& peer, PeerInfo info, Instant now);
+  /// A peer that we can send to. It is told of our subscriptions; again, if it is there already: a
+  /// new stream may have taken the place of one that lost what we said. False, and it is left out,
+  /// if there are peers_max.
+  bool add_peer(const PeerId& peer, PeerInfo info);
   void remove_peer(const PeerId& peer, Instant now);
+  bool has_peer(const PeerId& peer) const { return peers_.contains(peer); }
   void set_addresses(const PeerId& peer, const std::vector<multiformats::Multiaddr>& addresses);
 
   // Topics.

@@ -252,7 +252,7 @@ TEST(HostilePubsub, PeersFromOneAddressShareTheBlame) {
   auto come = [&](std::uint32_t number, std::string_view where) {
     PeerInfo info;
     info.addresses.push_back(test_address(where));
-    bench.router.add_peer(test_peer(number), std::move(info), bench.now);
+    bench.router.add_peer(test_peer(number), std::move(info));
   };
   come(1, "/ip4/1.2.3.4/tcp/1");
   come(2, "/ip4/1.2.3.4/tcp/2");

@@ -71,7 +71,7 @@ struct RouterBench {
 
   void add(std::uint32_t number, std::vector<std::string> topics = {},
            Protocol protocol = Protocol::gossipsub_1_2, bool outbound = false) {
-    EXPECT_TRUE(router.add_peer(test_peer(number), {protocol, outbound, {}}, now));
+    EXPECT_TRUE(router.add_peer(test_peer(number), {protocol, outbound, {}}));
     Rpc hello;
     for (std::string& topic : topics)
       hello.subscriptions.push_back({std::move(topic), true});
