@@ -321,7 +321,7 @@ Task<std::unique_ptr<WebSocketStream>> websocket_accept(port::Env& env, port::St
     }
   }
   if (!read) {
-    const Error why = read.error();
+    const Error& why = read.error();
     ResponseHead answer = answer_to_fault(why);
     if (&why.domain() == &error_domain(HttpError{}))
       static_cast<void>(co_await refuse(*stream, std::move(answer), deadline));
@@ -333,7 +333,7 @@ Task<std::unique_ptr<WebSocketStream>> websocket_accept(port::Env& env, port::St
   }
   auto answer = judge(*request, door);
   if (!answer) {
-    const Error why = answer.error();
+    const Error& why = answer.error();
     ResponseHead refusal = refuse_websocket(static_cast<WebSocketError>(why.code()));
     static_cast<void>(co_await refuse(*stream, std::move(refusal), deadline));
     co_return std::unexpected(why);
