@@ -730,10 +730,6 @@ Result<NodeSettings> read_settings(const json::value& config) {
   std::vector<std::string> asked = reader.asked();
   asked.emplace_back("Identity");
   list_without_effect(config, "", asked, settings.without_effect);
-  if (settings.websocket_certificate.empty() != settings.websocket_key.empty()) {
-    return std::unexpected(
-        wrong("Swarm.Transports.WebSocket", "both Certificate and Key, or none"));
-  }
   if (settings.trim_connections && settings.low_water > settings.high_water) {
     return std::unexpected(wrong("Swarm.ConnMgr.LowWater", "at most HighWater"));
   }

@@ -61,7 +61,14 @@ Result<Bytes> read_credential(port::FileSystem& files, const Home& home, const s
 Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
     port::FileSystem& files, const Home& home, const NodeSettings& settings) {
   auto options = std::make_shared<net::WebSocketOptions>();
-  if (!settings.transports.websocket || settings.websocket_certificate.empty()) return options;
+  if (!settings.transports.websocket) return options;
+  if (settings.websocket_certificate.empty() && settings.websocket_key.empty()) return options;
+  // Not where settings are read: they are set one after the other.
+  if (settings.websocket_certificate.empty() || settings.websocket_key.empty()) {
+    return std::unexpected(
+        Error(Errc::invalid_argument,
+              "config key Swarm.Transports.WebSocket: must be both Certificate and Key, or none"));
+  }
   KITH_TRY(Bytes chain, read_credential(files, home, settings.websocket_certificate));
   KITH_TRY(Bytes key, read_credential(files, home, settings.websocket_key));
   auto credentials = crypto::read_tls_credentials(chain, key);
