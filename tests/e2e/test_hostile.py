@@ -3,6 +3,7 @@ and descriptors come back under their bounds. docs/hostile.md has the table of a
 
 import contextlib
 import http.client
+import json
 import os
 import socket
 import struct
@@ -29,11 +30,16 @@ class Hostile(Case):
 
     def setUp(self):
         super().setUp()
-        self.target = self.started("target")
+        self.target = self.made("target")
+        self.configured(self.target)
+        self.target.start()
         self.honest = self.started("honest")
         self.honest.connect(self.target)
         self.id_of_target = self.target.id
         self.memory, self.descriptors = self.memory_now(), self.descriptors_now()
+
+    def configured(self, node):
+        """What the target's settings are to be, beside the test profile's."""
 
     def memory_now(self):
         status = open(f"/proc/{self.target.daemon.pid}/status").read()
@@ -145,6 +151,59 @@ class Dials(Hostile):
             with self.subTest(name):
                 self.assertTrue(self.is_closed(self.dial(address, content), 5))
         self.others_are_served()
+        self.all_is_as_before()
+
+
+class WebSockets(Hostile):
+    """At the one port that TCP and WebSocket share."""
+
+    REQUEST = (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    MASK = b"\0\0\0\0"
+
+    def configured(self, node):
+        tcp = "/ip4/127.0.0.1/tcp/0"
+        node.ok("config", "--json", "Addresses.Swarm", json.dumps([tcp, tcp + "/ws"]))
+
+    def opened(self):
+        stream = self.dial(host_and_port(self.target.address), self.REQUEST)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += stream.recv(1)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 101 "), answer)
+        return stream
+
+    def test_floods_and_frames_against_the_rules_cost_their_sender_the_connection(self):
+        ping = b"\x89\x84" + self.MASK + b"ping"
+        for name, content in [("pings", ping * 100_000), ("empty fragments", b"\x02\x80" + self.MASK + (b"\0\x80" + self.MASK) * 100_000),
+                              ("unmasked", b"\x82\x05hello"), ("reserved bits", b"\xf2\x80" + self.MASK),
+                              ("2^63 bytes", b"\x82\xff" + b"\x7f" + b"\xff" * 7 + self.MASK),
+                              ("4 GiB", b"\x82\xff" + struct.pack(">Q", 4 * GIB) + self.MASK)]:
+            with self.subTest(name):
+                stream = self.opened()
+                with contextlib.suppress(OSError):
+                    stream.sendall(content)
+                self.assertTrue(self.is_closed(stream, 5))
+        self.others_are_served()
+        self.all_is_as_before()
+
+    def test_heads_without_end_and_ones_that_never_end_are_closed(self):
+        address = host_and_port(self.target.address)
+        long_head = self.dial(address, self.REQUEST[:-2] + b"X: " + b"x" * 100_000)
+        self.assertTrue(self.is_closed(long_head, 5))
+        silent = [self.dial(address, self.REQUEST[:-2]) for _ in range(60)] + [self.opened() for _ in range(20)]
+        self.others_are_served()
+        for stream in silent:
+            self.assertTrue(self.is_closed(stream, 2 * HANDSHAKE_SECONDS))
+        self.all_is_as_before()
+
+    def test_a_storm_of_closes_leaves_nothing_behind(self):
+        for _ in range(100):
+            stream = self.opened()
+            stream.sendall(b"\x88\x82" + self.MASK + b"\x03\xe8")
+            stream.close()
+        self.others_are_served()
+        self.started("newcomer").connect(self.target)
         self.all_is_as_before()
 
 
