@@ -27,14 +27,21 @@ async function answer (request, commands) {
   }
 }
 
-/** The values of all `--listen ADDR`. */
-export function listenArguments () {
+/** The values of all `--listen ADDR`, and that of `--security NAME`. */
+export function programArguments () {
   const listen = []
+  let security = 'noise'
   for (let i = 2; i < process.argv.length; i += 2) {
-    if (process.argv[i].replace(/^-+/, '') !== 'listen' || process.argv[i + 1] == null) {
-      throw new Error(`unknown option ${process.argv[i]}; there is only --listen MULTIADDR`)
+    const flag = process.argv[i].replace(/^-+/, '')
+    const value = process.argv[i + 1]
+    if (!['listen', 'security'].includes(flag) || value == null) {
+      throw new Error(`unknown option ${process.argv[i]}; there are --listen MULTIADDR and --security NAME`)
     }
-    listen.push(process.argv[i + 1])
+    if (flag === 'listen') {
+      listen.push(value)
+    } else {
+      security = value
+    }
   }
-  return listen.length > 0 ? listen : ['/ip4/127.0.0.1/tcp/0']
+  return { listen: listen.length > 0 ? listen : ['/ip4/127.0.0.1/tcp/0'], security }
 }

@@ -14,7 +14,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { createHeliaLight } from 'helia'
 import { CID } from 'multiformats/cid'
 
-import { emit, listenArguments, serveStdin } from './control.mjs'
+import { emit, programArguments, serveStdin } from './control.mjs'
 import { nodeCommands, nodeOptions } from './node.mjs'
 
 const AGENT = 'helia-peer'
@@ -26,7 +26,7 @@ const DOWNLOADS_MAX = 64
 
 const blockstore = new MemoryBlockstore()
 const light = createHeliaLight({ datastore: new MemoryDatastore(), blockstore })
-const helia = withBitswap(withLibp2pLight(light, nodeOptions(AGENT, listenArguments())), PATIENCE)
+const helia = withBitswap(withLibp2pLight(light, nodeOptions(AGENT, programArguments())), PATIENCE)
 await helia.start()
 const fs = unixfs(helia)
 

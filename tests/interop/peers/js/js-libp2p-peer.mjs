@@ -1,13 +1,13 @@
 // A js-libp2p node that a test drives over stdin and stdout. ../README.md describes its commands.
 import { createLibp2p } from 'libp2p'
 
-import { emit, listenArguments, serveStdin } from './control.mjs'
+import { emit, programArguments, serveStdin } from './control.mjs'
 import { nodeCommands, nodeOptions } from './node.mjs'
 import { protocolCommands, serveProtocols } from './protocols.mjs'
 
 const AGENT = 'js-libp2p-peer'
 
-const node = await createLibp2p({ ...nodeOptions(AGENT, listenArguments()), start: false })
+const node = await createLibp2p({ ...nodeOptions(AGENT, programArguments()), start: false })
 const commands = { ...nodeCommands(node, AGENT), ...protocolCommands(node) }
 await serveProtocols(node)
 await node.start()

@@ -1,9 +1,10 @@
-// What both JavaScript peers have in common: a TCP, WebSocket, Noise and yamux node that meets nobody by itself.
+// What both JavaScript peers have in common: a TCP, WebSocket, Noise or TLS and yamux node that meets nobody by itself.
 import { identify, identifyPush } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -14,11 +15,16 @@ export const STREAMS_MAX = 8192
 /** Each ping has a stream of its own, and the next one may start before the last one's is quite closed. */
 const PING_LIMITS = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 
-export function nodeOptions (agent, listen) {
+const SECURITY = { noise, tls }
+
+export function nodeOptions (agent, { listen, security }) {
+  if (SECURITY[security] == null) {
+    throw new Error(`no such security ${security}; there are noise and tls`)
+  }
   return {
     addresses: { listen },
     transports: [tcp(), webSockets()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [SECURITY[security]()],
     streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS) },
     nodeInfo: { name: agent, version: '0.0.0', userAgent: agent }
