@@ -47,6 +47,37 @@ class KuboToKith(TransferCases, unittest.TestCase):
         cls.fetcher.connect(cls.provider)
 
 
+QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+
+
+class KithToKuboByQuic(TransferCases, unittest.TestCase):
+    """Kubo dials, and has no other transport."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = started(Kith, listen=QUIC)
+        cls.addClassCleanup(cls.provider.close)
+        cls.fetcher = started(Kubo, listen=QUIC)
+        cls.addClassCleanup(cls.fetcher.close)
+        cls.fetcher.connect(cls.provider)
+
+    def test_both_name_the_transport(self):
+        for daemon in (self.provider, self.fetcher):
+            self.assertRegex(daemon.text("swarm", "peers"), r"^/ip4/127\.0\.0\.1/udp/\d+/quic-v1/p2p/")
+
+
+class KuboToKithByQuic(TransferCases, unittest.TestCase):
+    """Kith dials."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = started(Kubo, listen=QUIC)
+        cls.addClassCleanup(cls.provider.close)
+        cls.fetcher = started(Kith, listen=QUIC)
+        cls.addClassCleanup(cls.fetcher.close)
+        cls.fetcher.connect(cls.provider)
+
+
 class KithBesideKubo(unittest.TestCase):
     """One daemon of each, connected."""
 

@@ -1,4 +1,4 @@
-"""kith-peer with go-libp2p, rust-libp2p, js-libp2p and itself, each as dialer and as listener."""
+"""kith-peer with go-libp2p, rust-libp2p, js-libp2p and itself, each as dialer and as listener, by TCP and by QUIC."""
 
 import unittest
 
@@ -6,6 +6,8 @@ from harness.libp2p_cases import RECONNECTS, pair_classes
 from harness.peer import FOREIGN_KINDS, PeerError
 
 PAIRS = [pair for kind in FOREIGN_KINDS for pair in (("kith", kind), (kind, "kith"))] + [("kith", "kith")]
+# js-libp2p has QUIC in a package of its own, with a library for each kind of machine.
+QUIC_PAIRS = [pair for pair in PAIRS if "js" not in pair]
 
 
 class CrossingDials(unittest.TestCase):
@@ -32,6 +34,7 @@ class CrossingDials(unittest.TestCase):
 
 
 globals().update(pair_classes(PAIRS, (CrossingDials,), __name__))
+globals().update(pair_classes(QUIC_PAIRS, (CrossingDials,), __name__, "ByQuic", transport="quic"))
 del CrossingDials
 
 

@@ -214,7 +214,8 @@ class Kubo(Daemon):
         config["Plugins"] = {"Plugins": {"telemetry": {"Disabled": True}}}
         config["Addresses"].update(
             {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0", "Swarm": listed(self._listen)})
-        networks = ["QUIC", "WebTransport", "WebRTCDirect", "Relay"] + ([] if self._websocket else ["Websocket"])
+        networks = ["WebTransport", "WebRTCDirect", "Relay"] + ([] if self._websocket else ["Websocket"])
+        networks.append("TCP" if any("quic-v1" in addr for addr in listed(self._listen)) else "QUIC")
         config["Swarm"].update({
             "DisableNatPortMap": True, "RelayClient": quiet, "RelayService": quiet, "EnableHolePunching": False,
             "Transports": {"Network": dict.fromkeys(networks, False), "Security": {}, "Multiplexers": {}}})

@@ -262,6 +262,10 @@ macro_rules! swarm_with {
         SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_tcp(tcp::Config::default(), $security, || muxer)?
+            .with_quic_config(|mut config| {
+                config.max_concurrent_stream_limit = STREAMS_MAX as u32;
+                config
+            })
             .with_behaviour(|key| Behaviour {
                 identify: identify::Behaviour::new(
                     identify::Config::new("kith-interop/1.0.0".into(), key.public()).with_agent_version(AGENT.into()),

@@ -24,6 +24,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 )
@@ -253,6 +254,7 @@ func newNode(listen []string, security libp2p.Option) (*node, error) {
 	h, err := libp2p.New(
 		libp2p.ListenAddrStrings(listen...),
 		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Transport(quic.NewTransport),
 		security,
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// The default limits are for nodes in the open; here 1,000 streams at once are the point.
