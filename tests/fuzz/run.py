@@ -39,6 +39,7 @@ FURTHER_SOURCES = {
     "multiaddr": ["kith/multiformats/detail/multiaddr_value.cpp", "kith/multiformats/detail/ip_text.cpp"],
     "multibase": ["kith/multiformats/detail/positional.cpp"],
     "noise_handshake": ["kith/net/security/noise_xx.cpp"],
+    "quic_datagram": ["kith/net/transports/quic/detail/quic_endpoint.cpp", "kith/net/transports/quic/detail/quic_session.cpp"],
     "store_record": ["kith/store/detail/pack_files.cpp"],
     "tar": ["kith/api/detail/tar_extractor.cpp"],
     "unixfs_node": ["kith/ipld/dag_pb.cpp"],

@@ -313,7 +313,16 @@ Result<std::unique_ptr<UdpSocket>> bind_udp(LoopExecutor executor, Clock& clock,
   } else {
     KITH_CHECK(socket.set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1));
   }
-  if (options.coalesce) KITH_CHECK(socket.set(SOL_UDP, UDP_GRO, 1));
+  if (options.coalesce) {
+    KITH_CHECK(socket.set(SOL_UDP, UDP_GRO, 1));
+    // Who asks for this finds out by itself how much the way takes (RFC 8899): nothing is to be cut
+    // up on it, and too much must fail.
+    if (local.address.is_v4()) {
+      KITH_CHECK(socket.set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE));
+    } else {
+      KITH_CHECK(socket.set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE));
+    }
+  }
   auto bound = socket.bind(local);
   if (!bound) return std::unexpected(bound.error().with_context("bind " + local.to_string()));
   Endpoint chosen = socket.local_endpoint();

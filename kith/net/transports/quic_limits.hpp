@@ -27,9 +27,12 @@ inline constexpr std::uint64_t quic_stream_overhead_bytes = 1024;
 inline constexpr int quic_round_trips_before_growth = 4;
 
 /// What a stream holds of what it has sent, or is to send, until the peer has acknowledged it: this
-/// much, or twice the congestion window if that is more, up to the last.
+/// much, or twice the congestion window if that is more, up to the last. When all streams of a
+/// connection together hold more than the third and than one stream may, each has the fourth.
 inline constexpr std::size_t quic_send_bytes = 128 * 1024;
 inline constexpr std::size_t quic_send_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t quic_send_bytes_together = 1024 * 1024;
+inline constexpr std::size_t quic_send_bytes_each = 16 * 1024;
 /// Blocks that are sent from and received into; the first ones of a stream are smaller.
 inline constexpr std::size_t quic_block_bytes = 64 * 1024;
 inline constexpr std::size_t quic_block_bytes_min = 4 * 1024;
@@ -76,6 +79,7 @@ inline constexpr std::size_t quic_goodbyes_max = 256;
 inline constexpr Duration quic_goodbye_time = 3s;
 
 static_assert(quic_connection_window_bytes >= quic_stream_window_bytes);
+static_assert(quic_send_bytes_each <= quic_send_bytes && quic_send_bytes <= quic_send_bytes_max);
 static_assert(quic_retry_from < quic_half_open_max);
 static_assert(quic_accept_backlog_max <= quic_half_open_max);
 static_assert(quic_keep_alive_interval < quic_idle_timeout);

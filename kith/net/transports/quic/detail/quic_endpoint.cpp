@@ -155,7 +155,7 @@ Task<void> QuicEndpoint::send_loop() {
   std::size_t batches = 0;
   for (;;) {
     if (!replies_.empty()) {
-      const Reply one = std::move(replies_.front());
+      const QuicReply one = std::move(replies_.front());
       replies_.pop_front();
       output.datagrams.assign(1, {.to = one.to, .bytes = one.datagram});
       auto sent = co_await socket_->send_batch(output.datagrams);

@@ -58,6 +58,12 @@ class QuicIncoming final : public Incoming {
   multiformats::Multiaddr remote_;
 };
 
+/// A datagram that belongs to no connection.
+struct QuicReply {
+  port::Endpoint to;
+  Bytes datagram;
+};
+
 class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
  public:
   QuicEndpoint(port::Env& env, std::shared_ptr<const QuicTls> tls,
@@ -84,6 +90,7 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
   const std::shared_ptr<const QuicTls>& tls() const noexcept { return tls_; }
 
   std::size_t half_open() const noexcept { return half_open_; }
+  const std::deque<QuicReply>& replies() const noexcept { return replies_; }
   /// A datagram that came: what the receiving loop does with each.
   void on_datagram(const port::Endpoint& from, ByteView datagram, port::Ecn ecn, Instant now);
   /// After those that came together.
@@ -114,10 +121,6 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
   struct Goodbye {
     Bytes packet;
     Instant until;
-  };
-  struct Reply {
-    port::Endpoint to;
-    Bytes datagram;
   };
   struct Header;
 
@@ -153,7 +156,7 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
   std::map<QuicId, std::shared_ptr<const Goodbye>> goodbyes_;
   std::deque<std::pair<QuicId, Instant>> goodbyes_by_age_;
   std::deque<std::unique_ptr<Incoming>> strangers_;
-  std::deque<Reply> replies_;
+  std::deque<QuicReply> replies_;
   std::deque<QuicConnection*> senders_;
   std::vector<QuicConnection*> receivers_;
   QuicConnection* sending_ = nullptr;  ///< whose datagrams are on their way to the system

@@ -288,7 +288,7 @@ void QuicSession::on_deadline(Instant now) {
   while (!lingering_.empty() && lingering_.front().until <= now) {
     Stream* stream = find(lingering_.front().id);
     lingering_.pop_front();
-    if (stream != nullptr && !stream->gone) reset_stream(*stream, Errc::timed_out);
+    if (stream != nullptr && !stream->gone) stop_stream(*stream, Errc::timed_out);
   }
   const int result = ngtcp2_conn_handle_expiry(connection_->conn, quic_time(now));
   wants_output_ = true;
@@ -301,7 +301,7 @@ void QuicSession::settle(Instant now) {
   for (const QuicStreamId id : std::exchange(to_reset_, {})) {
     Stream* stream = find(id);
     if (stream == nullptr) continue;
-    reset_stream(*stream, stream->read_error.value_or(Errc::reset));
+    stop_stream(*stream, stream->read_error.value_or(Errc::reset));
     erase_if_done(*stream);
   }
   refresh_statistics();

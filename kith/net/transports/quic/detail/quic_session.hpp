@@ -248,6 +248,7 @@ class QuicSession {
   void end_reading(Stream& stream, Error why) noexcept;
   void end_writing(Stream& stream, Error why) noexcept;
   void reset_stream(Stream& stream, Error why) noexcept;
+  void stop_stream(Stream& stream, Error why) noexcept;
   void find_stopped_writers() noexcept;
   void refresh_statistics() noexcept;
   void erase_if_done(Stream& stream) noexcept;
@@ -286,6 +287,7 @@ class QuicSession {
   std::uint64_t outstanding_ = 0;  ///< what the peer may have sent and nobody has read
   std::uint64_t given_ = 0;        ///< credit that the peer may not know of yet
   std::size_t send_bytes_max_ = quic_send_bytes;
+  std::size_t outgoing_bytes_ = 0;  ///< of all streams
   Duration round_trip_{0};
   std::uint64_t in_flight_ = 0;
 };

@@ -80,6 +80,7 @@ void QuicSession::on_stream_closed(QuicStreamId id, bool with_error) noexcept {
   stream->gone = true;
   if (!stream->end_received) end_reading(*stream, Errc::reset);
   if (with_error || !stream->end_sent) end_writing(*stream, Errc::reset);
+  outgoing_bytes_ -= stream->outgoing.size();
   stream->outgoing = QuicSendQueue();
   recharge(*stream);
   if (stream->owner == nullptr && !stream->accepted && stream->read_error) {
@@ -92,7 +93,9 @@ void QuicSession::on_stream_closed(QuicStreamId id, bool with_error) noexcept {
 void QuicSession::on_acknowledged(QuicStreamId id, std::uint64_t offset) noexcept {
   Stream* stream = find(id);
   if (stream == nullptr) return;
+  const std::size_t before = stream->outgoing.size();
   stream->outgoing.acknowledged(offset);
+  outgoing_bytes_ -= before - stream->outgoing.size();
   recharge(*stream);
   fill(*stream);
 }
@@ -339,8 +342,9 @@ void QuicSession::fill(Stream& stream) noexcept {
     }
     const ByteView piece = stream.writing.front().subspan(stream.written);
     const std::size_t held = stream.outgoing.size();
-    const std::size_t room = send_bytes_max_ - std::min(send_bytes_max_, held);
-    // Not a few bytes for each acknowledgement.
+    const bool crowded = outgoing_bytes_ >= std::max(send_bytes_max_, quic_send_bytes_together);
+    const std::size_t most = crowded ? quic_send_bytes_each : send_bytes_max_;
+    const std::size_t room = most - std::min(most, held);
     if (!piece.empty() && room == 0) break;
     const std::size_t part = std::min({piece.size(), room, quic_block_bytes});
     if (part != 0 && !charge(stream, part)) {
@@ -348,6 +352,7 @@ void QuicSession::fill(Stream& stream) noexcept {
       break;
     }
     stream.outgoing.append(piece.first(part));
+    outgoing_bytes_ += part;
     stream.written += part;
     if (part == piece.size()) {
       stream.writing = stream.writing.subspan(1);
@@ -417,6 +422,19 @@ void QuicSession::reset_stream(Stream& stream, Error why) noexcept {
   end_reading(stream, why);
   end_writing(stream, why);
   if (std::exchange(stream.ready, false)) std::erase(ready_, stream.id);
+}
+
+/// The same, but for what was written and ended before.
+void QuicSession::stop_stream(Stream& stream, Error why) noexcept {
+  if (!stream.end_wanted) {
+    reset_stream(stream, std::move(why));
+    return;
+  }
+  if (!stream.gone && !outcome_) {
+    ngtcp2_conn_shutdown_stream_read(connection_->conn, stream.id, no_error);
+    wants_output_ = true;
+  }
+  end_reading(stream, std::move(why));
 }
 
 void QuicSession::reset(QuicStreamId id) noexcept {
