@@ -17,6 +17,7 @@
 #include <kith/api/detail/values.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/base/duration.hpp>
+#include <kith/multiformats/multibase.hpp>
 #include <kith/node/home.hpp>
 #include <kith/node/node.hpp>
 
@@ -289,6 +290,16 @@ Task<void> CommandLine::run(std::vector<std::string> words, int& status) {
   co_return Result<void>{};
 }
 
+/// As the RPC wants arguments that may be any bytes.
+void encode_binary_arguments(const Command& command, std::vector<std::string>& arguments) {
+  const std::size_t count = std::min(command.arguments.size(), arguments.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!command.arguments[i].binary) continue;
+    const ByteView bytes = as_bytes(arguments[i]);
+    arguments[i] = multiformats::multibase_encode(multiformats::Base::base64url, bytes).value();
+  }
+}
+
 Task<void> CommandLine::run_invocation(Invocation invocation) {
   const Command& command = *invocation.command;
   KITH_CO_TRY(home_, find_home(invocation));
@@ -311,6 +322,7 @@ Task<void> CommandLine::run_invocation(Invocation invocation) {
   } else {
     KITH_CO_CHECK(co_await add_stdin_arguments(command, invocation.arguments));
   }
+  encode_binary_arguments(command, invocation.arguments);
   if (command.option("progress") != nullptr && !invocation.options.contains("progress") &&
       terminal_.err_is_terminal() && !wants_quiet(invocation)) {
     invocation.options.emplace("progress", "true");

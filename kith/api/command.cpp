@@ -210,6 +210,7 @@ CommandTable make_command_table() {
   add_limit_commands(table);
   add_config_commands(table);
   add_repo_commands(table);
+  add_pubsub_commands(table);
   return table;
 }
 

@@ -62,6 +62,7 @@ struct ArgumentSpec {
   ArgumentKind kind = ArgumentKind::text;
   bool from_stdin = false;  ///< read, a line each, from standard input when there is none
   bool recursive = false;   ///< a file argument may be a folder (with -r)
+  bool binary = false;      ///< sent over the RPC as multibase, in base64url
 };
 
 /// The arguments and options of one call, checked against their specifications.
@@ -251,5 +252,6 @@ void add_swarm_commands(CommandTable& table);
 void add_limit_commands(CommandTable& table);
 void add_config_commands(CommandTable& table);
 void add_repo_commands(CommandTable& table);
+void add_pubsub_commands(CommandTable& table);
 
 }  // namespace kith::api

@@ -51,6 +51,7 @@ std::string described(const CommandTable& table, const Command& command) {
     text += "\nargument " + argument.name;
     if (!argument.required) text += ", optional";
     if (argument.variadic) text += ", several";
+    if (argument.binary) text += ", multibase over the RPC";
     if (argument.kind == ArgumentKind::file) text += argument.recursive ? ", folders" : ", files";
     if (argument.from_stdin) text += ", or from standard input";
   }

@@ -225,6 +225,7 @@ Task<void> run_daemon(ClientContext& context, const Request& request) {
   node::NodeOptions options;
   options.agent_suffix = request.text("agent-version-suffix");
   options.online = !request.flag("offline") && !request.flag("local");
+  options.pubsub = request.flag("enable-pubsub-experiment");
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));
   auto served = co_await serve_until_ended(context, *node);

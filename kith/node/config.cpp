@@ -668,6 +668,21 @@ void read_import(Reader& reader, ImportSettings& files) {
   reader.text("Import.UnixFSPBNodeFieldOrder", order, {"links-first"});
 }
 
+void read_pubsub(Reader& reader, PubSubSettings& settings) {
+  reader.flag("Pubsub.Enabled", settings.enabled);
+  std::string router;
+  reader.text("Pubsub.Router", router, {"", "gossipsub", "floodsub"});
+  settings.flood_only = router == "floodsub";
+  bool unsigned_messages = false;
+  reader.flag("Pubsub.DisableSigning", unsigned_messages);
+  settings.signing = !unsigned_messages;
+  reader.duration("Pubsub.SeenMessagesTTL", settings.seen_ttl);
+  if (settings.seen_ttl <= 0s) reader.fail(wrong("Pubsub.SeenMessagesTTL", "above zero"));
+  std::string strategy = "last-seen";
+  reader.text("Pubsub.SeenMessagesStrategy", strategy, {"last-seen", "first-seen"});
+  if (strategy == "first-seen") settings.seen_strategy = pubsub::SeenStrategy::first_seen;
+}
+
 void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
@@ -678,6 +693,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.flag("Datastore.HashOnRead", settings.verify_reads);
   reader.flag("Experimental.PerfServer", settings.serve_perf);
   read_swarm(reader, settings);
+  read_pubsub(reader, settings.pubsub);
   read_import(reader, settings.new_files);
   reader.flag("Experimental.FilestoreEnabled", settings.filestore);
   // `repo stat` shows it.

@@ -22,6 +22,7 @@
 #include <kith/net/limits.hpp>
 #include <kith/net/resources.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/pubsub/options.hpp>
 #include <kith/unixfs/options.hpp>
 
 namespace kith::node {
@@ -82,6 +83,15 @@ struct ImportSettings {
   bool leaves_said = false;
 };
 
+/// Pubsub.*
+struct PubSubSettings {
+  bool enabled = false;
+  bool flood_only = false;  ///< Router is "floodsub"
+  bool signing = true;
+  Duration seen_ttl = 120s;
+  pubsub::SeenStrategy seen_strategy = pubsub::SeenStrategy::last_seen;
+};
+
 struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
@@ -109,6 +119,7 @@ struct NodeSettings {
   bool verify_reads = false;
   MemoryBounds memory;
   bool serve_perf = false;
+  PubSubSettings pubsub;
   ImportSettings new_files;
   bool filestore = false;                ///< --nocopy is allowed
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser

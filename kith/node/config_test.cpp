@@ -199,6 +199,33 @@ TEST(Config, LimitsBandwidthInAllByPeerAndByProtocol) {
   }
 }
 
+TEST(Config, ReadsPubsubAsKuboDoes) {
+  boost::json::value config = default_config();
+  const PubSubSettings usual = read_settings(config)->pubsub;
+  EXPECT_FALSE(usual.enabled || usual.flood_only);
+  EXPECT_TRUE(usual.signing);
+  EXPECT_EQ(usual.seen_ttl, 120s);
+  EXPECT_EQ(usual.seen_strategy, pubsub::SeenStrategy::last_seen);
+  ASSERT_TRUE(config_set(config, "Pubsub.Enabled", true));
+  ASSERT_TRUE(config_set(config, "Pubsub.Router", "floodsub"));
+  ASSERT_TRUE(config_set(config, "Pubsub.DisableSigning", true));
+  ASSERT_TRUE(config_set(config, "Pubsub.SeenMessagesTTL", "10m"));
+  ASSERT_TRUE(config_set(config, "Pubsub.SeenMessagesStrategy", "first-seen"));
+  auto settings = read_settings(config);
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_TRUE(settings->pubsub.enabled && settings->pubsub.flood_only);
+  EXPECT_FALSE(settings->pubsub.signing);
+  EXPECT_EQ(settings->pubsub.seen_ttl, 10min);
+  EXPECT_EQ(settings->pubsub.seen_strategy, pubsub::SeenStrategy::first_seen);
+  for (auto [key, value] : {std::pair("Pubsub.Router", "random"),
+                            std::pair("Pubsub.SeenMessagesTTL", "0s"),
+                            std::pair("Pubsub.SeenMessagesStrategy", "never")}) {
+    boost::json::value other = default_config();
+    ASSERT_TRUE(config_set(other, key, value));
+    EXPECT_FALSE(read_settings(other)) << key;
+  }
+}
+
 TEST(Config, ReadsWhoMayUseTheRpc) {
   const auto read = [](std::string_view users) {
     boost::json::value config = default_config();

@@ -5,7 +5,7 @@
 //   repo.lock     held by the process that has the home open, as Kubo holds it
 //   version       "kith " and the number of this layout
 //   blocks/       the store
-//   peers         the peer store
+//   peers         the peer store; pubsub-authors: which messages are old (author_numbers.hpp)
 //   libp2p-resource-limit-overrides.json   limits, if the operator wants others
 //   api, gateway  addresses in use while a daemon runs (Kubo's names)
 //

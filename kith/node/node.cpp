@@ -24,6 +24,10 @@ constexpr Duration bandwidth_interval = 1s;
 /// Of the newest second in the average.
 constexpr double bandwidth_weight = 0.3;
 constexpr std::size_t peers_file_bytes_max = 64 * 1024 * 1024;
+/// The highest sequence numbers of those who publish.
+constexpr std::string_view authors_name = "pubsub-authors";
+constexpr std::size_t authors_file_bytes_max = 4 * 1024 * 1024;
+static_assert(pubsub::authors_max * 128 <= authors_file_bytes_max);
 static_assert(net::peer_store_encoded_bytes_max <= peers_file_bytes_max);
 /// Peers that are encoded before other work has its turn.
 constexpr std::size_t peers_encoded_at_once = 128;
@@ -91,6 +95,16 @@ exchange::BitswapOptions bitswap_options(const MemoryBounds& memory) {
   return options;
 }
 
+pubsub::PubSubOptions pubsub_options(const PubSubSettings& settings) {
+  pubsub::PubSubOptions options;
+  options.router.scores = pubsub::careful_scores();
+  options.router.signing = settings.signing ? pubsub::Signing::strict : pubsub::Signing::author;
+  options.router.seen_ttl = settings.seen_ttl;
+  options.router.seen_strategy = settings.seen_strategy;
+  options.router.flood_only = settings.flood_only;
+  return options;
+}
+
 /// Finds peers of the local networks and connects to them.
 struct LanDiscovery {
   LanDiscovery(port::Env& env, net::Swarm& swarm)
@@ -130,6 +144,8 @@ struct Node::Network {
   exchange::SwarmNetwork swarm_network;
   exchange::StoredBlocks stored_blocks;
   exchange::Bitswap bitswap;
+  /// None if it isn't enabled.
+  std::unique_ptr<pubsub::PubSub> pubsub;
   /// None if the settings don't want it.
   std::unique_ptr<LanDiscovery> lan;
   BandwidthRates bandwidth;
@@ -145,6 +161,7 @@ Node::Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& 
       agent_(agent_version),
       started_at_(env.clock.now()),
       shutdown_(env.clock) {
+  settings_.pubsub.enabled |= options.pubsub;
   if (!options.agent_suffix.empty()) agent_ += "/" + options.agent_suffix;
 }
 
@@ -190,6 +207,12 @@ Task<void> Node::start_network() {
   network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
   network_->bitswap.start();
+  if (settings_.pubsub.enabled) {
+    network_->pubsub =
+        std::make_unique<pubsub::PubSub>(env_, network_->swarm, pubsub_options(settings_.pubsub));
+    load_authors();
+    network_->pubsub->start();
+  }
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;
   std::vector<Error> failures;
@@ -226,10 +249,13 @@ Task<void> Node::stop_shielded() {
     network_->tasks.cancel();
     co_await network_->tasks.join_shielded();
     if (network_->lan) co_await network_->lan->close_shielded();
+    if (network_->pubsub) co_await network_->pubsub->close_shielded();
     co_await network_->bitswap.close_shielded();
     co_await network_->swarm.close_shielded();
     co_await network_->identify.close_shielded();
     outcome = save_peers();
+    auto saved = save_authors();
+    if (outcome) outcome = saved;
     network_.reset();
   }
   if (store_) {
@@ -261,6 +287,17 @@ Result<void> Node::save_peers() {
   return port::replace_file(env_.files, home_.file("peers"), peers_.encode(env_.wall.now()), 0600);
 }
 
+void Node::load_authors() {
+  auto content = port::read_file(env_.files, home_.file(authors_name), authors_file_bytes_max);
+  if (content) network_->pubsub->authors().decode(*content, env_.clock.now());
+}
+
+Result<void> Node::save_authors() {
+  if (!network_->pubsub) return {};
+  const Bytes encoded = network_->pubsub->authors().encode();
+  return port::replace_file(env_.files, home_.file(authors_name), encoded, 0600);
+}
+
 Task<void> Node::save_peers_loop() {
   for (;;) {
     KITH_CO_CHECK(co_await port::sleep_for(env_.clock, save_peers_interval));
@@ -272,6 +309,13 @@ Task<void> Node::save_peers_loop() {
       return port::replace_file(env_.files, home_.file("peers"), encoder.encoded(), 0600);
     };
     auto saved = co_await port::run_on(env_.pool, work);
+    if (saved && network_->pubsub) {
+      const Bytes authors = network_->pubsub->authors().encode();
+      auto write_authors = [this, &authors] {
+        return port::replace_file(env_.files, home_.file(authors_name), authors, 0600);
+      };
+      saved = co_await port::run_on(env_.pool, write_authors);
+    }
     if (!saved) KITH_LOG_WARN(log_, "the peers could not be saved: {}", saved.error().message());
   }
 }
@@ -364,6 +408,10 @@ net::Ping& Node::ping() noexcept {
 exchange::Bitswap& Node::bitswap() noexcept {
   ASSERT(network_ != nullptr);
   return network_->bitswap;
+}
+
+pubsub::PubSub* Node::pubsub() noexcept {
+  return network_ ? network_->pubsub.get() : nullptr;
 }
 
 void Node::request_shutdown() noexcept {

@@ -22,6 +22,7 @@
 #include <kith/node/home.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/task_group.hpp>
+#include <kith/pubsub/service.hpp>
 #include <kith/store/block_store.hpp>
 
 namespace kith::node {
@@ -34,6 +35,8 @@ struct NodeOptions {
   bool online = true;
   /// Comes behind agent_version, after a slash.
   std::string agent_suffix;
+  /// Also if Pubsub.Enabled doesn't say so.
+  bool pubsub = false;
 };
 
 struct BandwidthRates {
@@ -92,6 +95,8 @@ class Node {
   net::Identify& identify() noexcept;
   net::Ping& ping() noexcept;
   exchange::Bitswap& bitswap() noexcept;
+  /// None if the node is offline or doesn't speak it.
+  pubsub::PubSub* pubsub() noexcept;
 
   /// Bytes a second, averaged over the last few. Of an online node (asserted).
   BandwidthRates bandwidth() const noexcept;
@@ -111,6 +116,8 @@ class Node {
   Task<void> measure_bandwidth();
   void load_peers();
   Result<void> save_peers();
+  void load_authors();
+  Result<void> save_authors();
 
   port::Env& env_;
   port::Logger log_;

@@ -339,7 +339,9 @@ Task<void> PubSub::verify(std::vector<MessagePtr>& messages, std::size_t begin, 
 }
 
 Verdict PubSub::inline_verdict(const Message& message, const PeerId& from, bool note_number) {
-  if (note_number && options_.check_numbers && message.author() && message.sequence()) {
+  // Of unsigned ones anybody could say that an author is far ahead.
+  const bool proven = options_.router.signing == Signing::strict;
+  if (note_number && options_.check_numbers && proven) {
     const std::uint64_t number = load_be<std::uint64_t>(message.sequence()->data());
     if (!authors_.accept(*message.author(), number, now())) return Verdict::ignore;
   }
@@ -381,6 +383,8 @@ void PubSub::act_on(Deliver event) {
 }
 
 void PubSub::act_on(MeshChange event) {
+  KITH_LOG_DEBUG(log_, "{} {} our mesh", event.peer.to_string(),
+                 event.joined ? "joins" : "leaves");
   std::string tag = "pubsub:" + event.topic;
   if (event.joined) {
     swarm_.protect(event.peer, std::move(tag));

@@ -53,8 +53,8 @@ struct PubSubOptions {
   RouterOptions router{};
   /// Of all topics, before the topic's own.
   InlineValidator default_validator{};
-  /// Messages with numbers that are too old are ignored (author_numbers.hpp). Not of anonymous
-  /// ones.
+  /// Messages with numbers that are too old are ignored (author_numbers.hpp). Of signed ones: in
+  /// others anybody could say a number that is far ahead.
   bool check_numbers = true;
 };
 

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from harness import environment
-from harness.daemon import Kith, Kubo, started
+from harness.daemon import Kith, Kubo
 from harness.peer import node_binary
 
 SCRIPT_SECONDS = 180
@@ -19,10 +19,12 @@ class RpcClientCases:
 
     def test_each_command_of_kubo_rpc_client(self):
         node = node_binary()
-        driven = started(self.kind)
-        self.addCleanup(driven.close)
-        other = started(self.kind)
-        self.addCleanup(other.close)
+        driven, other = (self.kind() for _ in range(2))
+        for daemon in (driven, other):
+            self.addCleanup(daemon.close)
+            daemon.init()
+            daemon.config("Pubsub.Enabled", True)
+            daemon.start()
         done = subprocess.run([node, SCRIPT, driven.api, other.api], capture_output=True, text=True, timeout=SCRIPT_SECONDS)
         checks = [json.loads(line) for line in done.stdout.splitlines()]
         for check in checks:

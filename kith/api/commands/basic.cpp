@@ -455,6 +455,8 @@ void add_basic_commands(CommandTable& table) {
                     "\"default\" or \"none\": peers are found by bootstrap, in the local network, "
                     "and by who connects.",
                     "default"},
+                   {"enable-pubsub-experiment", 0, OptionKind::flag,
+                    "Speak pubsub, as the setting Pubsub.Enabled does.", ""},
                    {"migrate", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""},
                    {"enable-gc", 0, OptionKind::flag, "Accepted for Kubo's sake.", ""}},
        .where = Where::client,

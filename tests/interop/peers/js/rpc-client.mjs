@@ -409,6 +409,25 @@ await check('config: an unknown key is an error', () =>
 
 // The end
 
+await check('pubsub: subscribe, publish, ls, peers, unsubscribe', async () => {
+  const topic = 'news/ü'
+  const data = randomBytes(300)
+  const heard = Promise.withResolvers()
+  const listen = message => heard.resolve(message)
+  await ipfs.pubsub.subscribe(topic, listen)
+  assert.deepEqual(await ipfs.pubsub.ls(), [topic])
+  const me = (await ipfs.id()).id.toString()
+  while (!(await other.pubsub.peers(topic)).some(peer => peer.toString() === me)) {
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+  await other.pubsub.publish(topic, data)
+  const message = await heard.promise
+  assert.deepEqual(Buffer.from(message.data), data)
+  assert.equal(message.topic, topic)
+  assert.equal(message.from.toString(), (await other.id()).id.toString())
+  await ipfs.pubsub.unsubscribe(topic, listen)
+})
+
 await check('swarm disconnect', async () => {
   await ipfs.swarm.disconnect(theirAddr)
   assert.deepEqual(await ipfs.swarm.peers(), [])
