@@ -217,9 +217,9 @@ TEST(Config, ReadsPubsubAsKuboDoes) {
   EXPECT_FALSE(settings->pubsub.signing);
   EXPECT_EQ(settings->pubsub.seen_ttl, 10min);
   EXPECT_EQ(settings->pubsub.seen_strategy, pubsub::SeenStrategy::first_seen);
-  for (auto [key, value] : {std::pair("Pubsub.Router", "random"),
-                            std::pair("Pubsub.SeenMessagesTTL", "0s"),
-                            std::pair("Pubsub.SeenMessagesStrategy", "never")}) {
+  for (auto [key, value] :
+       {std::pair("Pubsub.Router", "random"), std::pair("Pubsub.SeenMessagesTTL", "0s"),
+        std::pair("Pubsub.SeenMessagesStrategy", "never")}) {
     boost::json::value other = default_config();
     ASSERT_TRUE(config_set(other, key, value));
     EXPECT_FALSE(read_settings(other)) << key;

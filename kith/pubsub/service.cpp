@@ -383,8 +383,7 @@ void PubSub::act_on(Deliver event) {
 }
 
 void PubSub::act_on(MeshChange event) {
-  KITH_LOG_DEBUG(log_, "{} {} our mesh", event.peer.to_string(),
-                 event.joined ? "joins" : "leaves");
+  KITH_LOG_DEBUG(log_, "{} {} our mesh", event.peer.to_string(), event.joined ? "joins" : "leaves");
   std::string tag = "pubsub:" + event.topic;
   if (event.joined) {
     swarm_.protect(event.peer, std::move(tag));
