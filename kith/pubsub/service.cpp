@@ -276,7 +276,8 @@ void PubSub::drain(bool own) {
       more = true;
     }
     while (auto event = router_.next_event()) {
-      std::visit([this](auto&& its) { act_on(std::move(its)); }, *std::move(event));
+      std::visit([this](auto&& its) { act_on(std::forward<decltype(its)>(its)); },
+                 *std::move(event));
       more = true;
     }
   }
