@@ -44,6 +44,7 @@ class ProtobufReader : private protozero::pbf_reader {
 
   using pbf_reader::get_enum;
   using pbf_reader::get_fixed32;
+  using pbf_reader::get_fixed64;
   using pbf_reader::get_int32;
   using pbf_reader::get_int64;
   using pbf_reader::get_uint32;
