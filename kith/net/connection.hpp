@@ -70,6 +70,9 @@ class Connection {
   /// Streams that are open may go on for a while.
   virtual bool closing() const noexcept = 0;
   virtual Direction direction() const noexcept = 0;
+  /// It leads through a relay that carries little, and not for long: streams are opened on it only
+  /// by who says that they will do (StreamOptions, swarm.hpp).
+  virtual bool limited() const noexcept { return false; }
   virtual const multiformats::PeerId& local_peer() const noexcept = 0;
   virtual const multiformats::PeerId& remote_peer() const noexcept = 0;
   virtual const crypto::PublicKey& remote_key() const noexcept = 0;

@@ -303,7 +303,9 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
   }
   PeerStore& store = swarm_.peer_store();
   // A push tells only what has changed.
-  if (message.observed_address) link.observed = message.observed_address;
+  // Through a relay we are seen where the relay is.
+  if (message.observed_address && !link.remote_address.is_relayed())
+    link.observed = message.observed_address;
   if (!message.protocols.empty()) store.set_protocols(link.peer, std::move(message.protocols));
   if (!message.agent.empty()) store.set_agent(link.peer, message.agent, message.protocol_version);
   learn_addresses(link, std::move(message));

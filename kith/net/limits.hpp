@@ -38,6 +38,8 @@ inline constexpr Duration dial_peer_timeout = 60s;
 inline constexpr std::size_t dial_addresses_max = 100;
 /// And so many failures are told.
 inline constexpr std::size_t dial_failures_told_max = 16;
+/// How long a peer that is reached only through a relay is waited for to come directly.
+inline constexpr Duration direct_connection_patience = 15s;
 inline constexpr Duration handshake_timeout = 10s;
 /// While half of the places of strangers in a handshake are taken. Who says nothing shall not keep
 /// all of them, however many addresses it has; this is still ten round trips of a slow line.

@@ -30,7 +30,7 @@ Task<void> Ping::serve(std::unique_ptr<Stream> stream) {
 
 Task<std::unique_ptr<Stream>> Ping::open(multiformats::PeerId peer, Instant deadline) {
   std::vector<ProtocolId> protocols = {ProtocolId(ping_protocol)};
-  co_return co_await swarm_.open_stream(peer, std::move(protocols), deadline);
+  co_return co_await swarm_.open_stream(peer, std::move(protocols), deadline, {.limited = true});
 }
 
 Task<Duration> Ping::round_trip(std::unique_ptr<Stream>& stream, Instant deadline) {

@@ -37,6 +37,8 @@ class Domain final : public ErrorDomain {
         return "a limit of this node itself (`swarm resources` shows them)";
       case SwarmError::address_in_use:
         return "the address is in use: is another node running?";
+      case SwarmError::only_relayed:
+        return "the peer is reached only through a relay, which carries little";
     }
     return "unknown error";
   }
@@ -68,6 +70,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       resources_(limits_.resources),
       bandwidth_(env.clock, limits_.bandwidth),
       dial_slots_(env.clock, limits_.dials_max),
+      linked_(env.clock),
       accepting_(env.executor, env.clock),
       handshakes_(env.executor, env.clock),
       dialing_(env.executor, env.clock),
@@ -98,6 +101,7 @@ Result<ConnectionId> Swarm::add_link(Admitted admitted) {
   peers_.set_public_key(peer, added.connection->remote_key());
   peers_.set_connected(peer, true, env_.wall.now());
   backoff_.clear(peer);
+  linked_.notify_all();
   KITH_LOG_DEBUG(log_, "connected to {} at {}", peer.to_string(),
                  added.connection->remote_address().to_string());
   return id;
@@ -108,6 +112,9 @@ Task<void> Swarm::run_link(ConnectionId id) {
   const PeerId peer = link.connection->remote_peer();
   // Who is being dialed and comes by itself needs no dial any more.
   if (auto dial = dials_.find(peer); dial != dials_.end()) dial->second->progress.notify_all();
+  const auto [first, end] = direct_dials_.equal_range(peer);
+  for (auto dial = first; dial != end; ++dial)
+    dial->second->progress.notify_all();
   const ConnectionInfo opened = info_of(link);
   for (SwarmObserver* observer : std::vector(observers_))
     observer->on_connected(opened);
@@ -203,10 +210,20 @@ Swarm::Link* Swarm::best_link(const PeerId& peer) const {
   for (ConnectionId id : ids->second) {
     Link& link = *links_.at(id);
     if (link.connection->closing()) continue;
+    if (best == nullptr || link.detour() < best->detour()) {
+      best = &link;
+      continue;
+    }
+    if (link.detour() > best->detour()) continue;
     // The newest: a peer that dials again has lost what it had before.
-    if (best == nullptr || !crossed(*best, link) || dialed_by_smaller(link)) best = &link;
+    if (!crossed(*best, link) || dialed_by_smaller(link)) best = &link;
   }
   return best;
+}
+
+Swarm::Link* Swarm::direct_link(const PeerId& peer) const {
+  Link* best = best_link(peer);
+  return best != nullptr && best->detour() == 0 ? best : nullptr;
 }
 
 bool Swarm::crossed(const Link& one, const Link& other) {
@@ -224,21 +241,36 @@ bool Swarm::dialed_by_smaller(const Link& link) const {
   return ours == (local_peer_ < link.connection->remote_peer());
 }
 
+/// The best there is, or nothing; one that is limited only if it may be. Else one that isn't is
+/// waited for.
+Task<std::optional<ConnectionId>> Swarm::usable_link(PeerId peer, bool limited, Instant deadline) {
+  const Instant until = std::min(deadline, env_.clock.now() + direct_connection_patience);
+  for (;;) {
+    if (closing_) co_return std::unexpected(Errc::closed);
+    Link* link = best_link(peer);
+    if (link == nullptr) co_return std::optional<ConnectionId>();
+    if (limited || !link->connection->limited()) co_return std::optional(link->id);
+    auto woken = co_await linked_.wait(until);
+    if (!woken && woken.error().is(Errc::timed_out))
+      co_return std::unexpected(SwarmError::only_relayed);
+    KITH_CO_CHECK(std::move(woken));
+  }
+}
+
 Task<std::unique_ptr<Stream>> Swarm::open_stream(PeerId peer, std::vector<ProtocolId> protocols,
-                                                 Instant deadline) {
+                                                 Instant deadline, StreamOptions options) {
   KITH_CO_CHECK(check(protocols));
   for (bool dialed = false;;) {
-    Link* link = best_link(peer);
-    ConnectionId id{};
-    if (link != nullptr) {
-      id = link->id;
-    } else {
+    KITH_CO_TRY(std::optional<ConnectionId> id,
+                co_await usable_link(peer, options.limited, deadline));
+    if (!id) {
       if (std::exchange(dialed, true)) co_return std::unexpected(Errc::closed);
-      KITH_CO_TRY(id, co_await connect(peer, {}, deadline));
+      KITH_CO_CHECK(co_await connect(peer, {}, deadline));
+      continue;
     }
-    auto opened = co_await open_stream_on(id, protocols, deadline);
+    auto opened = co_await open_stream_on(*id, protocols, deadline);
     // Of two that crossed one goes, maybe just now, and the other serves as well.
-    if (opened || !lost(opened.error(), id)) co_return opened;
+    if (opened || !lost(opened.error(), *id)) co_return opened;
   }
 }
 
@@ -333,6 +365,7 @@ ConnectionInfo Swarm::info_of(const Link& link) const {
   info.remote_address = link.connection->remote_address();
   info.security = link.connection->security();
   info.muxer = link.connection->muxer();
+  info.limited = link.connection->limited();
   info.stats = link.connection->stats();
   info.stats.opened_at = link.opened_at;
   if (auto tags = protected_.find(info.peer); tags != protected_.end()) {
@@ -521,6 +554,7 @@ void Swarm::trim() {
 
 Task<void> Swarm::close_shielded() {
   closing_ = true;
+  linked_.notify_all();
   for (auto& door : doors_)
     door->listener->close();
   accepting_.cancel();

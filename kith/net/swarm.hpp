@@ -64,6 +64,7 @@ enum class SwarmError {
   protocol_refused,  ///< the peer speaks none of the protocols asked for
   limit_reached,     ///< one of this node's own; the error's text says which
   address_in_use,    ///< of listen(): somebody listens there already
+  only_relayed,      ///< the peer is reached through a relay alone, which carries little
 };
 const ErrorDomain& error_domain(SwarmError) noexcept;
 
@@ -108,6 +109,14 @@ struct ConnectionInfo {
   std::string muxer;
   ConnectionStats stats;
   std::vector<std::string> protected_by;
+  bool limited = false;  ///< Connection::limited
+};
+
+struct StreamOptions {
+  /// Also on a connection through a relay that carries little (Connection::limited): for the few
+  /// bytes of a protocol that finds out about the peer, or about a better way to it. Without it
+  /// such a peer is waited for to come by a direct connection, up to direct_connection_patience.
+  bool limited = false;
 };
 
 /// Told of what happens, on the loop, inside the swarm's own step: must not block, and must not
@@ -175,13 +184,22 @@ class Swarm {
   Task<ConnectionId> connect(multiformats::PeerId peer,
                              std::vector<multiformats::Multiaddr> addresses, Instant deadline);
 
+  /// Returns once there is a connection that leads through no relay. All of these addresses are
+  /// tried at once, and no others. `punching`: the other side does the same at this moment, and
+  /// this is our part in what comes about (ConnectionTerms).
+  Task<ConnectionId> connect_directly(multiformats::PeerId peer,
+                                      std::vector<multiformats::Multiaddr> addresses,
+                                      std::optional<Direction> punching, Instant deadline);
+
   /// Opens a stream, dialing if there is no connection, and agrees on the first of `protocols` that
   /// the peer speaks. If the connection ends meanwhile, another with the peer is taken, or dialed
   /// once. A single protocol costs no round trip; a refusal then shows at the first read
   /// as SwarmError::protocol_refused. Errc::invalid_argument for no protocol, or one that is empty,
   /// longer than protocol_id_bytes_max (limits.hpp) or has a newline in it.
+  /// SwarmError::SwarmError::only_relayed, see StreamOptions.
   Task<std::unique_ptr<Stream>> open_stream(multiformats::PeerId peer,
-                                            std::vector<ProtocolId> protocols, Instant deadline);
+                                            std::vector<ProtocolId> protocols, Instant deadline,
+                                            StreamOptions options = {});
   /// The same on one connection; never dials. Errc::closed if it is gone or closing.
   Task<std::unique_ptr<Stream>> open_stream_on(ConnectionId connection,
                                                std::vector<ProtocolId> protocols, Instant deadline);
@@ -260,6 +278,10 @@ class Swarm {
                                         std::vector<multiformats::Multiaddr> given);
   Task<void> run_dial(std::shared_ptr<Dial> dial);
   Task<void> race(Dial& dial);
+  Task<void> race_directly(Dial& dial);
+  Task<std::optional<ConnectionId>> usable_link(multiformats::PeerId peer, bool limited,
+                                                Instant deadline);
+  Link* direct_link(const multiformats::PeerId& peer) const;
   Result<ConnectionId> outcome_of(Dial& dial, Result<void> raced);
   static Error failure_of(const Dial& dial);
   static void note_failure(Dial& dial, const multiformats::Multiaddr& address, const Error& why);
@@ -267,8 +289,7 @@ class Swarm {
   Task<void> attempt(Dial& dial, multiformats::Multiaddr address, DialAttempt self);
   Result<std::unique_ptr<ConnectionGrant>> grant_dial(const multiformats::PeerId& peer,
                                                       const multiformats::Multiaddr& address);
-  Task<Admitted> dial_address(multiformats::PeerId peer, multiformats::Multiaddr address,
-                              Instant dial_deadline);
+  Task<Admitted> dial_address(const Dial& dial, multiformats::Multiaddr address);
   ConnectionTerms terms_for(Budget& memory, Instant deadline) const;
   Transport* dialer_of(const multiformats::Multiaddr& address) const;
 
@@ -307,11 +328,14 @@ class Swarm {
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
   std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;
+  /// Those of connect_directly, in the frames of who waits for them.
+  std::multimap<multiformats::PeerId, Dial*> direct_dials_;
   DialSlots dial_slots_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
   PeerTags tags_;
   DialBackoff backoff_;
   std::vector<SwarmObserver*> observers_;
+  port::Event linked_;  ///< there is one more connection
   std::uint64_t next_connection_ = 1;
   std::uint64_t ended_bytes_received_ = 0;
   std::uint64_t ended_bytes_sent_ = 0;

@@ -209,13 +209,68 @@ Swarm::Dial::Dial(Swarm& swarm, PeerId to)
       queue(to, swarm.limits_.dials_per_peer_max,
             [&swarm, to, own = swarm.reachable_addresses()](const Multiaddr& address) {
               if (swarm.dialer_of(address) == nullptr) return DialChoice::no_transport;
-              if (std::ranges::find(own, address) != own.end()) return DialChoice::ourselves;
+              // A relay's circuits are as many peers' as it serves.
+              const bool ours = std::ranges::find(own, address) != own.end();
+              if (ours && !address.is_relayed()) return DialChoice::ourselves;
               const bool allowed = swarm.backoff_.allows(to, address, swarm.env_.clock.now());
               return allowed ? DialChoice::go : DialChoice::leave_alone;
             }),
       progress(swarm.env_.clock),
       done(swarm.env_.clock),
       tasks(swarm.env_.executor, swarm.env_.clock) {}
+
+Swarm::Dial::Dial(Swarm& swarm, PeerId to, std::optional<Direction> its_punching)
+    : peer(to),
+      deadline(swarm.env_.clock.now() + dial_timeout),
+      queue(to, dial_addresses_max,
+            [&swarm, own = swarm.reachable_addresses()](const Multiaddr& address) {
+              const bool ours = std::ranges::find(own, address) != own.end();
+              if (ours) return DialChoice::ourselves;
+              const bool dials = !address.is_relayed() && swarm.dialer_of(address) != nullptr;
+              return dials ? DialChoice::go : DialChoice::no_transport;
+            }),
+      punching(its_punching),
+      directly(true),
+      progress(swarm.env_.clock),
+      done(swarm.env_.clock),
+      tasks(swarm.env_.executor, swarm.env_.clock) {}
+
+Task<ConnectionId> Swarm::connect_directly(PeerId peer, std::vector<Multiaddr> addresses,
+                                           std::optional<Direction> punching, Instant deadline) {
+  if (peer == local_peer_) co_return std::unexpected(SwarmError::dial_self);
+  if (closing_) co_return std::unexpected(Errc::closed);
+  if (Link* link = direct_link(peer)) co_return link->id;
+  if (gater_ != nullptr && !gater_->allow_dial_peer(peer)) co_return std::unexpected(Errc::refused);
+  Dial dial(*this, peer, punching);
+  dial.deadline = std::min(dial.deadline, deadline);
+  std::erase_if(addresses, [](const Multiaddr& one) { return one.dns_name().has_value(); });
+  dial.queue.add(std::move(addresses), false);
+  while (dial.queue.next_attempt_at() != never) {
+    auto address = dial.queue.next_attempt(dial.queue.next_attempt_at());
+    if (address) dial.tasks.spawn(attempt(dial, *std::move(address), DialAttempt(dial)));
+  }
+  const auto place = direct_dials_.emplace(peer, &dial);
+  auto raced = co_await race_directly(dial);
+  direct_dials_.erase(place);
+  dial.tasks.cancel();
+  co_await dial.tasks.join_shielded();
+  if (Link* link = direct_link(peer)) co_return link->id;
+  if (!raced) co_return std::unexpected(raced.error());
+  if (closing_) co_return std::unexpected(Errc::closed);
+  co_return outcome_of(dial, {});
+}
+
+/// Goes on until there is a direct connection, also one that came to us, or no hope for one.
+Task<void> Swarm::race_directly(Dial& dial) {
+  while (!dial.winner && direct_link(dial.peer) == nullptr) {
+    if (closing_) co_return std::unexpected(Errc::closed);
+    const bool over = dial.queue.exhausted() || env_.clock.now() >= dial.deadline;
+    if (over) co_return std::unexpected(failure_of(dial));
+    auto woken = co_await dial.progress.wait(dial.deadline);
+    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
+  }
+  co_return Result<void>{};
+}
 
 Task<ConnectionId> Swarm::connect(PeerId peer, std::vector<Multiaddr> addresses, Instant deadline) {
   if (peer == local_peer_) co_return std::unexpected(SwarmError::dial_self);
@@ -330,13 +385,13 @@ Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
     note_failure(dial, address, slot.error());
     co_return std::unexpected(slot.error());
   }
-  auto dialed = co_await dial_address(dial.peer, address, dial.deadline);
+  auto dialed = co_await dial_address(dial, address);
   if (!dialed) {
     // Ours not to dial, or not to wait any more: the address is none the worse for it.
     const Error& why = dialed.error();
     const bool ours =
         why.is(Errc::cancelled) || why.is(Errc::refused) || why.is(SwarmError::limit_reached);
-    if (!ours) backoff_.failed(dial.peer, address, env_.clock.now());
+    if (!ours && !dial.directly) backoff_.failed(dial.peer, address, env_.clock.now());
     note_failure(dial, address, why);
   } else if (!dial.winner) {
     dial.winner = *std::move(dialed);
@@ -352,14 +407,16 @@ Result<std::unique_ptr<ConnectionGrant>> Swarm::grant_dial(const PeerId& peer,
   return grant;
 }
 
-Task<Swarm::Admitted> Swarm::dial_address(PeerId peer, Multiaddr address, Instant dial_deadline) {
+Task<Swarm::Admitted> Swarm::dial_address(const Dial& dial, Multiaddr address) {
+  const PeerId peer = dial.peer;
   if (gater_ != nullptr && !gater_->allow_dial_address(peer, address)) {
     co_return std::unexpected(Errc::refused);
   }
   Transport* transport = dialer_of(address);
   if (transport == nullptr) co_return std::unexpected(SwarmError::no_transport);
   KITH_CO_TRY(std::unique_ptr<ConnectionGrant> grant, grant_dial(peer, address));
-  ConnectionTerms terms = terms_for(grant->memory(), dial_deadline);
+  ConnectionTerms terms = terms_for(grant->memory(), dial.deadline);
+  terms.punching = dial.punching;
   KITH_CO_TRY(std::unique_ptr<Connection> connection,
               co_await transport->dial(peer, std::move(address), terms));
   co_return Admitted{std::move(grant), std::move(connection)};

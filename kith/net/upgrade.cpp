@@ -105,7 +105,8 @@ Task<std::unique_ptr<Connection>> upgrade(port::Env& env, port::StreamPtr stream
       .direction = options.direction,
       .local_peer = multiformats::PeerId::from_public_key(options.identity.public_key()),
       .local_address = std::move(options.local_address),
-      .remote_address = std::move(options.remote_address)};
+      .remote_address = std::move(options.remote_address),
+      .limited = options.limited};
   co_return std::make_unique<YamuxConnection>(env, std::move(secured), std::move(facts),
                                               options.limits, options.memory);
 }

@@ -37,6 +37,8 @@ struct UpgradeOptions {
   /// Both without /p2p part.
   multiformats::Multiaddr local_address{};
   multiformats::Multiaddr remote_address{};
+  /// Of the connection (Connection::limited).
+  bool limited = false;
   YamuxLimits limits{};
   /// The parent of the connection's memory budget; outlives the connection.
   Budget* memory = nullptr;

@@ -27,6 +27,12 @@ struct Swarm::Link {
     return stats.streams_inbound + stats.streams_outbound + outbound_opening;
   }
 
+  /// The smaller the better: direct, through a relay, through one that carries little.
+  int detour() const noexcept {
+    if (connection->limited()) return 2;
+    return connection->remote_address().is_relayed() ? 1 : 0;
+  }
+
   ConnectionId id;
   std::unique_ptr<ConnectionGrant> grant;
   std::unique_ptr<Connection> connection;
@@ -49,6 +55,8 @@ struct Swarm::Door {
 /// dials_ until its outcome is known.
 struct Swarm::Dial {
   Dial(Swarm& swarm, multiformats::PeerId to);
+  /// Of which backoff doesn't count: a hole is punched where a dial has failed before.
+  Dial(Swarm& swarm, multiformats::PeerId to, std::optional<Direction> its_punching);
   /// Addresses that somebody who asks for the dial knows.
   void add(std::vector<multiformats::Multiaddr> addresses);
 
@@ -56,6 +64,8 @@ struct Swarm::Dial {
   Instant deadline;
   std::vector<multiformats::Multiaddr> given;
   DialQueue queue;
+  std::optional<Direction> punching;  ///< ConnectionTerms
+  bool directly = false;
   std::size_t waiting = 0;
   std::optional<Admitted> winner;
   std::vector<std::string> failures;

@@ -33,6 +33,7 @@ struct ConnectionFacts {
   /// Both without /p2p part.
   multiformats::Multiaddr local_address{};
   multiformats::Multiaddr remote_address{};
+  bool limited = false;
 };
 
 class YamuxStream;
@@ -53,6 +54,7 @@ class YamuxConnection final : public Connection {
   }
 
   Direction direction() const noexcept override { return facts_.direction; }
+  bool limited() const noexcept override { return facts_.limited; }
   const multiformats::PeerId& local_peer() const noexcept override { return facts_.local_peer; }
   const multiformats::PeerId& remote_peer() const noexcept override {
     return secure_->remote().peer;

@@ -37,7 +37,7 @@ TEST(AutonatMessage, IsWrittenAsTheSpecificationsSay) {
 
 TEST(AutonatMessage, AnAddressThatNobodyReadsKeepsItsPlace) {
   const auto message =
-      decode_autonat(hex("0a180a02ffff"
+      decode_autonat(hex("0a170a02ffff"
                          "0a0804c6336401060fa1"
                          "110201000000000000"));
   ASSERT_TRUE(message.has_value());

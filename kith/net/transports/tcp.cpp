@@ -16,6 +16,9 @@ using multiformats::PeerId;
 
 namespace {
 
+/// Between attempts at the same endpoint while holes are punched.
+constexpr Duration punch_again_after = 100ms;
+
 /// What a handshake ends with when TCP has made one connection of two dials that crossed, and each
 /// side takes the other's words for an answer to its own: another first proposal, or the first
 /// message of Noise or TLS in place of the second. Whoever notices first cuts the other off.
@@ -81,11 +84,24 @@ Task<std::unique_ptr<Connection>> TcpTransport::dial(PeerId peer, Multiaddr addr
   const Instant connected_by =
       std::min(terms.deadline, env_.clock.now() + (near ? dial_timeout_local : dial_timeout));
   const std::optional<port::Endpoint> local = dial_from(*remote);
+  if (terms.punching) co_return co_await punch(peer, *remote, local, connected_by, terms);
   auto dialed = co_await dial_endpoint(peer, *remote, local, connected_by, terms);
   if (dialed || !local || !dialed_at_once(dialed.error())) co_return dialed;
   const Duration patience{static_cast<std::int64_t>(env_.prng.below(Duration(200ms).count()))};
   KITH_CO_CHECK(co_await port::sleep_for(env_.clock, patience));
   co_return co_await dial_endpoint(peer, *remote, std::nullopt, connected_by, terms);
+}
+
+Task<std::unique_ptr<Connection>> TcpTransport::punch(PeerId peer, port::Endpoint remote,
+                                                      std::optional<port::Endpoint> local,
+                                                      Instant connected_by, ConnectionTerms terms) {
+  for (;;) {
+    auto dialed = co_await dial_endpoint(peer, remote, local, connected_by, terms);
+    // A NAT that the other side hasn't opened yet may say no on its behalf.
+    const bool early = !dialed && dialed.error().is_errno(ECONNREFUSED);
+    if (!early || env_.clock.now() + punch_again_after >= connected_by) co_return dialed;
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, punch_again_after));
+  }
 }
 
 Task<std::unique_ptr<Connection>> TcpTransport::dial_endpoint(PeerId peer, port::Endpoint remote,
@@ -96,8 +112,9 @@ Task<std::unique_ptr<Connection>> TcpTransport::dial_endpoint(PeerId peer, port:
   dialing.local = local;
   KITH_CO_TRY(std::unique_ptr<port::TcpStream> stream,
               co_await env_.net.dial_tcp(remote, dialing, connected_by));
-  UpgradeOptions options = options_of(Direction::outbound, identity_, channels_,
-                                      stream->local_endpoint(), stream->remote_endpoint(), terms);
+  const Direction part = terms.punching.value_or(Direction::outbound);
+  UpgradeOptions options = options_of(part, identity_, channels_, stream->local_endpoint(),
+                                      stream->remote_endpoint(), terms);
   options.expected_peer = peer;
   options.deadline = std::min(terms.deadline, env_.clock.now() + handshake_timeout);
   co_return co_await upgrade(env_, std::move(stream), std::move(options));

@@ -45,6 +45,9 @@ class TcpTransport final : public Transport {
   Task<std::unique_ptr<Connection>> dial_endpoint(multiformats::PeerId peer, port::Endpoint remote,
                                                   std::optional<port::Endpoint> local,
                                                   Instant connected_by, ConnectionTerms terms);
+  Task<std::unique_ptr<Connection>> punch(multiformats::PeerId peer, port::Endpoint remote,
+                                          std::optional<port::Endpoint> local, Instant connected_by,
+                                          ConnectionTerms terms);
   std::optional<port::Endpoint> dial_from(const port::Endpoint& remote) const;
 
   port::Env& env_;

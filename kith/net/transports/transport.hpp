@@ -38,6 +38,12 @@ struct ConnectionTerms {
   Budget* memory = nullptr;
   /// By when the connection must be there, with security and muxer agreed on.
   Instant deadline = never;
+  /// Set while holes are punched into NATs: the other side dials us at the same moment, and this is
+  /// our part in what comes about. A TCP transport then dials from where it listens and nowhere
+  /// else, and takes the handshake's part that this says. A QUIC transport dials as ever if it is
+  /// outbound; else it sends datagrams of random bytes there from where it listens, 10 to 200 ms
+  /// apart, until the deadline or until it is cancelled, and the connection comes to its listener.
+  std::optional<Direction> punching{};
 };
 
 /// Somebody who wants to connect. Destroying it without upgrade() turns them away.
