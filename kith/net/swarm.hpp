@@ -180,6 +180,10 @@ class Swarm {
   /// What peers are told: these, as the announce rules change them.
   std::vector<multiformats::Multiaddr> announced_addresses() const;
 
+  /// Whether there is a transport for such an address.
+  bool can_dial(const multiformats::Multiaddr& address) const {
+    return dialer_of(address) != nullptr;
+  }
   /// Returns once there is a connection. `addresses` are tried beside those of the peer store.
   Task<ConnectionId> connect(multiformats::PeerId peer,
                              std::vector<multiformats::Multiaddr> addresses, Instant deadline);

@@ -69,7 +69,6 @@ inline constexpr Duration reachability_probe_interval = 1h;
 /// Addresses that nobody wants to dial, and those whose answers contradict, are left alone so long.
 inline constexpr Duration reachability_rest_interval = 10min;
 inline constexpr int reachability_refusals_max = 5;
-inline constexpr std::size_t reachability_probes_in_rest_interval_max = 10;
 static_assert(reachability_settled_from <= static_cast<int>(reachability_answers_kept));
 
 // What others say of where we are.

@@ -79,22 +79,27 @@ RelayServer::RelayServer(port::Env& env, Swarm& swarm, RelayServiceOptions optio
       tasks_(env.executor, env.clock) {
   options_.buffer_bytes =
       std::clamp(options_.buffer_bytes, relay_buffer_bytes_least, relay_buffer_bytes_most);
-  HandlerOptions few;
-  few.streams_per_peer_max =
-      options_.circuits_per_peer_max + hop_streams_per_peer_max - relay_circuits_per_peer_max;
-  swarm_.handle(
-      ProtocolId(hop_protocol),
-      [this](std::unique_ptr<Stream> stream) { return serve(std::move(stream)); }, few);
   swarm_.observe(*this);
   tasks_.spawn(sweep_loop());
+  resume();
 }
 
 RelayServer::~RelayServer() {
   swarm_.stop_observing(*this);
 }
 
+void RelayServer::resume() {
+  if (std::exchange(serving_, true)) return;
+  HandlerOptions few;
+  few.streams_per_peer_max =
+      options_.circuits_per_peer_max + hop_streams_per_peer_max - relay_circuits_per_peer_max;
+  swarm_.handle(
+      ProtocolId(hop_protocol),
+      [this](std::unique_ptr<Stream> stream) { return serve(std::move(stream)); }, few);
+}
+
 void RelayServer::stop() {
-  serving_ = false;
+  if (!std::exchange(serving_, false)) return;
   swarm_.stop_handling(ProtocolId(hop_protocol));
   while (!reservations_.all().empty())
     end_reservation(PeerId(reservations_.all().begin()->first));

@@ -44,6 +44,8 @@ class RelayServer final : public SwarmObserver {
 
   /// Serves nobody new, and forgets who held a reservation. Circuits go on to their ends.
   void stop();
+  /// Serves again after stop().
+  void resume();
   /// After the swarm has been closed.
   Task<void> close_shielded();
 
@@ -86,7 +88,7 @@ class RelayServer final : public SwarmObserver {
   Reservations reservations_;
   std::map<multiformats::PeerId, std::size_t> circuits_;
   Counters counters_;
-  bool serving_ = true;
+  bool serving_ = false;
   port::TaskGroup tasks_;
 };
 

@@ -286,6 +286,9 @@ Task<void> stopped(sim::World& world) {
   MutableBytes into = got;
   KITH_CO_CHECK(co_await port::read_exactly(*stream, into));
   EXPECT_EQ(got, sent);
+  all.server.resume();
+  KITH_CO_TRY(const HopMessage again, co_await all.reserve(all.far));
+  EXPECT_EQ(again.status, RelayStatus::ok);
   co_return co_await all.close();
 }
 
