@@ -441,6 +441,7 @@ json::value default_config() {
   root["API"] = json::object({{"HTTPHeaders", json::object()}});
   root["Swarm"] = json::object({{"AddrFilters", json::array()},
                                 {"DisableBandwidthMetrics", false},
+                                {"DisableNatPortMap", false},
                                 {"Transports", json::object({{"Network", json::object()}})},
                                 {"ConnMgr", json::object()},
                                 {"ResourceMgr", json::object()}});
@@ -469,17 +470,20 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", !server}});
     set_members(object_at(config, "Swarm")["AddrFilters"], unreachable_networks, server);
     set_members(object_at(config, "Addresses")["NoAnnounce"], unreachable_networks, server);
+    object_at(config, "Swarm")["DisableNatPortMap"] = server;
   } else if (name == "test") {
     json::object& addresses = object_at(config, "Addresses");
     addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"});
     addresses["API"] = "/ip4/127.0.0.1/tcp/0";
     addresses["Gateway"] = "/ip4/127.0.0.1/tcp/0";
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
+    object_at(config, "Swarm")["DisableNatPortMap"] = true;
     config.as_object()["Bootstrap"] = json::array();
   } else if (name == "default-networking") {
     set_default_addresses(config);
     config.as_object()["Bootstrap"] = texts(default_bootstrap());
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", true}});
+    object_at(config, "Swarm")["DisableNatPortMap"] = false;
   } else if (name == "unixfs-v1-2025" || name == "unixfs-v0-2015") {
     json::object& section = object_at(config, "Import");
     // Each of these goes before the profile.
@@ -583,6 +587,60 @@ void read_security(Reader& reader, std::vector<net::SecureProtocol>& order) {
   }
 }
 
+/// With the peer at the end of each address, once for each peer.
+void read_static_relays(Reader& reader, ReachabilitySettings& settings) {
+  std::vector<Multiaddr> relays;
+  reader.addresses("Swarm.RelayClient.StaticRelays", relays);
+  for (const Multiaddr& one : relays) {
+    const auto peer = one.peer_id();
+    if (!peer || one.is_relayed())
+      return reader.fail(wrong("Swarm.RelayClient.StaticRelays",
+                               "addresses with /p2p and a peer's name at the end"));
+    auto known = std::ranges::find(settings.static_relays, *peer, &net::StaticRelay::peer);
+    if (known == settings.static_relays.end())
+      known = settings.static_relays.insert(known, {*peer, {}});
+    if (!one.without_peer_id().empty()) known->addresses.push_back(one.without_peer_id());
+  }
+}
+
+void read_relay_service(Reader& reader, net::RelayServiceOptions& limits) {
+  reader.duration("Swarm.RelayService.ConnectionDurationLimit", limits.circuit_duration_max);
+  reader.number("Swarm.RelayService.ConnectionDataLimit", limits.circuit_bytes_max, 0,
+                std::uint64_t{1} << 50);
+  reader.duration("Swarm.RelayService.ReservationTTL", limits.reservation_ttl);
+  reader.number("Swarm.RelayService.MaxReservations", limits.reservations.all_max, 0, 100'000);
+  reader.number("Swarm.RelayService.MaxCircuits", limits.circuits_per_peer_max, 0, 1000);
+  reader.number("Swarm.RelayService.BufferSize", limits.buffer_bytes, net::relay_buffer_bytes_least,
+                net::relay_buffer_bytes_most);
+  reader.number("Swarm.RelayService.MaxReservationsPerIP", limits.reservations.per_ip_max, 0,
+                100'000);
+  reader.number("Swarm.RelayService.MaxReservationsPerASN", limits.reservations.per_network_max, 0,
+                100'000);
+}
+
+void read_reachability(Reader& reader, ReachabilitySettings& settings) {
+  reader.flag("Swarm.Transports.Network.Relay", settings.relays);
+  reader.flag("Swarm.RelayClient.Enabled", settings.relay_client);
+  read_static_relays(reader, settings);
+  reader.flag("Swarm.RelayService.Enabled", settings.relay_service);
+  read_relay_service(reader, settings.relay_limits);
+  reader.flag("Swarm.EnableHolePunching", settings.hole_punching);
+  bool unmapped = false;
+  reader.flag("Swarm.DisableNatPortMap", unmapped);
+  settings.port_mapping = !unmapped;
+  std::string mode = "enabled";
+  reader.text("AutoNAT.ServiceMode", mode, {"enabled", "disabled", "legacy-v1"});
+  settings.autonat_service = mode != "disabled";
+  settings.autonat.v2 = mode != "legacy-v1";
+  reader.number("AutoNAT.Throttle.GlobalLimit", settings.autonat.dials_max, 0, 10'000);
+  reader.number("AutoNAT.Throttle.PeerLimit", settings.autonat.dials_per_peer_max, 0, 10'000);
+  reader.duration("AutoNAT.Throttle.Interval", settings.autonat.interval);
+  std::string forced;
+  reader.text("Internal.Libp2pForceReachability", forced, {"public", "private"});
+  if (forced == "public") settings.forced = net::Reachability::reachable;
+  if (forced == "private") settings.forced = net::Reachability::unreachable;
+}
+
 void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Announce", settings.announce.instead);
   reader.addresses("Addresses.AppendAnnounce", settings.announce.also);
@@ -597,6 +655,7 @@ void read_swarm(Reader& reader, NodeSettings& settings) {
   reader.any_text("Swarm.Transports.WebSocket.Key", settings.websocket_key);
   reader.flag("Swarm.Transports.Network.QUIC", settings.transports.quic);
   read_security(reader, settings.transports.security);
+  read_reachability(reader, settings.reachability);
   bool unmeasured = false;
   reader.flag("Swarm.DisableBandwidthMetrics", unmeasured);
   settings.measure_bandwidth = !unmeasured;

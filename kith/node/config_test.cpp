@@ -85,12 +85,9 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
       "Routing": {"Type": "dht"}, "Peering": {"Peers": [{"ID": "x"}]},
       "Bitswap": {"ServerEnabled": false}, "Gateway": {"DeserializedResponses": true},
       "Mine": {"own": 1}})");
-  const std::vector<std::string> expected = {"Swarm.RelayClient.Enabled",
-                                             "Swarm.Transports.Network.WebTransport",
-                                             "Routing.Type",
-                                             "Peering.Peers",
-                                             "Bitswap.ServerEnabled",
-                                             "Mine.own"};
+  const std::vector<std::string> expected = {"Swarm.Transports.Network.WebTransport",
+                                             "Routing.Type", "Peering.Peers",
+                                             "Bitswap.ServerEnabled", "Mine.own"};
   EXPECT_EQ(read_settings(config)->without_effect, expected);
 }
 

@@ -14,6 +14,7 @@
 #include <kith/net/transports/websocket.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
+#include <kith/node/reach.hpp>
 #include <kith/node/resource_overrides.hpp>
 
 namespace kith::node {
@@ -146,6 +147,7 @@ struct Node::Network {
   exchange::Bitswap bitswap;
   /// None if it isn't enabled.
   std::unique_ptr<pubsub::PubSub> pubsub;
+  std::unique_ptr<Reach> reach;
   /// None if the settings don't want it.
   std::unique_ptr<LanDiscovery> lan;
   BandwidthRates bandwidth;
@@ -206,6 +208,7 @@ Task<void> Node::start_network() {
       std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
+  network_->reach = std::make_unique<Reach>(env_, network_->swarm, network_->identify, settings_);
   network_->bitswap.start();
   if (settings_.pubsub.enabled) {
     network_->pubsub =
@@ -250,8 +253,10 @@ Task<void> Node::stop_shielded() {
     co_await network_->tasks.join_shielded();
     if (network_->lan) co_await network_->lan->close_shielded();
     if (network_->pubsub) co_await network_->pubsub->close_shielded();
+    if (network_->reach) co_await network_->reach->begin_close();
     co_await network_->bitswap.close_shielded();
     co_await network_->swarm.close_shielded();
+    if (network_->reach) co_await network_->reach->close_shielded();
     co_await network_->identify.close_shielded();
     outcome = save_peers();
     auto saved = save_authors();
@@ -403,6 +408,11 @@ net::Identify& Node::identify() noexcept {
 net::Ping& Node::ping() noexcept {
   ASSERT(network_ != nullptr);
   return network_->ping;
+}
+
+Reach& Node::reach() noexcept {
+  ASSERT(network_ != nullptr && network_->reach != nullptr);
+  return *network_->reach;
 }
 
 exchange::Bitswap& Node::bitswap() noexcept {
