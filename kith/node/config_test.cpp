@@ -120,6 +120,38 @@ TEST(Config, SecureChannelsHaveKubosPriorities) {
   }
 }
 
+TEST(Config, SaysHowTheNodeIsReached) {
+  const ReachabilitySettings by_default = read_settings(default_config())->reachability;
+  EXPECT_TRUE(by_default.relays && by_default.relay_client && by_default.relay_service);
+  EXPECT_TRUE(by_default.hole_punching && by_default.port_mapping && by_default.autonat_service);
+  EXPECT_EQ(by_default.forced, net::Reachability::unknown);
+  EXPECT_EQ(by_default.relay_limits.circuit_bytes_max, 131072u);
+  const boost::json::value config = boost::json::parse(R"({
+      "Swarm": {"DisableNatPortMap": true, "EnableHolePunching": false,
+                "RelayClient": {"StaticRelays": [
+                  "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X",
+                  "/ip4/192.0.2.2/tcp/4001/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X"]},
+                "RelayService": {"ConnectionDurationLimit": "5m", "ConnectionDataLimit": 0,
+                                 "MaxReservations": 7}},
+      "AutoNAT": {"ServiceMode": "legacy-v1", "Throttle": {"PeerLimit": 9}},
+      "Internal": {"Libp2pForceReachability": "private"}})");
+  const auto settings = read_settings(config);
+  ASSERT_TRUE(settings);
+  const ReachabilitySettings& reach = settings->reachability;
+  EXPECT_FALSE(reach.port_mapping || reach.hole_punching || reach.autonat.v2);
+  ASSERT_EQ(reach.static_relays.size(), 1u);
+  EXPECT_EQ(reach.static_relays[0].addresses.size(), 2u);
+  EXPECT_EQ(reach.relay_limits.circuit_duration_max, 5min);
+  EXPECT_EQ(reach.relay_limits.circuit_bytes_max, 0u);
+  EXPECT_EQ(reach.relay_limits.reservations.all_max, 7u);
+  EXPECT_EQ(reach.autonat.dials_per_peer_max, 9u);
+  EXPECT_EQ(reach.forced, net::Reachability::unreachable);
+  boost::json::value nameless = default_config();
+  ASSERT_TRUE(config_set(nameless, "Swarm.RelayClient.StaticRelays",
+                         boost::json::array{"/ip4/192.0.2.1/tcp/4001"}));
+  EXPECT_FALSE(read_settings(nameless));
+}
+
 TEST(Config, AProfileOfNewFilesGoesBeforeWhatWasThere) {
   boost::json::value config = default_config();
   ASSERT_TRUE(config_set(config, "Import.CidVersion", 1));

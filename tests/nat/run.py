@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests behind NATs, or those that are named, and ends with one line: N passed, N failed, N skipped.
 
-    run.py [--junit FILE] [test_nat.HolePunching.test_...]
+    run.py [--junit FILE] [test_nat.OverTcp.test_...]
 """
 
 import argparse

@@ -17,9 +17,10 @@ POLL_SECONDS = 0.5
 class Node(Kith):
     """On a host of its own, told whether it can be reached: AutoNAT needs more peers than there are here."""
 
-    def __init__(self, host, reachability, relays=()):
-        super().__init__(enter=host.enter, listen="/ip4/0.0.0.0/tcp/4001")
+    def __init__(self, host, port, reachability, relays=()):
+        super().__init__(enter=host.enter, listen=f"/ip4/0.0.0.0/{port}")
         self._host = host
+        self._port = port
         self._reachability = reachability
         self._relays = list(relays)
 
@@ -31,7 +32,7 @@ class Node(Kith):
 
     @property
     def public_address(self):
-        return f"/ip4/{self._host.address}/tcp/4001/p2p/{self.id}"
+        return f"/ip4/{self._host.address}/{self._port}/p2p/{self.id}"
 
     def connections_to(self, peer):
         return [line for line in self.text("swarm", "peers").splitlines() if line.endswith(f"/p2p/{peer}")]
@@ -45,14 +46,18 @@ def awaited(seconds, what):
     return got
 
 
-class HolePunching(unittest.TestCase):
+class HolePunching:
+    """The claims, whatever the transport. `port` is where everybody listens."""
+
+    port = ""
+
     def connected(self, called_nat, caller_nat):
         """Has one peer call the other through a relay. Returns how the caller is connected to it, at first and at last."""
         with contextlib.ExitStack() as stack:
             internet = stack.enter_context(Internet())
 
             def node(host, *arguments):
-                made = Node(host, *arguments)
+                made = Node(host, self.port, *arguments)
                 stack.callback(made.close)
                 made.init()
                 made.start()
@@ -100,6 +105,14 @@ class HolePunching(unittest.TestCase):
 
     def test_two_symmetric_nats_stay_relayed(self):
         self.assert_relayed(SYMMETRIC, SYMMETRIC)
+
+
+class OverTcp(HolePunching, unittest.TestCase):
+    port = "tcp/4001"
+
+
+class OverQuic(HolePunching, unittest.TestCase):
+    port = "udp/4001/quic-v1"
 
 
 if __name__ == "__main__":

@@ -73,10 +73,8 @@ static_assert(reachability_settled_from <= static_cast<int>(reachability_answers
 
 // What others say of where we are.
 inline constexpr std::size_t observers_wanted = 4;
-/// Per address that we listen on.
+/// Of each kind: IPv4 or IPv6, TCP or QUIC.
 inline constexpr std::size_t observed_addresses_per_local_max = 3;
-/// All that are counted: beyond it what is seen on a new connection isn't counted.
-inline constexpr std::size_t observations_max = 2048;
 
 // Port mapping.
 inline constexpr Duration port_mapping_lifetime = 1h;
@@ -86,19 +84,10 @@ inline constexpr Duration port_mapping_lifetime_most = 24h;
 inline constexpr std::size_t port_mappings_max = 16;
 inline constexpr Duration gateway_look_interval = 10min;
 inline constexpr Duration gateway_retry_interval = 2min;
-inline constexpr Duration gateway_discovery_timeout = 4s;
 /// RFC 6886 section 3.1 begins with 250 ms and doubles; after so many tries nobody is there.
 inline constexpr Duration nat_pmp_first_timeout = 250ms;
 inline constexpr int nat_pmp_tries = 5;
 inline constexpr std::size_t gateways_max = 4;
-inline constexpr std::size_t ssdp_answers_max = 16;
-inline constexpr std::size_t ssdp_datagram_bytes_max = 2048;
-inline constexpr std::size_t upnp_description_bytes_max = 128 * 1024;
-inline constexpr std::size_t upnp_answer_bytes_max = 32 * 1024;
-inline constexpr std::size_t upnp_url_bytes_max = 1024;
-inline constexpr Duration upnp_request_timeout = 5s;
-/// Other ports that are tried if the one that we listen on is taken.
-inline constexpr int upnp_port_tries = 4;
 static_assert(port_mapping_lifetime_least < port_mapping_lifetime);
 static_assert(port_mapping_lifetime <= port_mapping_lifetime_most);
 

@@ -102,8 +102,11 @@ class RelayTransport::CircuitStream final : public port::Stream {
 
 class RelayTransport::CircuitIncoming final : public Incoming {
  public:
-  CircuitIncoming(port::Env& env, crypto::PrivateKey identity, std::shared_ptr<Arrival> arrival)
-      : env_(env), identity_(std::move(identity)), arrival_(std::move(arrival)) {}
+  CircuitIncoming(port::Env& env, const Swarm& swarm, std::shared_ptr<Arrival> arrival)
+      : env_(env),
+        identity_(swarm.identity()),
+        channels_(swarm.secure_channels()),
+        arrival_(std::move(arrival)) {}
   ~CircuitIncoming() override { arrival_->decided.set(false); }
 
   const Multiaddr& remote_address() const noexcept override { return arrival_->remote; }
@@ -117,6 +120,7 @@ class RelayTransport::CircuitIncoming final : public Incoming {
     KITH_CO_CHECK(co_await port::write_message(*stream, encoded, terms.deadline));
     UpgradeOptions options =
         upgrade_options(Direction::inbound, identity_, arrival_->local, arrival_->remote, terms);
+    options.channels = channels_;
     options.limited = arrival_->limited;
     co_return co_await net::upgrade(env_, std::move(stream), std::move(options));
   }
@@ -124,6 +128,7 @@ class RelayTransport::CircuitIncoming final : public Incoming {
  private:
   port::Env& env_;
   crypto::PrivateKey identity_;
+  std::shared_ptr<SecureChannels> channels_;
   std::shared_ptr<Arrival> arrival_;
 };
 
@@ -151,13 +156,13 @@ class RelayTransport::Door final {
 /// The listener in the swarm's hands.
 class RelayTransport::Handle final : public Listener {
  public:
-  Handle(port::Env& env, crypto::PrivateKey identity, std::shared_ptr<Door> door) noexcept
-      : env_(env), identity_(std::move(identity)), door_(std::move(door)) {}
+  Handle(port::Env& env, const Swarm& swarm, std::shared_ptr<Door> door) noexcept
+      : env_(env), swarm_(swarm), door_(std::move(door)) {}
   ~Handle() override { close(); }
 
   Task<std::unique_ptr<Incoming>> accept() override {
     KITH_CO_TRY(std::shared_ptr<Arrival> arrival, co_await door_->arrivals.pop());
-    co_return std::make_unique<CircuitIncoming>(env_, identity_, std::move(arrival));
+    co_return std::make_unique<CircuitIncoming>(env_, swarm_, std::move(arrival));
   }
   std::vector<Multiaddr> addresses() const override { return door_->addresses; }
   void close() noexcept override {
@@ -169,7 +174,7 @@ class RelayTransport::Handle final : public Listener {
 
  private:
   port::Env& env_;
-  crypto::PrivateKey identity_;
+  const Swarm& swarm_;
   std::shared_ptr<Door> door_;
 };
 
@@ -272,6 +277,7 @@ Task<std::unique_ptr<Connection>> RelayTransport::dial(PeerId peer, Multiaddr ad
   KITH_CO_TRY(Multiaddr remote, circuit_address(below->remote_address, way->relay));
   UpgradeOptions options = upgrade_options(Direction::outbound, swarm_.identity(),
                                            below->local_address, std::move(remote), terms);
+  options.channels = swarm_.secure_channels();
   options.expected_peer = peer;
   options.limited = reply.limit.has_value();
   options.deadline = std::min(deadline, env_.clock.now() + handshake_timeout);
@@ -287,7 +293,7 @@ Result<std::unique_ptr<Listener>> RelayTransport::listen(const Multiaddr& addres
   auto door = std::make_shared<Door>(env_.clock, *std::move(way));
   doors_[door->way.relay] = door;
   if (!tasks_.spawn(hold(door))) return std::unexpected(Errc::closed);
-  return std::make_unique<Handle>(env_, swarm_.identity(), std::move(door));
+  return std::make_unique<Handle>(env_, swarm_, std::move(door));
 }
 
 /// Makes the reservation, renews it, and makes it anew when it was lost, until nobody listens.

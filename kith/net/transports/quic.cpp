@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <errno.h>
 
@@ -7,6 +8,7 @@
 #include <kith/net/transports/address.hpp>
 #include <kith/net/transports/quic.hpp>
 #include <kith/net/transports/quic/detail/quic_endpoint.hpp>
+#include <kith/net/transports/quic_limits.hpp>
 
 namespace kith::net {
 namespace {
@@ -106,6 +108,30 @@ QuicTransport::~QuicTransport() {
   ASSERT(parts_->endpoints.empty());
 }
 
+namespace {
+
+/// Random datagrams (libp2p/specs relay/DCUtR.md), until the deadline or until we are cancelled:
+/// the connection comes to our listener.
+Task<std::unique_ptr<Connection>> punch(std::shared_ptr<detail::QuicEndpoint> endpoint,
+                                        port::Endpoint remote, Instant deadline) {
+  port::Env& env = endpoint->env();
+  while (env.clock.now() < deadline && !endpoint->closed()) {
+    std::array<std::uint8_t, quic_punch_bytes> datagram{};
+    env.random.fill(datagram);
+    // No version of QUIC begins so, and nobody answers it.
+    datagram[0] &= 0x3f;
+    endpoint->punch(remote, datagram);
+    const auto spread =
+        static_cast<std::uint64_t>((quic_punch_interval_max - quic_punch_interval_min).count());
+    const Duration wait =
+        quic_punch_interval_min + Duration(static_cast<std::int64_t>(env.prng.below(spread)));
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, wait));
+  }
+  co_return std::unexpected(Errc::timed_out);
+}
+
+}  // namespace
+
 bool QuicTransport::dials(const Multiaddr& address) const {
   const auto endpoint = quic_endpoint(address);
   return endpoint && endpoint->port != 0 && !endpoint->address.is_unspecified() &&
@@ -136,6 +162,7 @@ Task<std::unique_ptr<Connection>> QuicTransport::dial(multiformats::PeerId peer,
   if (!remote) co_return std::unexpected(Errc::unsupported);
   KITH_CO_TRY(const std::shared_ptr<detail::QuicEndpoint> endpoint, parts_->for_dialing(*remote));
   const Instant deadline = terms.deadline;
+  if (terms.punching == Direction::inbound) co_return co_await punch(endpoint, *remote, deadline);
   detail::QuicSessionOptions options{.direction = Direction::outbound,
                                      .local = endpoint->local(),
                                      .remote = *remote,

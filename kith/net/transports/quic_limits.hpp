@@ -78,6 +78,12 @@ inline constexpr std::size_t quic_resets_per_second = 100;
 inline constexpr std::size_t quic_goodbyes_max = 256;
 inline constexpr Duration quic_goodbye_time = 3s;
 
+/// Datagrams that punch a hole into a NAT, and how far apart they are.
+inline constexpr std::size_t quic_punch_bytes = 64;
+inline constexpr Duration quic_punch_interval_min = 10ms;
+inline constexpr Duration quic_punch_interval_max = 200ms;
+
+static_assert(quic_punch_interval_min < quic_punch_interval_max);
 static_assert(quic_connection_window_bytes >= quic_stream_window_bytes);
 static_assert(quic_send_bytes_each <= quic_send_bytes && quic_send_bytes <= quic_send_bytes_max);
 static_assert(quic_retry_from < quic_half_open_max);

@@ -91,6 +91,8 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
 
   std::size_t half_open() const noexcept { return half_open_; }
   const std::deque<QuicReply>& replies() const noexcept { return replies_; }
+  /// Sends what belongs to no connection, so that a NAT lets in what comes from there.
+  void punch(const port::Endpoint& to, ByteView datagram) { reply(to, datagram); }
   /// A datagram that came: what the receiving loop does with each.
   void on_datagram(const port::Endpoint& from, ByteView datagram, port::Ecn ecn, Instant now);
   /// After those that came together.
