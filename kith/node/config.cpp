@@ -588,7 +588,7 @@ void read_security(Reader& reader, std::vector<net::SecureProtocol>& order) {
 }
 
 /// With the peer at the end of each address, once for each peer.
-void read_static_relays(Reader& reader, ReachabilitySettings& settings) {
+void read_static_relays(Reader& reader, net::ReachOptions& settings) {
   std::vector<Multiaddr> relays;
   reader.addresses("Swarm.RelayClient.StaticRelays", relays);
   for (const Multiaddr& one : relays) {
@@ -618,7 +618,7 @@ void read_relay_service(Reader& reader, net::RelayServiceOptions& limits) {
                 100'000);
 }
 
-void read_reachability(Reader& reader, ReachabilitySettings& settings) {
+void read_reachability(Reader& reader, net::ReachOptions& settings) {
   reader.flag("Swarm.Transports.Network.Relay", settings.relays);
   reader.flag("Swarm.RelayClient.Enabled", settings.relay_client);
   read_static_relays(reader, settings);

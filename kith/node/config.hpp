@@ -20,10 +20,7 @@
 #include <kith/net/announce.hpp>
 #include <kith/net/ip_network.hpp>
 #include <kith/net/limits.hpp>
-#include <kith/net/nat/autonat_server.hpp>
-#include <kith/net/nat/reachability.hpp>
-#include <kith/net/relay/auto_relay.hpp>
-#include <kith/net/relay/server.hpp>
+#include <kith/net/nat/reach.hpp>
 #include <kith/net/resources.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/pubsub/options.hpp>
@@ -96,21 +93,6 @@ struct PubSubSettings {
   pubsub::SeenStrategy seen_strategy = pubsub::SeenStrategy::last_seen;
 };
 
-/// How the node makes itself reachable, and others.
-struct ReachabilitySettings {
-  bool relays = true;        ///< Swarm.Transports.Network.Relay: without it nothing of relays
-  bool relay_client = true;  ///< relays are sought while the node can't be reached
-  std::vector<net::StaticRelay> static_relays;  ///< in place of those that are found
-  bool relay_service = true;                    ///< the node is a relay while it can be reached
-  net::RelayServiceOptions relay_limits;
-  bool hole_punching = true;
-  bool port_mapping = true;
-  bool autonat_service = true;
-  net::AutonatServerOptions autonat;
-  /// What AutoNAT needn't find out; unknown if it shall.
-  net::Reachability forced = net::Reachability::unknown;
-};
-
 struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
@@ -134,7 +116,7 @@ struct NodeSettings {
   /// Files of the certificate for /tls/ws and its key; empty: none.
   std::string websocket_certificate;
   std::string websocket_key;
-  ReachabilitySettings reachability;
+  net::ReachOptions reachability;
   bool measure_bandwidth = true;
   bool verify_reads = false;
   MemoryBounds memory;

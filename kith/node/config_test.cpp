@@ -121,7 +121,7 @@ TEST(Config, SecureChannelsHaveKubosPriorities) {
 }
 
 TEST(Config, SaysHowTheNodeIsReached) {
-  const ReachabilitySettings by_default = read_settings(default_config())->reachability;
+  const net::ReachOptions by_default = read_settings(default_config())->reachability;
   EXPECT_TRUE(by_default.relays && by_default.relay_client && by_default.relay_service);
   EXPECT_TRUE(by_default.hole_punching && by_default.port_mapping && by_default.autonat_service);
   EXPECT_EQ(by_default.forced, net::Reachability::unknown);
@@ -137,7 +137,7 @@ TEST(Config, SaysHowTheNodeIsReached) {
       "Internal": {"Libp2pForceReachability": "private"}})");
   const auto settings = read_settings(config);
   ASSERT_TRUE(settings);
-  const ReachabilitySettings& reach = settings->reachability;
+  const net::ReachOptions& reach = settings->reachability;
   EXPECT_FALSE(reach.port_mapping || reach.hole_punching || reach.autonat.v2);
   ASSERT_EQ(reach.static_relays.size(), 1u);
   EXPECT_EQ(reach.static_relays[0].addresses.size(), 2u);

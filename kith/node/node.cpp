@@ -14,7 +14,6 @@
 #include <kith/net/transports/websocket.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
-#include <kith/node/reach.hpp>
 #include <kith/node/resource_overrides.hpp>
 
 namespace kith::node {
@@ -147,7 +146,7 @@ struct Node::Network {
   exchange::Bitswap bitswap;
   /// None if it isn't enabled.
   std::unique_ptr<pubsub::PubSub> pubsub;
-  std::unique_ptr<Reach> reach;
+  std::unique_ptr<net::Reach> reach;
   /// None if the settings don't want it.
   std::unique_ptr<LanDiscovery> lan;
   BandwidthRates bandwidth;
@@ -208,7 +207,8 @@ Task<void> Node::start_network() {
       std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
-  network_->reach = std::make_unique<Reach>(env_, network_->swarm, network_->identify, settings_);
+  network_->reach = std::make_unique<net::Reach>(env_, network_->swarm, network_->identify,
+                                                 settings_.reachability, settings_.announce);
   network_->bitswap.start();
   if (settings_.pubsub.enabled) {
     network_->pubsub =
@@ -410,7 +410,7 @@ net::Ping& Node::ping() noexcept {
   return network_->ping;
 }
 
-Reach& Node::reach() noexcept {
+net::Reach& Node::reach() noexcept {
   ASSERT(network_ != nullptr && network_->reach != nullptr);
   return *network_->reach;
 }

@@ -27,8 +27,6 @@
 
 namespace kith::node {
 
-class Reach;
-
 inline constexpr std::string_view program_version = "0.1.0";
 inline constexpr std::string_view agent_version = "kith/0.1.0";
 inline constexpr std::string_view identify_protocol_version = "ipfs/0.1.0";
@@ -99,7 +97,7 @@ class Node {
   exchange::Bitswap& bitswap() noexcept;
   /// None if the node is offline or doesn't speak it.
   pubsub::PubSub* pubsub() noexcept;
-  Reach& reach() noexcept;
+  net::Reach& reach() noexcept;
 
   /// Bytes a second, averaged over the last few. Of an online node (asserted).
   BandwidthRates bandwidth() const noexcept;

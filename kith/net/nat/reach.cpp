@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include <kith/net/nat/observed.hpp>
-#include <kith/node/reach.hpp>
+#include <kith/net/nat/reach.hpp>
 
-namespace kith::node {
+namespace kith::net {
 
 using multiformats::Multiaddr;
 
@@ -24,62 +24,61 @@ std::vector<port::IpAddress> gateways(port::FileSystem& files) {
   if (!file) return {};
   Bytes table(routes_bytes_max);
   const std::size_t got = (*file)->read_at(0, table).value_or(0);
-  return net::gateways_of_routes(as_text(ByteView(table).first(got)));
+  return gateways_of_routes(as_text(ByteView(table).first(got)));
 }
 
 }  // namespace
 
-Reach::Reach(port::Env& env, net::Swarm& swarm, net::Identify& identify,
-             const NodeSettings& settings)
+Reach::Reach(port::Env& env, Swarm& swarm, Identify& identify, ReachOptions options,
+             AnnounceRules announce)
     : env_(env),
       swarm_(swarm),
       identify_(identify),
-      settings_(settings.reachability),
-      announce_(settings.announce),
+      settings_(std::move(options)),
+      announce_(std::move(announce)),
       tasks_(env.executor, env.clock) {
   if (settings_.relays) {
-    auto transport = std::make_unique<net::RelayTransport>(env, swarm);
+    auto transport = std::make_unique<RelayTransport>(env, swarm);
     transport_ = transport.get();
     swarm.add_transport(std::move(transport));
     if (settings_.relay_service)
-      server_ = std::make_unique<net::RelayServer>(env, swarm, settings_.relay_limits);
+      server_ = std::make_unique<RelayServer>(env, swarm, settings_.relay_limits);
     if (settings_.relay_client) {
-      auto_relay_ =
-          std::make_unique<net::AutoRelay>(env, swarm, *transport_, settings_.static_relays);
+      auto_relay_ = std::make_unique<AutoRelay>(env, swarm, *transport_, settings_.static_relays);
     }
     if (settings_.hole_punching) {
-      puncher_ = std::make_unique<net::HolePuncher>(
-          env, swarm, identify, [this] { return candidates(networks_for_a_punch); });
+      puncher_ = std::make_unique<HolePuncher>(env, swarm, identify,
+                                               [this] { return candidates(networks_for_a_punch); });
     }
   }
   if (settings_.autonat_service)
-    autonat_server_ = std::make_unique<net::AutonatServer>(env, swarm, settings_.autonat);
-  if (settings_.forced == net::Reachability::unknown) {
-    autonat_ = std::make_unique<net::AutonatClient>(
-        env, swarm, [this] { return candidates(net::observers_wanted); }, [this] { adapt(); });
+    autonat_server_ = std::make_unique<AutonatServer>(env, swarm, settings_.autonat);
+  if (settings_.forced == Reachability::unknown) {
+    autonat_ = std::make_unique<AutonatClient>(
+        env, swarm, [this] { return candidates(observers_wanted); }, [this] { adapt(); });
   }
   if (settings_.port_mapping) {
-    mapper_ = std::make_unique<net::PortMapper>(
+    mapper_ = std::make_unique<PortMapper>(
         env, swarm, [this] { return gateways(env_.files); }, [this] { announce_outside(); });
   }
   adapt();
   tasks_.spawn(watch_loop());
 }
 
-net::Reachability Reach::verdict() const {
+Reachability Reach::verdict() const {
   return autonat_ ? autonat_->verdict() : settings_.forced;
 }
 
-std::vector<net::RelayReservation> Reach::reservations() const {
-  return transport_ == nullptr ? std::vector<net::RelayReservation>() : transport_->reservations();
+std::vector<RelayReservation> Reach::reservations() const {
+  return transport_ == nullptr ? std::vector<RelayReservation>() : transport_->reservations();
 }
 
 void Reach::adapt() {
-  const net::Reachability now = verdict();
-  if (auto_relay_) auto_relay_->want_relays(now == net::Reachability::unreachable);
-  if (autonat_server_) autonat_server_->serve_v1(now != net::Reachability::unreachable);
+  const Reachability now = verdict();
+  if (auto_relay_) auto_relay_->want_relays(now == Reachability::unreachable);
+  if (autonat_server_) autonat_server_->serve_v1(now != Reachability::unreachable);
   if (!server_) return;
-  if (now == net::Reachability::reachable) {
+  if (now == Reachability::reachable) {
     server_->resume();
   } else {
     server_->stop();
@@ -88,8 +87,7 @@ void Reach::adapt() {
 
 /// Where we seem to be reached from outside, if only by what the router and others say.
 std::vector<Multiaddr> Reach::outside(std::size_t networks_least) const {
-  std::vector<Multiaddr> all =
-      net::confirmed_addresses(identify_.observed_addresses(), networks_least);
+  std::vector<Multiaddr> all = confirmed_addresses(identify_.observed_addresses(), networks_least);
   if (!mapper_) return all;
   for (Multiaddr& one : mapper_->addresses()) {
     if (std::ranges::find(all, one) == all.end()) all.push_back(std::move(one));
@@ -107,11 +105,11 @@ std::vector<Multiaddr> Reach::candidates(std::size_t networks_least) const {
 
 void Reach::announce_outside() {
   if (!announce_.instead.empty()) return;
-  std::vector<Multiaddr> now = outside(net::observers_wanted);
+  std::vector<Multiaddr> now = outside(observers_wanted);
   std::ranges::sort(now);
   if (now == announced_) return;
   announced_ = now;
-  net::AnnounceRules rules = announce_;
+  AnnounceRules rules = announce_;
   rules.also.insert(rules.also.end(), now.begin(), now.end());
   swarm_.set_announce_rules(std::move(rules));
 }
@@ -139,4 +137,4 @@ Task<void> Reach::close_shielded() {
   co_return Result<void>{};
 }
 
-}  // namespace kith::node
+}  // namespace kith::net
