@@ -12,11 +12,11 @@
 #include <kith/api/detail/disk_input.hpp>
 #include <kith/api/detail/remote.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/detail/standard_input.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/api/parse.hpp>
 #include <kith/base/duration.hpp>
+#include <kith/io/standard_input.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/node/home.hpp>
 #include <kith/node/node.hpp>
@@ -254,7 +254,7 @@ Task<void> CommandLine::add_stdin_arguments(const Command& command,
   if (!wanted) co_return Result<void>{};
   KITH_CO_CHECK(
       tell_of_terminal("reading arguments from the terminal, a line each; Ctrl-D ends them"));
-  KITH_CO_TRY(StandardInput input, StandardInput::open(env_));
+  KITH_CO_TRY(io::StandardInput input, io::StandardInput::open(env_));
   KITH_CO_TRY(Bytes all, co_await input.read_all(stdin_arguments_bytes_max));
   std::string_view rest = as_text(all);
   while (!rest.empty()) {

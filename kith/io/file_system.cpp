@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <kith/io/descriptor.hpp>
 #include <kith/io/file_system.hpp>
 #include <kith/io/limits.hpp>
 
@@ -28,21 +29,6 @@ using port::FileInfo;
 using port::FileKind;
 using port::FileLock;
 using port::OpenMode;
-
-/// An open file descriptor, closed when this dies.
-class Descriptor {
- public:
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
 
 std::unexpected<Error> failed(const char* doing, const std::string& path, int number = errno) {
   return std::unexpected(Error::from_errno(number, std::string(doing) + " " + path));

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <kith/api/detail/standard_input.hpp>
+#include <kith/io/standard_input.hpp>
 #include <kith/port/task_group.hpp>
 
-namespace kith::api {
+namespace kith::io {
 namespace {
 
 /// A terminal throws away what was typed when Ctrl-C comes, so a read of what poll() has seen may
@@ -99,4 +99,4 @@ Task<Bytes> StandardInput::read_all(std::size_t size_max) {
   }
 }
 
-}  // namespace kith::api
+}  // namespace kith::io

@@ -3,11 +3,11 @@
 // that waits for it is cancelled.
 #pragma once
 
-#include <kith/api/detail/descriptor.hpp>
 #include <kith/base/buffer.hpp>
+#include <kith/io/descriptor.hpp>
 #include <kith/port/env.hpp>
 
-namespace kith::api {
+namespace kith::io {
 
 class StandardInput {
  public:
@@ -34,4 +34,4 @@ class StandardInput {
   Descriptor wake_;
 };
 
-}  // namespace kith::api
+}  // namespace kith::io

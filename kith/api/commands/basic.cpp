@@ -9,10 +9,10 @@
 #include <kith/api/detail/commit.hpp>
 #include <kith/api/detail/init_config.hpp>
 #include <kith/api/detail/sentence.hpp>
-#include <kith/api/detail/standard_input.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
+#include <kith/io/standard_input.hpp>
 #include <kith/multiformats/multibase.hpp>
 #include <kith/net/perf.hpp>
 #include <kith/node/home.hpp>
@@ -31,7 +31,7 @@ constexpr std::int64_t ping_count_max = 1'000'000;
 
 Task<Bytes> read_config_file(ClientContext& context, std::string path) {
   if (path != "-") co_return port::read_file(context.env.files, path, node::config_bytes_max);
-  KITH_CO_TRY(StandardInput input, StandardInput::open(context.env));
+  KITH_CO_TRY(io::StandardInput input, io::StandardInput::open(context.env));
   co_return co_await input.read_all(node::config_bytes_max);
 }
 

@@ -23,14 +23,10 @@ Result<void> wait_writable(int descriptor) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
-Result<Descriptor> open_for_writing(const std::string& path) {
+Result<io::Descriptor> open_for_writing(const std::string& path) {
   int number = ::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
   if (number < 0) return std::unexpected(failed("open " + path));
-  return Descriptor(number);
+  return io::Descriptor(number);
 }
 
 Result<void> write_fully(int descriptor, ByteView bytes) {

@@ -3,30 +3,16 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 #include <kith/base/bytes.hpp>
 #include <kith/base/result.hpp>
+#include <kith/io/descriptor.hpp>
 
 namespace kith::api {
 
-/// An open file descriptor, closed when this dies.
-class Descriptor {
- public:
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor();
-
-  int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
-
 /// Opens what is at `path` for writing, as it is. Errc::cancelled as below: a pipe is opened when
 /// its reader comes.
-Result<Descriptor> open_for_writing(const std::string& path);
+Result<io::Descriptor> open_for_writing(const std::string& path);
 
 /// Writes all of it, and waits for a reader that is slow, also if the descriptor itself doesn't
 /// block. Errc::cancelled if a signal comes meanwhile; errno errors.

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <kith/api/detail/disk_input.hpp>
-#include <kith/api/detail/standard_input.hpp>
+#include <kith/io/standard_input.hpp>
 
 namespace kith::api {
 namespace {
@@ -66,8 +66,8 @@ class DiskInput final : public InputTree {
   Result<void> add_argument(const std::string& path) {
     if (path == "-") {
       if (!stdin_) {
-        KITH_TRY(StandardInput input, StandardInput::open(env_));
-        stdin_ = std::make_shared<StandardInput>(std::move(input));
+        KITH_TRY(io::StandardInput input, io::StandardInput::open(env_));
+        stdin_ = std::make_shared<io::StandardInput>(std::move(input));
       }
       arguments_.push_back({"", options_.stdin_name, {}, stdin_});
       return {};
@@ -85,10 +85,10 @@ class DiskInput final : public InputTree {
       KITH_TRY(const bool first, note_name(path, name));
       if (!first) return {};
     }
-    std::shared_ptr<StandardInput> pipe;
+    std::shared_ptr<io::StandardInput> pipe;
     if (info.kind == port::FileKind::other) {
-      KITH_TRY(StandardInput input, StandardInput::open_pipe(env_, path));
-      pipe = std::make_shared<StandardInput>(std::move(input));
+      KITH_TRY(io::StandardInput input, io::StandardInput::open_pipe(env_, path));
+      pipe = std::make_shared<io::StandardInput>(std::move(input));
     }
     arguments_.push_back({path, std::move(name), info, std::move(pipe)});
     return {};
@@ -133,7 +133,7 @@ class DiskInput final : public InputTree {
     std::string path;
     std::string name;
     port::FileInfo info;
-    std::shared_ptr<StandardInput> stream;  ///< standard input, or a named pipe
+    std::shared_ptr<io::StandardInput> stream;  ///< standard input, or a named pipe
   };
   struct Folder {
     std::string path;
@@ -150,7 +150,7 @@ class DiskInput final : public InputTree {
     Buffer content;                    ///< of a small file, all of it
     std::unique_ptr<port::File> file;  ///< to be read from `offset` on
     std::uint64_t offset = 0;
-    std::shared_ptr<StandardInput> stream;
+    std::shared_ptr<io::StandardInput> stream;
   };
 
   void look_ahead() {
@@ -274,7 +274,7 @@ class DiskInput final : public InputTree {
   std::deque<Present> ahead_;
   Present now_;
   std::map<std::string, std::string> folder_of_name_;
-  std::shared_ptr<StandardInput> stdin_;
+  std::shared_ptr<io::StandardInput> stdin_;
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ Result<OutputFile> OutputFile::open(port::FileSystem& files, port::CryptoRandom&
   if (!there || there->kind != port::FileKind::other) {
     return create(files, random, std::move(path));
   }
-  KITH_TRY(Descriptor device, open_for_writing(path));
+  KITH_TRY(io::Descriptor device, open_for_writing(path));
   OutputFile output(files, std::move(path));
   output.device_.emplace(std::move(device));
   return output;

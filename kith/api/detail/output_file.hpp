@@ -50,7 +50,7 @@ class OutputFile {
   std::unique_ptr<port::FileLock> lock_;  ///< none where the file system has no locks
   std::unique_ptr<port::File> file_;
   std::uint64_t offset_ = 0;
-  std::optional<Descriptor> device_;
+  std::optional<io::Descriptor> device_;
 };
 
 }  // namespace kith::api
