@@ -19,6 +19,13 @@ Host::Host(port::Env& env, crypto::PrivateKey identity, HostOptions& options)
       ping_(env, swarm_),
       accepts_work_(std::make_shared<bool>(true)) {
   swarm_.set_transports(std::move(options.transports));
+  if (options.reach) {
+    reach_ = std::make_unique<net::Reach>(env, swarm_, identify_, *std::move(options.reach));
+  }
+  if (options.pubsub) {
+    pubsub_ = std::make_unique<pubsub::PubSub>(env, swarm_, *std::move(options.pubsub));
+    pubsub_->start();
+  }
   if (options.serve_perf) net::serve_perf(env, swarm_);
 }
 
@@ -56,6 +63,11 @@ Task<PeerId> Host::connect(Multiaddr address, Instant deadline) {
   addresses.push_back(std::move(address));
   KITH_CO_CHECK(co_await swarm_.connect(*peer, std::move(addresses), deadline));
   co_return *peer;
+}
+
+Task<PeerId> Host::connect(std::string address, Instant deadline) {
+  KITH_CO_TRY(Multiaddr parsed, Multiaddr::parse(address));
+  co_return co_await connect(std::move(parsed), deadline);
 }
 
 Task<std::unique_ptr<net::Stream>> Host::open_stream(PeerId peer, net::ProtocolId protocol,
@@ -97,6 +109,11 @@ Task<std::vector<Duration>> Host::ping(PeerId peer, std::size_t count, Instant d
   co_return round_trips;
 }
 
+pubsub::PubSub& Host::pubsub() noexcept {
+  ASSERT(pubsub_ != nullptr && "HostOptions::pubsub");
+  return *pubsub_;
+}
+
 void Host::post(std::function<void()> work) {
   boost::asio::post(env_.executor, [accepted = accepts_work_, work = std::move(work)]() noexcept {
     if (*accepted) work();
@@ -105,7 +122,10 @@ void Host::post(std::function<void()> work) {
 
 Task<void> Host::close_shielded() {
   *accepts_work_ = false;
+  if (pubsub_) co_await pubsub_->close_shielded();
+  if (reach_) co_await reach_->begin_close();
   co_await swarm_.close_shielded();
+  if (reach_) co_await reach_->close_shielded();
   co_await identify_.close_shielded();
   closed_ = true;
   co_return Result<void>{};

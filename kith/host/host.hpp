@@ -38,11 +38,13 @@
 #include <kith/net/gater.hpp>
 #include <kith/net/identify.hpp>
 #include <kith/net/limits.hpp>
+#include <kith/net/nat/reach.hpp>
 #include <kith/net/peer_store.hpp>
 #include <kith/net/ping.hpp>
 #include <kith/net/stream.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
+#include <kith/pubsub/service.hpp>
 
 namespace kith::host {
 
@@ -54,6 +56,11 @@ struct HostOptions {
   std::string agent = "kith/0.1.0";
   std::string protocol_version = "ipfs/0.1.0";
   net::SwarmLimits limits;
+  /// Makes the host reachable from behind a NAT, and helps others: relays, hole punching, AutoNAT,
+  /// a port mapped by the router. Without it, it is reached where it listens, if at all.
+  std::optional<net::ReachOptions> reach{};
+  /// Speaks gossipsub: pubsub().
+  std::optional<pubsub::PubSubOptions> pubsub{};
   net::Transports transports{};
   /// Asked about every peer and address, if there is one; outlives the host.
   net::ConnectionGater* gater = nullptr;
@@ -92,6 +99,8 @@ class Host {
   /// Connects to the peer that `address` ends in (/p2p/...); done at once if we are connected
   /// already. Errc::invalid_argument without that ending, else errors of Swarm::connect.
   Task<multiformats::PeerId> connect(multiformats::Multiaddr address, Instant deadline = never);
+  /// The same of an address as text; MultiformatsError for one that is none.
+  Task<multiformats::PeerId> connect(std::string address, Instant deadline = never);
 
   /// Closes every connection to the peer; false if there was none.
   bool disconnect(const multiformats::PeerId& peer) { return swarm_.disconnect(peer); }
@@ -134,6 +143,11 @@ class Host {
   Instant after(Duration duration) const noexcept { return env_.clock.now() + duration; }
 
   port::Env& env() noexcept { return env_; }
+  /// Publish and subscribe. Of a host whose options ask for it (asserted).
+  pubsub::PubSub& pubsub() noexcept;
+  /// Whether and how the host can be reached; null unless its options ask for it.
+  const net::Reach* reach() const noexcept { return reach_.get(); }
+
   net::Swarm& swarm() noexcept { return swarm_; }
   net::PeerStore& peer_store() noexcept { return peers_; }
 
@@ -145,6 +159,8 @@ class Host {
   net::Swarm swarm_;
   net::Identify identify_;
   net::Ping ping_;
+  std::unique_ptr<net::Reach> reach_;
+  std::unique_ptr<pubsub::PubSub> pubsub_;
   const std::shared_ptr<bool> accepts_work_;  ///< what posted work asks, which may outlive the host
   bool closed_ = false;
 };
