@@ -13,8 +13,10 @@ from harness.libp2p_cases import pair_classes
 
 WEBSOCKET = "/ip4/127.0.0.1/tcp/0/ws"
 
-globals().update(pair_classes([("kith", "js"), ("js", "kith"), ("kith", "kith")], (unittest.TestCase,), __name__, listen=(WEBSOCKET,),
-                              bulk_bytes=32 * MIB, stall_bytes=32 * MIB))
+SIZES = {"listen": (WEBSOCKET,), "stall_bytes": 32 * MIB}
+globals().update(pair_classes([("kith", "js"), ("kith", "kith")], (unittest.TestCase,), __name__, bulk_bytes=32 * MIB, **SIZES))
+# js-libp2p crawls where it has dialed a WebSocket and sends and receives at once, with itself too.
+globals().update(pair_classes([("js", "kith")], (unittest.TestCase,), __name__, bulk_bytes=2 * MIB, **SIZES))
 
 
 def port_of(addr):
