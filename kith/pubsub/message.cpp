@@ -272,7 +272,7 @@ class ControlReader {
     // Each of them counts as an id, or empty ones would be without limit.
     if (++ihaves_ > rpc_grafts_max) return std::unexpected(Errc::limit_exceeded);
     IHave ihave;
-    KITH_CHECK(ids_.read(std::move(reader), 2, &ihave.topic, ihave.ids));
+    KITH_CHECK(ids_.read(reader, 2, &ihave.topic, ihave.ids));
     if (ihave.topic.size() <= topic_bytes_max && !ihave.ids.empty())
       rpc_.ihave.push_back(std::move(ihave));
     return {};
@@ -384,7 +384,7 @@ Bytes signed_bytes(MessageFields fields) {
 Result<MessagePtr> sign_message(MessageFields fields, const crypto::PrivateKey& key) {
   KITH_TRY(const Bytes signature, key.sign(signed_bytes(fields)));
   fields.signature = signature;
-  const crypto::PublicKey public_key = key.public_key();
+  const crypto::PublicKey& public_key = key.public_key();
   if (!PeerId::from_public_key(public_key).inline_public_key()) fields.key = public_key.encoded();
   return Message::make(fields);
 }
