@@ -1,0 +1,147 @@
+// Dht: a node of one Kademlia DHT: finds peers, providers and values, tells what this node has, and
+// answers others if it serves. Specification: libp2p/specs kad-dht/README.md and ipfs/specs
+// src/routing/kad-dht.md; the numbers are those of the public IPFS network (limits.hpp).
+//
+//   Network -- on_server --> RoutingTable <-- nearest -- Lookup <-- run -- provide, find_...
+//      ^                                                                        |
+//      `---------------------------- request, tell -----------------------------'
+//
+// Upkeep, every refresh_interval: peers that weren't heard from are asked whether they are there,
+// lost ones whether they are back, and for oneself and for each bucket there is a lookup. What this
+// node provides is told again every reprovide_interval.
+// Ownership: the tables are its own; the environment, the network and the validators outlive it.
+// close_shielded() must have returned before it is destroyed, and no call may be under way. Limits:
+// limits.hpp; at most lookups_at_once_max lookups run, the others wait. Loop thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include <kith/dht/lookup.hpp>
+#include <kith/dht/lost_peers.hpp>
+#include <kith/dht/network.hpp>
+#include <kith/dht/provided_keys.hpp>
+#include <kith/dht/routing_table.hpp>
+#include <kith/dht/server.hpp>
+#include <kith/port/env.hpp>
+#include <kith/port/event.hpp>
+#include <kith/port/task_group.hpp>
+#include <kith/routing/routing.hpp>
+#include <kith/routing/validator.hpp>
+
+namespace kith::dht {
+
+struct DhtOptions {
+  bool server = false;
+  LookupOptions lookup{};
+  Duration refresh_interval = dht::refresh_interval;
+  Duration reprovide_interval = dht::reprovide_interval;
+  ProviderLimits providers{};
+  ValueLimits values{};
+  /// Asked before content is told of again; what is gone isn't provided any more.
+  std::function<Task<bool>(multiformats::Multihash content)> still_has{};
+};
+
+struct DhtStats {
+  std::uint64_t lookups = 0;
+  std::uint64_t requests_sent = 0;
+  std::uint64_t requests_failed = 0;
+  std::uint64_t requests_served = 0;
+  std::uint64_t requests_refused = 0;
+};
+
+class Dht final : public routing::Routing, private NetworkObserver {
+ public:
+  Dht(port::Env& env, Network& network, const routing::Validators& validators,
+      DhtOptions options = {});
+  ~Dht() override;
+  Dht(const Dht&) = delete;
+  Dht& operator=(const Dht&) = delete;
+
+  /// Learns of peers, serves if it is to, and begins its upkeep.
+  void start();
+  /// Gives up its tasks. Before the network is closed.
+  Task<void> close_shielded();
+
+  /// A node that others can reach serves; one that they can't must not.
+  void set_server(bool server);
+  bool server() const noexcept { return serving_; }
+
+  Task<void> provide(multiformats::Multihash content, Instant deadline) override;
+  Task<void> find_providers(multiformats::Multihash content, routing::OnProvider on_provider,
+                            Instant deadline) override;
+  Task<routing::PeerAddresses> find_peer(PeerId peer, Instant deadline) override;
+  Task<std::vector<routing::PeerAddresses>> closest_peers(Bytes key, Instant deadline) override;
+  Task<void> put_value(Bytes key, Bytes value, Instant deadline) override;
+  Task<Bytes> get_value(Bytes key, Instant deadline) override;
+
+  /// Content isn't told of again.
+  void stop_providing(ByteView content) { provided_.remove(content); }
+
+  const RoutingTable& table() const noexcept { return table_; }
+  const ProviderRecords& provider_records() const noexcept { return providers_; }
+  const ValueRecords& value_records() const noexcept { return values_; }
+  const ProvidedKeys& provided() const noexcept { return provided_; }
+  const DhtStats& stats() const noexcept { return stats_; }
+
+ private:
+  struct Run;
+  class Turn;
+  struct ValueSearch;
+  struct ProviderSearch;
+
+  void on_server(const PeerId& peer, std::vector<IpGroup> groups) override;
+  void on_no_server(const PeerId& peer) override;
+  std::expected<std::optional<Message>, Server::Refused> serve(const PeerId& from,
+                                                               std::optional<IpGroup> group,
+                                                               const Message& request);
+
+  Task<void> run(Run& run, Instant deadline);
+  Task<void> ask_around(Run& run, Instant deadline);
+  Task<void> ask(Run& run, PeerId peer, Instant deadline);
+  Task<Answer> request(PeerId peer, Message message, Instant deadline);
+  std::vector<Lookup::Candidate> learn(const std::vector<Peer>& peers);
+  Task<std::vector<PeerId>> nearest_to(Bytes key, Instant deadline);
+  Task<void> announce(Bytes content, Instant deadline);
+  Task<std::size_t> store_with(std::vector<PeerId> peers, Message message, Instant deadline);
+  Task<void> store_one(PeerId peer, const Message& message, Instant deadline, std::size_t& stored);
+
+  void add_to_table(const PeerId& peer, std::vector<IpGroup> groups);
+  void lose(const PeerId& peer);
+  Task<void> check(PeerId peer);
+  Task<void> check_all(std::vector<PeerId> peers);
+  Task<void> upkeep();
+  Task<void> refresh();
+  Task<void> refresh_bucket(std::size_t shared_bits);
+  Task<void> reprovide_loop();
+  Task<void> reprovide(Bytes content);
+  Bytes key_sharing(std::size_t bits);
+  Message own_provider_message(ByteView content) const;
+  void keep_own_record(ByteView content);
+
+  port::Env& env_;
+  port::Logger log_;
+  Network& network_;
+  const routing::Validators& validators_;
+  DhtOptions options_;
+  RoutingTable table_;
+  LostPeers lost_;
+  ProviderRecords providers_;
+  ValueRecords values_;
+  ProvidedKeys provided_;
+  Server server_;
+  DhtStats stats_;
+  bool started_ = false;
+  bool serving_ = false;
+  std::array<Instant, refreshed_buckets_max> refreshed_{};
+  std::size_t lookups_running_ = 0;
+  port::Event turn_;
+  /// The table was poor, and somebody has come into it.
+  port::Event newcomer_;
+  port::TaskGroup tasks_;
+  port::TaskGroup checks_;
+};
+
+}  // namespace kith::dht

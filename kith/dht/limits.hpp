@@ -1,0 +1,129 @@
+// The limits and intervals of the DHT, and why they are what they are. "Amino" is what the public
+// IPFS network has agreed on (go-libp2p-kad-dht, amino/defaults.go; ipfs/specs kad-dht.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <kith/base/time.hpp>
+#include <kith/routing/limits.hpp>
+
+namespace kith::dht {
+
+// The wire.
+
+/// What we take as a request. The longest is a PUT_VALUE with a value of value_bytes_max.
+inline constexpr std::size_t request_bytes_max = 64 * 1024;
+/// What we take as an answer: go fills it with providers up to 4 MiB; 1 MiB has room for 2,000.
+inline constexpr std::size_t answer_bytes_max = 1024 * 1024;
+/// What we send: rust-libp2p takes no more by default.
+inline constexpr std::size_t message_own_bytes_max = 16 * 1024;
+/// Peers beyond these in a message are passed over. An honest answer has k closer ones, or one
+/// more.
+inline constexpr std::size_t closer_peers_max = 40;
+inline constexpr std::size_t provider_peers_max = 1024;
+/// Likewise addresses of one peer: what we take, and what we tell.
+inline constexpr std::size_t addresses_per_peer_max = 32;
+inline constexpr std::size_t addresses_told_max = 12;
+inline constexpr std::size_t address_bytes_told_max = 640;
+/// The key of content (go has the same), and of anything.
+inline constexpr std::size_t content_key_bytes_max = 80;
+inline constexpr std::size_t key_bytes_max = routing::key_bytes_max;
+inline constexpr std::size_t value_bytes_max = routing::value_bytes_max;
+inline constexpr std::size_t time_text_bytes_max = 64;
+static_assert(content_key_bytes_max <= key_bytes_max);
+static_assert(value_bytes_max + 2 * key_bytes_max + 256 <= message_own_bytes_max);
+static_assert(message_own_bytes_max <= request_bytes_max);
+
+/// One request to one peer, from the dial to the answer; go has the same for its dials.
+inline constexpr Duration request_timeout = 10s;
+/// A stream on which no request comes is ended.
+inline constexpr Duration stream_idle_timeout = 1min;
+/// Streams of one peer that are served at once.
+inline constexpr std::uint64_t streams_per_peer_max = 32;
+
+// The table and lookups (Amino).
+
+inline constexpr std::size_t bucket_size = 20;       ///< k
+inline constexpr std::size_t lookup_width = 10;      ///< alpha: requests at once
+inline constexpr std::size_t lookup_resiliency = 3;  ///< beta: nearest that must have answered
+/// Buckets, by the number of leading bits that a peer's key has in common with ours.
+inline constexpr std::size_t buckets = 257;
+/// Peers of one IP network (of IPv4 a /16, of IPv6 a /32) in a bucket and in the table.
+inline constexpr std::size_t group_in_bucket_max = 2;
+inline constexpr std::size_t group_in_table_max = 3;
+/// And among the peers that a lookup goes by: somebody with addresses in few networks and any
+/// number of ground ids can't make up the nearest ones.
+inline constexpr std::size_t group_in_lookup_max = 3;
+/// Newcomers that wait for a place in a full bucket.
+inline constexpr std::size_t bucket_waiting_max = 4;
+/// A peer of a full bucket that wasn't heard from for so long is asked, and makes room if it
+/// doesn't answer.
+inline constexpr Duration peer_doubtful_after = 10min;
+inline constexpr std::size_t ip_groups_per_peer_max = 4;
+
+/// Peers that one lookup asks. In a network of a million honest ones it takes about 60.
+inline constexpr std::size_t lookup_asked_max = 320;
+/// Peers that it keeps in mind; the furthest are forgotten.
+inline constexpr std::size_t lookup_candidates_max = 1024;
+/// Who hasn't answered after this is awaited further, but holds up nobody.
+inline constexpr Duration lookup_slow_after = 2s;
+/// With those that are slow.
+inline constexpr std::size_t lookup_requests_max = 3 * lookup_width;
+static_assert(lookup_resiliency <= bucket_size && group_in_bucket_max <= group_in_table_max);
+static_assert(lookup_slow_after < request_timeout);
+
+/// Lookups at once; further ones wait for their turn.
+inline constexpr std::size_t lookups_at_once_max = 16;
+/// Without another wish: a lookup that takes longer is given up.
+inline constexpr Duration lookup_timeout = 1min;
+
+// Upkeep.
+
+inline constexpr Duration refresh_interval = 10min;
+/// Added at random, so that nodes that were started together don't stay together.
+inline constexpr Duration refresh_jitter_max = 1min;
+/// Between the first peer that comes into a poor table and the refresh that it is a reason for.
+inline constexpr Duration newcomer_pause = 1s;
+/// A table that holds fewer peers than k is looked after more often.
+inline constexpr Duration refresh_interval_small = 1min;
+/// Buckets beyond are so small that looking for oneself fills them.
+inline constexpr std::size_t refreshed_buckets_max = 16;
+/// Peers asked whether they are still there, in one refresh, and at a time.
+inline constexpr std::size_t checked_per_refresh_max = 64;
+inline constexpr std::size_t checks_at_once_max = 10;
+/// Peers that stopped answering are asked again after this, then each time after twice as long.
+inline constexpr std::size_t lost_peers_max = 128;
+inline constexpr Duration lost_peer_retry = 5min;
+inline constexpr Duration lost_peer_retry_max = 24h;
+inline constexpr std::size_t lost_peers_per_refresh_max = 16;
+
+// Records (Amino).
+
+inline constexpr Duration provider_ttl = 48h;
+inline constexpr Duration provider_addresses_ttl = 24h;
+inline constexpr Duration reprovide_interval = 22h;
+inline constexpr Duration value_ttl = 48h;
+static_assert(reprovide_interval < provider_ttl && provider_addresses_ttl <= provider_ttl);
+
+/// Provider records held for others: of all keys, of one key, of one network and key.
+inline constexpr std::size_t provider_records_max = 200'000;
+inline constexpr std::size_t provider_record_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t providers_per_key_max = 256;
+inline constexpr std::size_t providers_per_key_and_group_max = 16;
+inline constexpr std::size_t value_records_max = 10'000;
+inline constexpr std::size_t value_record_bytes_max = std::size_t{16} << 20;
+/// Content that this node provides. One key takes about 100 bytes.
+inline constexpr std::size_t provided_keys_max = 1'000'000;
+/// Records stored with peers at once, of one key and of all that are provided again.
+inline constexpr std::size_t stores_at_once_max = bucket_size;
+inline constexpr std::size_t reprovides_at_once_max = 4;
+inline constexpr Duration reprovide_look_interval = 1min;
+/// Content that could be told to nobody is told again after this.
+inline constexpr Duration reprovide_retry = 10min;
+
+/// Of a search: providers told of, and dials of the peer that is looked for.
+inline constexpr std::size_t providers_found_max = 10'000;
+inline constexpr std::size_t reach_attempts_max = 8;
+
+}  // namespace kith::dht
