@@ -255,13 +255,13 @@ TEST(Dht, TellsAgainBeforeARecordEnds) {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
     bool has_it = true;
-    network.grow(30, {.server = true, .refresh_interval = 1h});
+    network.grow(30, {.server = true, .refresh_interval = 12h});
     TestNode& provider = network.add();
     auto has = [&fixture, &has_it](Multihash) -> Task<bool> {
       KITH_CO_CHECK(co_await port::sleep_for(fixture.env.clock, 1ms));
       co_return has_it;
     };
-    provider.start(network.validators, {.server = true, .refresh_interval = 1h, .still_has = has});
+    provider.start(network.validators, {.server = true, .refresh_interval = 12h, .still_has = has});
     provider.meet(network.node(0));
     KITH_CO_CHECK(co_await fixture.settle());
     KITH_CO_CHECK(co_await provider.dht().provide(content(1), fixture.in(1min)));

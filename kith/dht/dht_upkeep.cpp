@@ -45,16 +45,20 @@ Task<void> Dht::refresh() {
 }
 
 Task<void> Dht::upkeep() {
+  Duration poor_wait = refresh_interval_small;
   for (;;) {
+    std::size_t before = table_.size();
     KITH_CO_CHECK(co_await refresh());
-    const bool poor = table_.size() < options_.lookup.wanted;
-    Duration wait = poor ? std::min(refresh_interval_small, options_.refresh_interval)
-                         : options_.refresh_interval;
+    // In a network of few nodes a table is always poor.
+    poor_wait = table_.size() > before ? refresh_interval_small : 2 * poor_wait;
+    Duration wait = options_.refresh_interval;
+    if (table_.size() < options_.lookup.wanted) wait = std::min(wait, poor_wait);
     wait += Duration(env_.prng.below(static_cast<std::uint64_t>(refresh_jitter_max.count())));
     auto woken = co_await newcomer_.wait(env_.clock.now() + wait);
     if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;
     // Several that come one after the other are one reason.
     if (woken) KITH_CO_CHECK(co_await port::sleep_for(env_.clock, newcomer_pause));
+    poor_wait = std::min(poor_wait, options_.refresh_interval);
   }
 }
 

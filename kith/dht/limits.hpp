@@ -85,7 +85,7 @@ inline constexpr Duration refresh_interval = 10min;
 inline constexpr Duration refresh_jitter_max = 1min;
 /// Between the first peer that comes into a poor table and the refresh that it is a reason for.
 inline constexpr Duration newcomer_pause = 1s;
-/// A table that holds fewer peers than k is looked after more often.
+/// A table that holds fewer peers than k is looked after more often, for as long as that helps.
 inline constexpr Duration refresh_interval_small = 1min;
 /// Buckets beyond are so small that looking for oneself fills them.
 inline constexpr std::size_t refreshed_buckets_max = 16;
