@@ -309,6 +309,17 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
   if (!message.protocols.empty()) store.set_protocols(link.peer, std::move(message.protocols));
   if (!message.agent.empty()) store.set_agent(link.peer, message.agent, message.protocol_version);
   learn_addresses(link, std::move(message));
+  const PeerId peer = link.peer;
+  for (IdentifyObserver* observer : observers_)
+    observer->on_identified(peer);
+}
+
+void Identify::observe(IdentifyObserver& observer) {
+  observers_.push_back(&observer);
+}
+
+void Identify::stop_observing(IdentifyObserver& observer) {
+  std::erase(observers_, &observer);
 }
 
 void Identify::learn_addresses(const Link& link, IdentifyMessage message) {

@@ -35,6 +35,13 @@ namespace kith::net {
 inline constexpr std::string_view identify_protocol = "/ipfs/id/1.0.0";
 inline constexpr std::string_view identify_push_protocol = "/ipfs/id/push/1.0.0";
 
+class IdentifyObserver {
+ public:
+  virtual ~IdentifyObserver() = default;
+  /// A connected peer has said something of itself; the PeerStore has it by now.
+  virtual void on_identified(const multiformats::PeerId& peer) = 0;
+};
+
 class Identify final : public SwarmObserver {
  public:
   /// `agent` as in "kith/0.1.0"; `protocol_version` as in "ipfs/0.1.0".
@@ -53,6 +60,9 @@ class Identify final : public SwarmObserver {
   std::vector<Observed> observed_addresses() const;
   /// Where this connection's peer sees us, if it has said so.
   std::optional<multiformats::Multiaddr> observed_by(ConnectionId connection) const;
+
+  void observe(IdentifyObserver& observer);
+  void stop_observing(IdentifyObserver& observer);
 
   /// Ends its tasks. After the swarm has been closed.
   Task<void> close_shielded();
@@ -110,6 +120,7 @@ class Identify final : public SwarmObserver {
   std::string agent_;
   std::string protocol_version_;
   std::map<ConnectionId, Link> links_;
+  std::vector<IdentifyObserver*> observers_;
   port::Event identified_;
 
   // What there is to tell, as it was when it was looked at last.

@@ -108,6 +108,8 @@ inline constexpr std::size_t peer_record_bytes_max = 8 * 1024;
 /// been is where it is found after a week without the program, too.
 inline constexpr Duration address_ttl_identify = 24h;
 inline constexpr Duration address_ttl_discovered = 10min;
+/// Long enough for the dial that it was asked for.
+inline constexpr Duration address_ttl_heard = 10min;
 inline constexpr Duration address_ttl_connected = 7 * 24h;
 inline constexpr Duration address_ttl_given = 7 * 24h;
 

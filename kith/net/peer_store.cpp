@@ -191,11 +191,16 @@ void PeerStore::expire(WallTime now) {
 // Addresses.
 
 bool PeerStore::Known::said() const noexcept {
-  return std::ranges::any_of(until, [](WallTime one) { return one != WallTime{}; });
+  return said(AddressSource::heard);
 }
 
-bool PeerStore::Known::believed(WallTime now) const noexcept {
-  return std::ranges::max(until) > now;
+bool PeerStore::Known::said(AddressSource least) const noexcept {
+  return std::any_of(until.begin() + static_cast<std::ptrdiff_t>(least), until.end(),
+                     [](WallTime one) { return one != WallTime{}; });
+}
+
+bool PeerStore::Known::believed(WallTime now, AddressSource least) const noexcept {
+  return *std::max_element(until.begin() + static_cast<std::ptrdiff_t>(least), until.end()) > now;
 }
 
 bool PeerStore::Known::better_than(const Known& other) const noexcept {
@@ -263,11 +268,14 @@ void PeerStore::set_addresses(const PeerId& peer, const std::vector<Multiaddr>& 
   changed(peer, entry);
 }
 
-std::vector<Multiaddr> PeerStore::addresses(const PeerId& peer, WallTime now) const {
+std::vector<Multiaddr> PeerStore::addresses(const PeerId& peer, WallTime now,
+                                            AddressSource least) const {
   std::vector<Multiaddr> believed;
   if (const Peer* entry = find(peer)) {
     for (const Known& known : entry->addresses) {
-      if (entry->connected || known.believed(now)) believed.push_back(known.address);
+      if (entry->connected ? known.said(least) : known.believed(now, least)) {
+        believed.push_back(known.address);
+      }
     }
   }
   return believed;

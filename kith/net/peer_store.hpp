@@ -38,16 +38,19 @@ namespace kith::net {
 
 /// Who says that a peer has an address, the least trusted first.
 enum class AddressSource : std::uint8_t {
+  heard,       ///< somebody, of somebody else (the DHT); not remembered after the process
   identify,    ///< the peer itself
   discovered,  ///< somebody on the local network; not remembered after the process
   connected,   ///< we reached it there
   given,       ///< the user, or the bootstrap list
 };
-inline constexpr std::size_t address_sources = 4;
+inline constexpr std::size_t address_sources = 5;
 
 /// How long an address that nobody confirmed again is believed.
 constexpr Duration address_ttl(AddressSource source) noexcept {
   switch (source) {
+    case AddressSource::heard:
+      return address_ttl_heard;
     case AddressSource::identify:
       return address_ttl_identify;
     case AddressSource::discovered:
@@ -82,9 +85,10 @@ class PeerStore {
                      const std::vector<multiformats::Multiaddr>& addresses, AddressSource source,
                      WallTime now);
 
-  /// Those still believed at `now`, the most trusted first and those believed longest.
-  std::vector<multiformats::Multiaddr> addresses(const multiformats::PeerId& peer,
-                                                 WallTime now) const;
+  /// Those still believed at `now`, the most trusted first and those believed longest; only those
+  /// of a source that is trusted as much as `least`.
+  std::vector<multiformats::Multiaddr> addresses(const multiformats::PeerId& peer, WallTime now,
+                                                 AddressSource least = AddressSource::heard) const;
   /// Whether this source has said that the peer has the address, and is still believed.
   bool says(AddressSource source, const multiformats::PeerId& peer,
             const multiformats::Multiaddr& address, WallTime now) const;
@@ -161,7 +165,8 @@ class PeerStore {
       return until[static_cast<std::size_t>(source)];
     }
     bool said() const noexcept;
-    bool believed(WallTime now) const noexcept;
+    bool believed(WallTime now, AddressSource least = AddressSource::heard) const noexcept;
+    bool said(AddressSource least) const noexcept;
     /// More trusted, or as much and for longer.
     bool better_than(const Known& other) const noexcept;
   };

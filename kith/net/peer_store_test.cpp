@@ -54,6 +54,24 @@ TEST(PeerStore, BelievesEachSourceForATimeOfItsOwn) {
   EXPECT_TRUE(at(address_ttl_connected).empty());
 }
 
+TEST(PeerStore, TellsWhatWasOnlyHeardFromWhatThePeerItselfHasSaid) {
+  PeerStore store;
+  store.add_addresses(peer, {found, announced}, AddressSource::heard, now);
+  store.add_addresses(peer, {announced}, AddressSource::identify, now);
+  store.add_addresses(peer, {reached}, AddressSource::connected, now);
+  EXPECT_EQ(store.addresses(peer, now), (Addresses{reached, announced, found}));
+  EXPECT_EQ(store.addresses(peer, now, AddressSource::identify), (Addresses{reached, announced}));
+  store.set_connected(peer, true, now);
+  WallTime later = now + 30 * 24h;
+  EXPECT_EQ(store.addresses(peer, later, AddressSource::identify), (Addresses{reached, announced}));
+  store.set_connected(peer, false, later);
+  EXPECT_EQ(store.addresses(peer, later + address_ttl_heard), (Addresses{reached, announced}));
+  // What was only heard is not remembered.
+  store.add_addresses(peer_of(2), {found}, AddressSource::heard, now);
+  PeerStore again;
+  EXPECT_EQ(again.decode(store.encode(now), now).peers, 1u);
+}
+
 TEST(PeerStore, AddressesOfAConnectedPeerAgeOnlyOnceItHasGone) {
   PeerStore store;
   store.set_connected(peer, true, now);
