@@ -35,7 +35,7 @@ class Dht::Turn {
   explicit Turn(Dht& dht) : dht_(dht) { ++dht_.lookups_running_; }
   ~Turn() {
     --dht_.lookups_running_;
-    dht_.turn_.notify_one();
+    dht_.turn_.notify_all();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -119,8 +119,7 @@ void Dht::add_to_table(const PeerId& peer, std::vector<IpGroup> groups) {
   lost_.found(peer);
   RoutingTable::Added added = table_.add(peer, std::move(groups), env_.clock.now());
   if (added.doubtful) checks_.spawn(check(*added.doubtful));
-  if (added.outcome != RoutingTable::Outcome::added) return;
-  if (table_.size() <= options_.lookup.wanted) newcomer_.notify_all();
+  if (added.outcome == RoutingTable::Outcome::added && table_.size() == 1) newcomer_.notify_all();
 }
 
 void Dht::lose(const PeerId& peer) {
@@ -208,8 +207,9 @@ Task<void> Dht::ask_around(Run& run, Instant deadline) {
     Instant now = env_.clock.now();
     if (run.enough || run.lookup.done(now)) co_return Result<void>{};
     if (now >= deadline) co_return std::unexpected(Errc::timed_out);
+    // A request that the lookup's own end cuts short is cancelled, which says nothing of the peer.
     while (std::optional<PeerId> peer = run.lookup.next(now))
-      run.asking.spawn(ask(run, *peer, std::min(deadline, now + request_timeout)));
+      run.asking.spawn(ask(run, *peer, now + request_timeout));
     auto woken = co_await run.changed.wait(std::min(deadline, run.lookup.deadline(now)));
     if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;
   }
@@ -416,7 +416,7 @@ Task<PeerAddresses> Dht::find_peer(PeerId peer, Instant deadline) {
     co_return reached;
   };
   search.on_answer = [&](const PeerId& from, const Message& answer) {
-    if (from == peer) return false;
+    if (from == peer || network_.connected(peer)) return false;
     for (const Peer& one : answer.closer) {
       if (one.id != peer) continue;
       bool fresh = false;

@@ -77,6 +77,10 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<void> put_value(Bytes key, Bytes value, Instant deadline) override;
   Task<Bytes> get_value(Bytes key, Instant deadline) override;
 
+  /// Content is told of when there is time, a few at once. False if there is too much of it.
+  bool provide_later(const multiformats::Multihash& content) {
+    return provided_.set(content.bytes(), env_.wall.now());
+  }
   /// Content isn't told of again.
   void stop_providing(ByteView content) { provided_.remove(content); }
 
@@ -138,7 +142,7 @@ class Dht final : public routing::Routing, private NetworkObserver {
   std::array<Instant, refreshed_buckets_max> refreshed_{};
   std::size_t lookups_running_ = 0;
   port::Event turn_;
-  /// The table was poor, and somebody has come into it.
+  /// The table was empty, and somebody has come into it.
   port::Event newcomer_;
   port::TaskGroup tasks_;
   port::TaskGroup checks_;

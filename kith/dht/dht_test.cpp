@@ -61,9 +61,9 @@ Task<std::vector<PeerAddresses>> providers_of(TestNode& node, Multihash what, In
 TEST(Dht, FillsTheTablesOfNodesThatKnewOne) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
-    fixture.network.grow(100);
+    fixture.network.grow(80);
     KITH_CO_CHECK(co_await fixture.settle(10min));
-    for (std::size_t i = 0; i < 100; ++i) {
+    for (std::size_t i = 0; i < 80; ++i) {
       TestNode& node = fixture.network.node(i);
       // Half of all others share no bit, and 20 of them fit.
       EXPECT_EQ(node.dht().table().bucket(0).size(), bucket_size);
@@ -79,18 +79,17 @@ TEST(Dht, FindsWhoProvides) {
   sim::run_test(2, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
-    network.grow(200);
+    network.grow(60);
     KITH_CO_CHECK(co_await fixture.settle());
     KITH_CO_CHECK(co_await network.node(3).dht().provide(content(1), fixture.in(1min)));
     KITH_CO_CHECK(co_await network.node(4).dht().provide(content(1), fixture.in(1min)));
-    KITH_CO_TRY(auto found, co_await providers_of(network.node(150), content(1), fixture.in(1min)));
+    KITH_CO_TRY(auto found, co_await providers_of(network.node(50), content(1), fixture.in(1min)));
     std::ranges::sort(found, {}, &PeerAddresses::peer);
     KITH_CO_REQUIRE(found.size() == 2);
     EXPECT_NE(found[0].peer, found[1].peer);
     for (const PeerAddresses& provider : found)
       EXPECT_EQ(provider.addresses, network.node(0).addresses(provider.peer));
-    KITH_CO_TRY(auto nobody,
-                co_await providers_of(network.node(150), content(2), fixture.in(1min)));
+    KITH_CO_TRY(auto nobody, co_await providers_of(network.node(50), content(2), fixture.in(1min)));
     EXPECT_TRUE(nobody.empty());
     co_return co_await network.stop_all();
   });
@@ -100,7 +99,7 @@ TEST(Dht, TellsTheNearestOfWhatItProvides) {
   sim::run_test(3, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
-    network.grow(200);
+    network.grow(60);
     KITH_CO_CHECK(co_await fixture.settle(10min));
     KITH_CO_CHECK(co_await network.node(3).dht().provide(content(1), fixture.in(1min)));
     std::size_t with_record = 0;
@@ -115,7 +114,7 @@ TEST(Dht, StopsLookingWhenThereIsEnough) {
   sim::run_test(4, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
-    network.grow(100);
+    network.grow(60);
     KITH_CO_CHECK(co_await fixture.settle());
     for (std::size_t i = 0; i < 10; ++i)
       KITH_CO_CHECK(co_await network.node(i).dht().provide(content(1), fixture.in(1min)));
@@ -130,14 +129,14 @@ TEST(Dht, FindsAPeerThatNeverServes) {
   sim::run_test(5, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
-    network.grow(100);
+    network.grow(40);
     network.grow(1, {.server = false});
-    TestNode& client = network.node(100);
+    TestNode& client = network.node(40);
     KITH_CO_CHECK(co_await fixture.settle());
     KITH_CO_TRY(PeerAddresses found,
                 co_await network.node(9).dht().find_peer(client.id(), fixture.in(1min)));
     EXPECT_EQ(found.addresses, client.addresses(client.id()));
-    for (std::size_t i = 0; i < 100; ++i)
+    for (std::size_t i = 0; i < 40; ++i)
       EXPECT_FALSE(network.node(i).dht().table().contains(client.id()));
     auto nobody = co_await network.node(9).dht().find_peer(peer_id(777), fixture.in(1min));
     EXPECT_TRUE(fails_with(nobody, RoutingError::not_found));
@@ -149,7 +148,7 @@ TEST(Dht, FindsTheNearestPeersToAKey) {
   sim::run_test(6, [](sim::World& world) -> Task<void> {
     Fixture fixture(world);
     TestNetwork& network = fixture.network;
-    network.grow(150);
+    network.grow(60);
     KITH_CO_CHECK(co_await fixture.settle(10min));
     for (int i = 0; i < 5; ++i) {
       Bytes key = to_bytes(content(static_cast<std::uint64_t>(i)).bytes());

@@ -38,6 +38,7 @@ Task<void> Dht::refresh() {
   if (!nearest && nearest.error().is(Errc::cancelled)) co_return std::unexpected(nearest.error());
   for (std::size_t i = 0; i < std::min(table_.bucket_count(), refreshed_buckets_max); ++i) {
     if (refreshed_[i] != Instant{} && begin - refreshed_[i] < options_.refresh_interval) continue;
+    if (!table_.needs_refresh(i, begin - options_.refresh_interval)) continue;
     KITH_CO_CHECK(co_await refresh_bucket(i));
   }
   KITH_LOG_DEBUG(log_, "{} peers in the table", table_.size());

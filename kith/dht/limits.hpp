@@ -42,6 +42,10 @@ inline constexpr Duration stream_idle_timeout = 1min;
 /// Streams of one peer that are served at once.
 inline constexpr std::uint64_t streams_per_peer_max = 32;
 
+/// An address at which we are seen is told in the wide DHT once peers of so many networks say so
+/// (go-libp2p has the same number).
+inline constexpr std::size_t observers_needed = 4;
+
 // The table and lookups (Amino).
 
 inline constexpr std::size_t bucket_size = 20;       ///< k
@@ -83,7 +87,7 @@ inline constexpr Duration lookup_timeout = 1min;
 inline constexpr Duration refresh_interval = 10min;
 /// Added at random, so that nodes that were started together don't stay together.
 inline constexpr Duration refresh_jitter_max = 1min;
-/// Between the first peer that comes into a poor table and the refresh that it is a reason for.
+/// Between the first peer that comes into an empty table and the refresh that it is a reason for.
 inline constexpr Duration newcomer_pause = 1s;
 /// A table that holds fewer peers than k is looked after more often, for as long as that helps.
 inline constexpr Duration refresh_interval_small = 1min;

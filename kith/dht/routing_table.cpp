@@ -127,6 +127,16 @@ std::vector<PeerId> RoutingTable::nearest(const Key& target, std::size_t count) 
   return peers;
 }
 
+bool RoutingTable::needs_refresh(std::size_t shared_bits, Instant since) const {
+  std::size_t nearer = 0;
+  for (std::size_t i = shared_bits; i < buckets_.size(); ++i)
+    nearer += buckets_[i].in.size();
+  if (nearer < bucket_size_) return false;
+  const std::vector<Entry>& in = buckets_[shared_bits].in;
+  return in.size() < bucket_size_ ||
+         std::ranges::any_of(in, [since](const Entry& entry) { return entry.heard < since; });
+}
+
 std::size_t RoutingTable::bucket_count() const noexcept {
   std::size_t count = buckets_.size();
   while (count > 0 && buckets_[count - 1].in.empty())

@@ -60,6 +60,11 @@ class RoutingTable {
   /// At most `count`, the nearest first.
   std::vector<PeerId> nearest(const Key& target, std::size_t count) const;
 
+  /// Whether looking for more peers of a bucket is worth it: it has room, or somebody in it wasn't
+  /// heard from since. Those that hold our own nearest neighbours never are: a lookup of oneself
+  /// fills them.
+  bool needs_refresh(std::size_t shared_bits, Instant since) const;
+
   /// One more than the last bucket that has somebody; 0 for an empty table.
   std::size_t bucket_count() const noexcept;
   std::vector<PeerId> bucket(std::size_t shared_bits) const;

@@ -139,6 +139,23 @@ TEST(RoutingTable, KnowsTheNearestInTheirOrder) {
   EXPECT_EQ(table.nearest(self, 10'000).size(), table.size());
 }
 
+TEST(RoutingTable, NeedsARefreshWhereThereIsRoomOrSomebodyIsSilent) {
+  RoutingTable table(self);
+  EXPECT_FALSE(table.needs_refresh(0, start));
+  for (std::size_t bits : {0u, 1u}) {
+    for (const PeerId& peer : sharing(bits, bucket_size))
+      table.add(peer, {}, start);
+  }
+  for (const PeerId& peer : sharing(2, 5))
+    table.add(peer, {}, start);
+  EXPECT_FALSE(table.needs_refresh(0, start)) << "full, and all were heard from";
+  EXPECT_TRUE(table.needs_refresh(0, start + 1s));
+  EXPECT_FALSE(table.needs_refresh(2, start + 1s)) << "our neighbours";
+  table.remove(sharing(1, 1)[0]);
+  EXPECT_TRUE(table.needs_refresh(1, start));
+  EXPECT_FALSE(table.needs_refresh(7, start));
+}
+
 TEST(RoutingTable, TellsWhoWasSilent) {
   RoutingTable table(self);
   for (std::uint64_t i = 1; i <= 5; ++i)

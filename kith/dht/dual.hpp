@@ -1,0 +1,65 @@
+// DualDht: the wide and the local DHT of a node side by side, as one router. What is looked for is
+// looked for in both at once, and what is provided or stored is told in both: go-libp2p-kad-dht
+// tells the local one only while the wide one is empty, so that neighbours with a line to the world
+// don't find each other without it. A call succeeds if one of the two does.
+// It owns both; the swarm and identify outlive it. close_shielded() before the swarm is closed,
+// destruction after. Loop thread only.
+#pragma once
+
+#include <kith/dht/dht.hpp>
+#include <kith/dht/swarm_network.hpp>
+
+namespace kith::dht {
+
+struct DualOptions {
+  bool wide_server = false;
+  bool local_server = true;
+  /// Loopback addresses count in the local DHT.
+  bool local_loopback = false;
+  std::function<Task<bool>(multiformats::Multihash content)> still_has{};
+};
+
+class DualDht final : public routing::Routing {
+ public:
+  DualDht(port::Env& env, net::Swarm& swarm, net::Identify& identify, DualOptions options);
+  DualDht(const DualDht&) = delete;
+  DualDht& operator=(const DualDht&) = delete;
+
+  void start();
+  Task<void> close_shielded();
+
+  Dht& wide() noexcept { return wide_; }
+  Dht& local() noexcept { return local_; }
+  routing::Validators& validators() noexcept { return validators_; }
+
+  /// Content is told of when there is time.
+  void provide_later(const multiformats::Multihash& content) {
+    wide_.provide_later(content);
+    local_.provide_later(content);
+  }
+
+  Task<void> provide(multiformats::Multihash content, Instant deadline) override;
+  Task<void> find_providers(multiformats::Multihash content, routing::OnProvider on_provider,
+                            Instant deadline) override;
+  /// With the addresses of both.
+  Task<routing::PeerAddresses> find_peer(PeerId peer, Instant deadline) override;
+  Task<std::vector<routing::PeerAddresses>> closest_peers(Bytes key, Instant deadline) override;
+  Task<void> put_value(Bytes key, Bytes value, Instant deadline) override;
+  Task<Bytes> get_value(Bytes key, Instant deadline) override;
+
+ private:
+  template <class T>
+  struct Both;
+  struct Merged;
+  template <class T>
+  Task<void> await_both(Both<T>& both);
+
+  port::Env& env_;
+  routing::Validators validators_;
+  SwarmNetwork wide_network_;
+  SwarmNetwork local_network_;
+  Dht wide_;
+  Dht local_;
+};
+
+}  // namespace kith::dht
