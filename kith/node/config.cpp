@@ -446,6 +446,7 @@ json::value default_config() {
                                 {"ConnMgr", json::object()},
                                 {"ResourceMgr", json::object()}});
   root["Import"] = json::object();
+  root["Routing"] = json::object();
   root["Experimental"] = json::object({{"FilestoreEnabled", false}, {"PerfServer", false}});
   return config;
 }
@@ -479,11 +480,13 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
     object_at(config, "Swarm")["DisableNatPortMap"] = true;
     config.as_object()["Bootstrap"] = json::array();
+    object_at(config, "Routing")["LoopbackAddressesOnLanDHT"] = true;
   } else if (name == "default-networking") {
     set_default_addresses(config);
     config.as_object()["Bootstrap"] = texts(default_bootstrap());
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", true}});
     object_at(config, "Swarm")["DisableNatPortMap"] = false;
+    object_at(config, "Routing").erase("LoopbackAddressesOnLanDHT");
   } else if (name == "unixfs-v1-2025" || name == "unixfs-v0-2015") {
     json::object& section = object_at(config, "Import");
     // Each of these goes before the profile.
@@ -722,6 +725,8 @@ void read_import(Reader& reader, ImportSettings& files) {
   if (!unixfs::HamtShape::of_fanout(options.hamt_fanout)) {
     reader.fail(wrong("Import.UnixFSHAMTDirectoryMaxFanout", "a power of 2"));
   }
+  reader.flag("Import.FastProvideRoot", files.provide_root);
+  reader.flag("Import.FastProvideWait", files.provide_wait);
   // Blocks of the other order aren't made.
   std::string order;
   reader.text("Import.UnixFSPBNodeFieldOrder", order, {"links-first"});
@@ -742,6 +747,16 @@ void read_pubsub(Reader& reader, PubSubSettings& settings) {
   if (strategy == "first-seen") settings.seen_strategy = pubsub::SeenStrategy::first_seen;
 }
 
+void read_routing(Reader& reader, RoutingSettings& routing) {
+  std::string type = "auto";
+  reader.text("Routing.Type", type,
+              {"auto", "autoclient", "dht", "dhtclient", "dhtserver", "none"});
+  routing.enabled = type != "none";
+  routing.wide_server = type == "dhtserver";
+  routing.local_server = type != "dhtclient";
+  reader.flag("Routing.LoopbackAddressesOnLanDHT", routing.local_loopback);
+}
+
 void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
@@ -753,6 +768,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.flag("Experimental.PerfServer", settings.serve_perf);
   read_swarm(reader, settings);
   read_pubsub(reader, settings.pubsub);
+  read_routing(reader, settings.routing);
   read_import(reader, settings.new_files);
   reader.flag("Experimental.FilestoreEnabled", settings.filestore);
   // `repo stat` shows it.

@@ -82,6 +82,24 @@ struct ImportSettings {
   /// Said by a key, or by Import.Profile: what isn't may follow from a flag (add_options.hpp).
   bool version_said = false;
   bool leaves_said = false;
+  /// Import.FastProvideRoot and its kin: whether the DHTs are told at once of what is added, and
+  /// whether `add` waits for that.
+  bool provide_root = true;
+  bool provide_wait = false;
+};
+
+/// Routing.*: the part that a node takes in the DHTs. By Routing.Type, as Kubo has it:
+///
+///   none                     no DHT
+///   dhtclient                asks in both, and answers in neither
+///   auto, autoclient, dht    asks in both, and answers in that of the local network
+///   dhtserver                answers in both: for a node that anybody can reach
+struct RoutingSettings {
+  bool enabled = true;
+  bool wide_server = false;
+  bool local_server = true;
+  /// Routing.LoopbackAddressesOnLanDHT
+  bool local_loopback = false;
 };
 
 /// Pubsub.*
@@ -122,6 +140,7 @@ struct NodeSettings {
   MemoryBounds memory;
   bool serve_perf = false;
   PubSubSettings pubsub;
+  RoutingSettings routing;
   ImportSettings new_files;
   bool filestore = false;                ///< --nocopy is allowed
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser

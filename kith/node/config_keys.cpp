@@ -115,14 +115,9 @@ struct Written {
   std::string_view value;  ///< as JSON
 };
 constexpr Written written_anew[] = {
-    {"Datastore.GCPeriod", "\"1h\""},
-    {"Datastore.StorageGCWatermark", "90"},
-    {"Ipns.ResolveCacheSize", "128"},
-    {"Mounts.IPFS", "\"/ipfs\""},
-    {"Mounts.IPNS", "\"/ipns\""},
-    {"Mounts.MFS", "\"/mfs\""},
-    {"Routing.LoopbackAddressesOnLanDHT", "true"},
-    {"Routing.Type", "\"none\""},
+    {"Datastore.GCPeriod", "\"1h\""},    {"Datastore.StorageGCWatermark", "90"},
+    {"Ipns.ResolveCacheSize", "128"},    {"Mounts.IPFS", "\"/ipfs\""},
+    {"Mounts.IPNS", "\"/ipns\""},        {"Mounts.MFS", "\"/mfs\""},
     {"Swarm.DisableNatPortMap", "true"},
 };
 

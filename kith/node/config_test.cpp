@@ -82,11 +82,12 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
   boost::json::value config = boost::json::parse(R"({
       "Swarm": {"ConnMgr": {"HighWater": 50}, "RelayClient": {"Enabled": true},
                 "EnableHolePunching": false, "Transports": {"Network": {"WebTransport": true}}},
-      "Routing": {"Type": "dht"}, "Peering": {"Peers": [{"ID": "x"}]},
+      "Routing": {"Type": "dht", "Routers": {"x": {}}, "Methods": {"y": {"RouterName": "x"}}},
+      "Peering": {"Peers": [{"ID": "x"}]},
       "Bitswap": {"ServerEnabled": false}, "Gateway": {"DeserializedResponses": true},
       "Mine": {"own": 1}})");
   const std::vector<std::string> expected = {"Swarm.Transports.Network.WebTransport",
-                                             "Routing.Type", "Peering.Peers",
+                                             "Routing.Methods.y.RouterName", "Peering.Peers",
                                              "Bitswap.ServerEnabled", "Mine.own"};
   EXPECT_EQ(read_settings(config)->without_effect, expected);
 }
@@ -150,6 +151,32 @@ TEST(Config, SaysHowTheNodeIsReached) {
   ASSERT_TRUE(config_set(nameless, "Swarm.RelayClient.StaticRelays",
                          boost::json::array{"/ip4/192.0.2.1/tcp/4001"}));
   EXPECT_FALSE(read_settings(nameless));
+}
+
+TEST(Config, TakesPartInTheDhtsAsKuboWould) {
+  auto routing_of = [](std::string_view type) {
+    boost::json::value config = default_config();
+    if (!type.empty()) EXPECT_TRUE(config_set(config, "Routing.Type", boost::json::value(type)));
+    auto settings = read_settings(config);
+    EXPECT_TRUE(settings) << type;
+    return settings ? settings->routing : RoutingSettings();
+  };
+  EXPECT_FALSE(routing_of("none").enabled);
+  for (std::string_view type : {"", "auto", "autoclient", "dht"}) {
+    RoutingSettings routing = routing_of(type);
+    EXPECT_TRUE(routing.enabled && routing.local_server && !routing.wide_server) << type;
+    EXPECT_FALSE(routing.local_loopback);
+  }
+  EXPECT_FALSE(routing_of("dhtclient").local_server);
+  EXPECT_TRUE(routing_of("dhtserver").wide_server);
+  boost::json::value config = default_config();
+  EXPECT_TRUE(config_set(config, "Routing.Type", "custom"));
+  EXPECT_FALSE(read_settings(config));
+  config = default_config();
+  EXPECT_TRUE(apply_profile(config, "test"));
+  EXPECT_TRUE(read_settings(config)->routing.local_loopback);
+  EXPECT_TRUE(apply_profile(config, "default-networking"));
+  EXPECT_FALSE(read_settings(config)->routing.local_loopback);
 }
 
 TEST(Config, AProfileOfNewFilesGoesBeforeWhatWasThere) {

@@ -14,6 +14,7 @@
 #include <kith/net/transports/websocket.hpp>
 #include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
+#include <kith/node/provider_search.hpp>
 #include <kith/node/resource_overrides.hpp>
 
 namespace kith::node {
@@ -31,6 +32,10 @@ static_assert(pubsub::authors_max * 128 <= authors_file_bytes_max);
 static_assert(net::peer_store_encoded_bytes_max <= peers_file_bytes_max);
 /// Peers that are encoded before other work has its turn.
 constexpr std::size_t peers_encoded_at_once = 128;
+/// Content that the DHTs are told of at once; more is told of by and by.
+constexpr std::size_t provides_at_once = 8;
+constexpr Duration provide_timeout = 1min;
+constexpr Duration search_look_interval = 500ms;
 
 /// The store alone, as something that can be owned.
 class StoreSource final : public ipld::BlockSource {
@@ -85,6 +90,17 @@ Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
   return options;
 }
 
+dht::DualOptions dht_options(const RoutingSettings& settings, store::BlockStore& store) {
+  dht::DualOptions options;
+  options.wide_server = settings.wide_server;
+  options.local_server = settings.local_server;
+  options.local_loopback = settings.local_loopback;
+  options.still_has = [&store](const multiformats::Multihash& content) {
+    return store.has(multiformats::Cid::v1(multiformats::Codec::raw, content));
+  };
+  return options;
+}
+
 exchange::BitswapOptions bitswap_options(const MemoryBounds& memory) {
   exchange::BitswapOptions options;
   options.server.unsent_bytes_per_peer_max = memory.unsent_per_peer;
@@ -135,7 +151,13 @@ struct Node::Network {
         swarm_network(swarm),
         stored_blocks(store),
         bitswap(env, swarm_network, stored_blocks, bitswap_options(settings.memory)),
-        tasks(env.executor, env.clock) {}
+        tasks(env.executor, env.clock),
+        providing(env.executor, env.clock, provides_at_once) {
+    if (!settings.routing.enabled) return;
+    dht =
+        std::make_unique<dht::DualDht>(env, swarm, identify, dht_options(settings.routing, store));
+    search = std::make_unique<ProviderSearch>(env, swarm, *dht);
+  }
 
   net::AddressFilter filter;
   net::Swarm swarm;
@@ -149,8 +171,12 @@ struct Node::Network {
   std::unique_ptr<net::Reach> reach;
   /// None if the settings don't want it.
   std::unique_ptr<LanDiscovery> lan;
+  /// Likewise.
+  std::unique_ptr<dht::DualDht> dht;
+  std::unique_ptr<ProviderSearch> search;
   BandwidthRates bandwidth;
   port::TaskGroup tasks;
+  port::TaskGroup providing;
 };
 
 Node::Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& options)
@@ -240,6 +266,10 @@ Task<void> Node::start_network() {
     network_->lan = std::make_unique<LanDiscovery>(env_, network_->swarm);
     network_->lan->mdns.start();
   }
+  if (network_->dht) {
+    network_->dht->start();
+    network_->tasks.spawn(search_loop());
+  }
   network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
   if (settings_.measure_bandwidth) network_->tasks.spawn(measure_bandwidth());
@@ -250,7 +280,11 @@ Task<void> Node::stop_shielded() {
   Result<void> outcome;
   if (network_) {
     network_->tasks.cancel();
+    network_->providing.cancel();
     co_await network_->tasks.join_shielded();
+    co_await network_->providing.join_shielded();
+    if (network_->search) co_await network_->search->close_shielded();
+    if (network_->dht) co_await network_->dht->close_shielded();
     if (network_->lan) co_await network_->lan->close_shielded();
     if (network_->pubsub) co_await network_->pubsub->close_shielded();
     if (network_->reach) co_await network_->reach->begin_close();
@@ -356,7 +390,10 @@ class Node::Transfer final : public ipld::BlockSource {
         session_(node.network_->bitswap.new_session()) {
     node_.transfers_.emplace(number_, this);
   }
-  ~Transfer() override { node_.transfers_.erase(number_); }
+  ~Transfer() override {
+    node_.transfers_.erase(number_);
+    if (node_.network_ && node_.network_->search) node_.network_->search->forget(number_);
+  }
 
   Task<ipld::Block> get(multiformats::Cid cid, Instant deadline) override {
     return session_->get(std::move(cid), deadline);
@@ -364,6 +401,7 @@ class Node::Transfer final : public ipld::BlockSource {
   void prefetch(std::span<const multiformats::Cid> cids) override { session_->prefetch(cids); }
   Task<bool> has(multiformats::Cid cid) override { return session_->has(std::move(cid)); }
 
+  exchange::TransferStatus status() const { return session_->status(); }
   TransferInfo info() const { return {options_.id, options_.what, begun_at_, session_->status()}; }
 
  private:
@@ -384,6 +422,27 @@ std::vector<TransferInfo> Node::transfers() const {
   for (const auto& [number, transfer] : transfers_)
     list.push_back(transfer->info());
   return list;
+}
+
+Task<void> Node::search_loop() {
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, search_look_interval));
+    for (const auto& [number, transfer] : transfers_)
+      network_->search->look(number, transfer->status());
+  }
+}
+
+Task<void> Node::provide_now(multiformats::Multihash content) {
+  Instant deadline = env_.clock.now() + provide_timeout;
+  auto told = co_await network_->dht->provide(content, deadline);
+  if (!told) KITH_LOG_DEBUG(log_, "providing: {}", told.error().message());
+  co_return told;
+}
+
+void Node::provide(const multiformats::Cid& cid) {
+  if (!network_ || !network_->dht || cid.is_identity()) return;
+  if (network_->providing.spawn(provide_now(cid.hash()))) return;
+  network_->dht->provide_later(cid.hash());
 }
 
 void Node::announce_blocks(std::span<const ipld::Block> blocks) {
@@ -422,6 +481,10 @@ exchange::Bitswap& Node::bitswap() noexcept {
 
 pubsub::PubSub* Node::pubsub() noexcept {
   return network_ ? network_->pubsub.get() : nullptr;
+}
+
+dht::DualDht* Node::dht() noexcept {
+  return network_ ? network_->dht.get() : nullptr;
 }
 
 void Node::request_shutdown() noexcept {

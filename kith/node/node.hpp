@@ -1,5 +1,5 @@
-// Node: one running kith, wired by hand: home, store, swarm, identify, exchange. Everything above
-// (commands, gateway) gets what it needs from here.
+// Node: one running kith, wired by hand: home, store, swarm, identify, DHTs, exchange. Everything
+// above (commands, gateway) gets what it needs from here.
 //
 // A node is online (it listens, dials and exchanges blocks) or offline (the store alone). It is
 // made by start() and must be ended by stop_shielded() before it is destroyed. Ownership is the
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <kith/dht/dual.hpp>
 #include <kith/exchange/bitswap.hpp>
 #include <kith/net/address_filter.hpp>
 #include <kith/net/identify.hpp>
@@ -88,6 +89,9 @@ class Node {
   /// Tells peers that wait for these blocks that they are here: after they came into the store by
   /// an import.
   void announce_blocks(std::span<const ipld::Block> blocks);
+  /// Tells the DHTs that this node has the content, in the background, and goes on telling them.
+  /// Nothing happens where there is none.
+  void provide(const multiformats::Cid& cid);
 
   /// Only of an online node (asserted).
   net::Swarm& swarm() noexcept;
@@ -98,6 +102,9 @@ class Node {
   /// None if the node is offline or doesn't speak it.
   pubsub::PubSub* pubsub() noexcept;
   net::Reach& reach() noexcept;
+  /// Nothing if the settings don't want a DHT, or the node is offline.
+  dht::DualDht* dht() noexcept;
+  routing::Routing* routing() noexcept { return dht(); }
 
   /// Bytes a second, averaged over the last few. Of an online node (asserted).
   BandwidthRates bandwidth() const noexcept;
@@ -115,6 +122,8 @@ class Node {
   Task<void> start_network();
   Task<void> save_peers_loop();
   Task<void> measure_bandwidth();
+  Task<void> search_loop();
+  Task<void> provide_now(multiformats::Multihash content);
   void load_peers();
   Result<void> save_peers();
   void load_authors();

@@ -22,6 +22,8 @@ using unixfs::ImportOptions;
 constexpr std::uint64_t progress_step_bytes = 4 * 1024 * 1024;
 /// How long what was added waits to be told: many small files share one sync.
 constexpr Duration confirm_interval = 250ms;
+/// --fast-provide-wait waits no longer.
+constexpr Duration provide_deadline = 1min;
 
 /// Leaves stay in the user's file; the nodes above them go to the store. Leaves come in the file's
 /// order.
@@ -290,6 +292,44 @@ Task<void> finish(unixfs::TreeImporter& importer, const Request& request) {
   co_return Result<void>{};
 }
 
+/// What was added at the top, to be told of in the DHTs.
+class Roots {
+ public:
+  explicit Roots(const Request& request) : wrapped_(request.flag("wrap-with-directory")) {}
+
+  void added(const AddedNode& node) {
+    const bool at_top = wrapped_ ? node.path.empty() : node.path.find('/') == std::string::npos;
+    if (at_top && cids_.size() < roots_max) cids_.push_back(node.cid);
+  }
+
+  Task<void> provide(Context& context, const Request& request) {
+    node::Node& node = *context.node;
+    const node::ImportSettings& settings = node.settings().new_files;
+    auto said = [&request](std::string_view option, bool otherwise) {
+      return request.given(option) ? request.flag(option) : otherwise;
+    };
+    if (!said("fast-provide-root", settings.provide_root)) co_return Result<void>{};
+    if (!said("fast-provide-wait", settings.provide_wait) || node.routing() == nullptr) {
+      for (const multiformats::Cid& cid : cids_)
+        node.provide(cid);
+      co_return Result<void>{};
+    }
+    for (const multiformats::Cid& cid : cids_) {
+      Instant deadline = context.env.clock.now() + provide_deadline;
+      // What can't be told now is told later: no failure of what was added.
+      auto told = co_await node.routing()->provide(cid.hash(), deadline);
+      if (!told && told.error().is(Errc::cancelled)) co_return told;
+    }
+    co_return Result<void>{};
+  }
+
+ private:
+  static constexpr std::size_t roots_max = 10'000;
+
+  bool wrapped_;
+  std::vector<multiformats::Cid> cids_;
+};
+
 Task<void> run_add(Context& context, const Request& request, Output& output) {
   if (!request.files) co_return std::unexpected(Error(Errc::invalid_argument, "nothing to add"));
   node::Node& node = *context.node;
@@ -312,7 +352,11 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   ipld::BlockSink& chosen = no_copy ? static_cast<ipld::BlockSink&>(announcing) : gathering;
   ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &chosen;
   Report report(context.env.clock, request, text, sink, output);
-  auto on_added = [&report](const AddedNode& added) { report.added(added); };
+  Roots roots(request);
+  auto on_added = [&report, &roots](const AddedNode& added) {
+    roots.added(added);
+    report.added(added);
+  };
   auto on_progress = [&report](std::string_view path, std::uint64_t bytes) {
     report.progress(path, bytes);
   };
@@ -324,7 +368,10 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   // What was added before a failure is there all the same.
   Result<void> told = co_await report.send_all();
   KITH_CO_CHECK(co_await gathering.close_shielded());
-  co_return imported ? told : imported;
+  KITH_CO_CHECK(imported);
+  KITH_CO_CHECK(told);
+  if (sink == nullptr) co_return Result<void>{};
+  co_return co_await roots.provide(context, request);
 }
 
 class AddRenderer final : public Renderer {
@@ -421,9 +468,9 @@ void add_add_command(CommandTable& table) {
                    {"inline-limit", 0, integer, "How small.", "32"},
                    {"pin", 0, flag, "Accepted for Kubo's sake: nothing is collected yet.", "true"},
                    {"pin-name", 0, text, "Accepted for Kubo's sake.", ""},
-                   {"fast-provide-root", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"fast-provide-root", 0, flag, "Tell the DHTs at once that it is here.", "true"},
                    {"fast-provide-dag", 0, flag, "Accepted for Kubo's sake.", ""},
-                   {"fast-provide-wait", 0, flag, "Accepted for Kubo's sake.", ""},
+                   {"fast-provide-wait", 0, flag, "Wait until they have been told.", ""},
                    {"max-file-links", 0, integer, "Children of a file's node.", ""},
                    {"max-directory-links", 0, integer, "Entries of an unsharded folder.", ""},
                    {"max-hamt-fanout", 0, integer, "Width of a sharded folder's nodes.", ""},

@@ -172,6 +172,11 @@ Task<void> run_import(Context& context, const Request& request, Output& output) 
   if (request.flag("pin-roots") && !local_only) {
     KITH_CO_CHECK(co_await tell_roots(context, request, state.roots, output));
   }
+  const bool provided = request.given("fast-provide-root")
+                            ? request.flag("fast-provide-root")
+                            : context.node->settings().new_files.provide_root;
+  for (std::size_t i = 0; provided && i < state.roots.size(); ++i)
+    context.node->provide(state.roots[i]);
   if (request.flag("stats")) {
     json::object stats;
     stats["BlockCount"] = state.blocks;
@@ -291,7 +296,8 @@ void add_car_commands(CommandTable& table) {
                          {"silent", 0, flag, "Print nothing.", ""},
                          {"stats", 0, flag, "Count blocks and bytes.", ""},
                          {"progress", 'p', flag, "Show progress (the default on a terminal).", ""},
-                         {"fast-provide-root", 0, flag, "Accepted for Kubo's sake.", ""},
+                         {"fast-provide-root", 0, flag,
+                          "Tell the DHTs at once that the roots are here.", "true"},
                          {"fast-provide-dag", 0, flag, "Accepted for Kubo's sake.", ""},
                          {"fast-provide-wait", 0, flag, "Accepted for Kubo's sake.", ""},
                          big_block_option()},

@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include <kith/node/provider_search.hpp>
+
+namespace kith::node {
+
+using multiformats::Multihash;
+using multiformats::PeerId;
+using transfer::Waiting;
+
+ProviderSearch::ProviderSearch(port::Env& env, net::Swarm& swarm, routing::Routing& routing)
+    : env_(env),
+      log_(env.log, "node"),
+      swarm_(swarm),
+      routing_(routing),
+      tasks_(env.executor, env.clock, provider_searches_max) {}
+
+Task<void> ProviderSearch::close_shielded() {
+  tasks_.cancel();
+  co_return co_await tasks_.join_shielded();
+}
+
+void ProviderSearch::look(std::uint64_t transfer, const exchange::TransferStatus& status) {
+  const Instant now = env_.clock.now();
+  auto [at, fresh] = looked_at_.try_emplace(transfer);
+  Seen& seen = at->second;
+  const bool stands_still =
+      status.waiting == Waiting::no_sources || status.waiting == Waiting::nobody_has ||
+      status.waiting == Waiting::searching || status.waiting == Waiting::stalled;
+  if (fresh || !stands_still || status.blocks_received != seen.blocks) {
+    seen = Seen{status.blocks_received, now, now + provider_search_delay, provider_search_pause};
+    return;
+  }
+  if (now < seen.next || status.waiting_cid.empty()) return;
+  if (!tasks_.spawn(search(status.waiting_cid.hash()))) return;
+  ++searches_;
+  seen.next = now + seen.pause;
+  seen.pause = std::min(2 * seen.pause, provider_search_pause_max);
+}
+
+Task<void> ProviderSearch::dial(PeerId peer, Instant deadline) {
+  // One that tells no address is looked for first, which connects to it.
+  Result<void> outcome;
+  if (swarm_.peer_store().addresses(peer, env_.wall.now()).empty()) {
+    auto found = co_await routing_.find_peer(peer, deadline);
+    if (!found) outcome = std::unexpected(found.error());
+  }
+  if (outcome && !swarm_.connected(peer)) {
+    std::vector<multiformats::Multiaddr> known;
+    auto connection = co_await swarm_.connect(peer, std::move(known), deadline);
+    if (!connection) outcome = std::unexpected(connection.error());
+  }
+  if (!outcome) {
+    KITH_LOG_DEBUG(log_, "provider {}: {}", peer.to_string(), outcome.error().message());
+  }
+  co_return outcome;
+}
+
+Task<void> ProviderSearch::search(Multihash content) {
+  const Instant deadline = env_.clock.now() + provider_search_timeout;
+  port::TaskGroup dials(env_.executor, env_.clock, provider_dials_max);
+  std::size_t dialed = 0;
+  auto on_provider = [&](const routing::PeerAddresses& provider) {
+    const bool known = provider.peer == swarm_.local_peer() || swarm_.connected(provider.peer);
+    if (!known && dials.spawn(dial(provider.peer, deadline))) ++dialed;
+    return dialed < provider_dials_max;
+  };
+  auto found = co_await routing_.find_providers(content, on_provider, deadline);
+  Result<void> outcome;
+  if (!found) outcome = std::unexpected(found.error());
+  const bool cancelled = !outcome && outcome.error().is(Errc::cancelled);
+  if (!cancelled) outcome = co_await dials.join(deadline);
+  dials.cancel();
+  co_await dials.join_shielded();
+  co_return outcome;
+}
+
+}  // namespace kith::node
