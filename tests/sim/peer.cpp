@@ -29,6 +29,7 @@ boost::json::value config_of(const PeerOptions& options, const std::vector<Multi
   for (const Multiaddr& address : known)
     bootstrap.emplace_back(address.to_string());
   set("Bootstrap", std::move(bootstrap));
+  if (!options.dht) set("Routing.Type", "none");
   const node::MemoryBounds& memory = options.memory;
   set("Datastore.BlockCacheBytes", memory.block_cache);
   set("Datastore.MaxUnsyncedBytes", memory.unsynced_blocks);

@@ -42,6 +42,8 @@ struct PeerOptions {
   node::MemoryBounds memory = small_memory();
   /// How its files are cut.
   std::size_t chunk_bytes = 256 * 1024;
+  /// With a DHT each would find all others, and a scenario says who knows whom.
+  bool dht = false;
 };
 
 enum class Leaving : std::uint8_t {

@@ -191,11 +191,12 @@ class Kubo(Daemon):
         """Fetches all blocks below. Its get asks for one file after the other, 20 ms each; pin add for many at once."""
         self.run("pin", "add", "-r", cid, timeout=timeout)
 
-    def __init__(self, home=None, enter=(), listen="/ip4/127.0.0.1/tcp/0", mdns=False, websocket=False):
+    def __init__(self, home=None, enter=(), listen="/ip4/127.0.0.1/tcp/0", mdns=False, websocket=False, dht=False):
         super().__init__(home, enter)
         self._listen = listen
         self._mdns = mdns
         self._websocket = websocket
+        self._dht = dht
 
     def init(self):
         super().init()
@@ -203,13 +204,14 @@ class Kubo(Daemon):
         config = json.loads(path.read_text())
         quiet = {"Enabled": False}
         config["Bootstrap"] = []
-        config["Routing"]["Type"] = "none"
+        config["Routing"]["Type"] = "dht" if self._dht else "none"
+        config["Routing"]["LoopbackAddressesOnLanDHT"] = True
         config["Discovery"]["MDNS"] = {"Enabled": self._mdns}
         config["AutoTLS"] = quiet
         config["AutoConf"] = quiet
         config["AutoNAT"] = {"ServiceMode": "disabled"}
         config["HTTPRetrieval"] = quiet
-        config["Provide"] = quiet
+        config["Provide"] = {"Enabled": self._dht}
         config["Version"] = {"SwarmCheckEnabled": False}
         config["Plugins"] = {"Plugins": {"telemetry": {"Disabled": True}}}
         config["Addresses"].update(
@@ -231,15 +233,18 @@ class Kith(Daemon):
     def find_binary(self):
         return environment.require(environment.kith_binary(), "build it by ./run or name it in KITH_BIN")
 
-    def __init__(self, home=None, enter=(), listen=None, mdns=False):
+    def __init__(self, home=None, enter=(), listen=None, mdns=False, dht=True):
         super().__init__(home, enter)
         self._listen = listen
         self._mdns = mdns
+        self._dht = dht
 
     def init(self):
         super().init()
         if self._listen:
             self.config("Addresses.Swarm", listed(self._listen))
+        if not self._dht:
+            self.config("Routing.Type", "none")
         if self._mdns:
             self.config("Discovery.MDNS.Enabled", True)
 
