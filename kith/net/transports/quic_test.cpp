@@ -400,6 +400,32 @@ TEST(Quic, APeerThatHasLostItsMemoryResetsTheConnection) {
   });
 }
 
+TEST(Quic, APeerThatWasStartedAnewResetsTheOldConnections) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    QuicPair pair(world);
+    KITH_CO_CHECK(co_await pair.start());
+    KITH_CO_TRY(QuicPair::Streams both, co_await pair.open());
+    world.net().cut_one_way(pair.listener.node.id(), pair.dialer.node.id());
+    both.far.reset();
+    (*pair.far)->close();
+    while (!pair.far_end)
+      co_await port::sleep_for(world.clock(), 100ms);
+    pair.far->reset();
+    KITH_CO_CHECK(co_await pair.listener.close());
+    co_await port::sleep_for(world.clock(), 1s);
+    QuicPeer anew(pair.listener.node, 2);
+    anew.listen();
+    world.net().heal();
+    KITH_CO_CHECK(co_await both.near->write(as_bytes("are you there?")));
+    KITH_CO_CHECK(co_await pair.tasks.join_shielded());
+    KITH_CO_REQUIRE(pair.near_end.has_value());
+    EXPECT_TRUE(pair.near_end->is(Errc::reset)) << pair.near_end->message();
+    both = {};
+    KITH_CO_CHECK(co_await anew.close());
+    co_return co_await pair.finish();
+  });
+}
+
 TEST(Quic, RepeatsItsGoodbyeToAPeerThatDidNotHearIt) {
   sim::run_test(1, [](sim::World& world) -> Task<void> {
     QuicPair pair(world);

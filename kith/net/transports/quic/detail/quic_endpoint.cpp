@@ -76,10 +76,10 @@ QuicEndpoint::QuicEndpoint(port::Env& env, std::shared_ptr<const QuicTls> tls,
       socket_(std::move(socket)),
       local_(socket_->local_endpoint()),
       log_(env.log, "net"),
+      reset_secret_(tls_->reset_secret(local_)),
       output_(env.clock),
       acceptable_(env.clock),
       tasks_(env.executor, env.clock, 2) {
-  env.random.fill(reset_secret_);
   env.random.fill(retry_secret_);
 }
 

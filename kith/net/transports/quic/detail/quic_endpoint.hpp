@@ -150,7 +150,7 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
   bool keep_ = false;
   std::size_t users_ = 0;  ///< connections and strangers
   std::size_t half_open_ = 0;
-  std::array<std::uint8_t, 32> reset_secret_;
+  crypto::HkdfKey reset_secret_;
   std::array<std::uint8_t, 32> retry_secret_;
 
   std::map<QuicId, Route> routes_;

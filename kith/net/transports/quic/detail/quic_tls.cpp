@@ -81,6 +81,8 @@ Result<std::shared_ptr<QuicTls>> QuicTls::make(const port::Env& env,
   KITH_TRY(const crypto::Libp2pCertificate own, crypto::make_libp2p_certificate(identity, random));
   std::shared_ptr<QuicTls> made(
       new QuicTls(env.wall, multiformats::PeerId::from_public_key(identity.public_key())));
+  crypto::hkdf_sha256({}, identity.encoded(), as_bytes("kith quic stateless reset"),
+                      made->reset_root_.mutable_bytes());
   Credentials& credentials = *made->credentials_;
   const gnutls_datum_t certificate = datum(own.certificate);
   const gnutls_datum_t key = datum(own.key.view());
@@ -92,6 +94,13 @@ Result<std::shared_ptr<QuicTls>> QuicTls::make(const port::Env& env,
   if (!ready) return std::unexpected(QuicError::tls_failed);
   gnutls_certificate_set_verify_function(credentials.certificate, verify);
   return made;
+}
+
+crypto::HkdfKey QuicTls::reset_secret(const port::Endpoint& local) const {
+  crypto::HkdfKey secret;
+  crypto::hkdf_sha256_expand(reset_root_.view(), as_bytes(local.to_string()),
+                             secret.mutable_bytes());
+  return secret;
 }
 
 Result<QuicTlsSession> QuicTls::session(Direction direction,

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <kith/base/result.hpp>
+#include <kith/crypto/hkdf.hpp>
 #include <kith/crypto/keys.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/connection.hpp>
@@ -35,6 +36,11 @@ class QuicTls {
   Result<QuicTlsSession> session(Direction direction, ngtcp2_crypto_conn_ref& reference) const;
 
   const multiformats::PeerId& local_peer() const noexcept { return local_peer_; }
+  /// The secret that stateless resets of a socket are made of. It is the identity's, so that after
+  /// a restart the peers of old connections still hear that these are gone, and the socket's own,
+  /// so that no other one of ours can be asked for a reset of a connection that lives (RFC
+  /// 9000, 21.11).
+  crypto::HkdfKey reset_secret(const port::Endpoint& local) const;
   WallTime wall_now() const noexcept { return wall_.now(); }
 
  private:
@@ -43,6 +49,7 @@ class QuicTls {
 
   port::WallClock& wall_;
   multiformats::PeerId local_peer_;
+  crypto::HkdfKey reset_root_;
   std::unique_ptr<Credentials> credentials_;
 };
 
