@@ -78,7 +78,8 @@ struct Router {
     }
     append(answer, request.subspan(4, 2));
     answer.resize(16);
-    store_be(&answer[10], static_cast<std::uint16_t>(mapped[inside]));
+    const int given = mapped.contains(inside) ? mapped.at(inside) : 0;
+    store_be(&answer[10], static_cast<std::uint16_t>(given));
     store_be(&answer[12], std::min<std::uint32_t>(lifetime, given_s));
     return answer;
   }
