@@ -70,7 +70,7 @@ void Dht::start() {
   ASSERT(!started_);
   started_ = true;
   network_.observe(*this);
-  set_server(options_.server);
+  if (options_.server) set_server(true);
   tasks_.spawn(upkeep());
   tasks_.spawn(reprovide_loop());
 }

@@ -753,6 +753,7 @@ void read_routing(Reader& reader, RoutingSettings& routing) {
               {"auto", "autoclient", "dht", "dhtclient", "dhtserver", "none"});
   routing.enabled = type != "none";
   routing.wide_server = type == "dhtserver";
+  routing.wide_server_if_reachable = type == "auto" || type == "dht";
   routing.local_server = type != "dhtclient";
   reader.flag("Routing.LoopbackAddressesOnLanDHT", routing.local_loopback);
 }

@@ -97,6 +97,7 @@ struct ImportSettings {
 struct RoutingSettings {
   bool enabled = true;
   bool wide_server = false;
+  bool wide_server_if_reachable = false;
   bool local_server = true;
   /// Routing.LoopbackAddressesOnLanDHT
   bool local_loopback = false;

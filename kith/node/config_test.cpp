@@ -166,6 +166,7 @@ TEST(Config, TakesPartInTheDhtsAsKuboWould) {
     RoutingSettings routing = routing_of(type);
     EXPECT_TRUE(routing.enabled && routing.local_server && !routing.wide_server) << type;
     EXPECT_FALSE(routing.local_loopback);
+    EXPECT_EQ(routing.wide_server_if_reachable, type != "autoclient") << type;
   }
   EXPECT_FALSE(routing_of("dhtclient").local_server);
   EXPECT_TRUE(routing_of("dhtserver").wide_server);

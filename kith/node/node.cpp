@@ -233,8 +233,14 @@ Task<void> Node::start_network() {
       std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   network_->swarm.set_transports(std::move(transports));
   network_->swarm.set_announce_rules(settings_.announce);
+  net::ReachOptions reach = settings_.reachability;
+  if (network_->dht && settings_.routing.wide_server_if_reachable) {
+    reach.on_verdict = [dht = network_->dht.get()](net::Reachability now) {
+      dht->wide().set_server(now == net::Reachability::reachable);
+    };
+  }
   network_->reach = std::make_unique<net::Reach>(env_, network_->swarm, network_->identify,
-                                                 settings_.reachability, settings_.announce);
+                                                 std::move(reach), settings_.announce);
   network_->bitswap.start();
   if (settings_.pubsub.enabled) {
     network_->pubsub =
@@ -284,10 +290,10 @@ Task<void> Node::stop_shielded() {
     co_await network_->tasks.join_shielded();
     co_await network_->providing.join_shielded();
     if (network_->search) co_await network_->search->close_shielded();
+    if (network_->reach) co_await network_->reach->begin_close();
     if (network_->dht) co_await network_->dht->close_shielded();
     if (network_->lan) co_await network_->lan->close_shielded();
     if (network_->pubsub) co_await network_->pubsub->close_shielded();
-    if (network_->reach) co_await network_->reach->begin_close();
     co_await network_->bitswap.close_shielded();
     co_await network_->swarm.close_shielded();
     if (network_->reach) co_await network_->reach->close_shielded();

@@ -77,6 +77,7 @@ void Reach::adapt() {
   const Reachability now = verdict();
   if (auto_relay_) auto_relay_->want_relays(now == Reachability::unreachable);
   if (autonat_server_) autonat_server_->serve_v1(now != Reachability::unreachable);
+  if (settings_.on_verdict) settings_.on_verdict(now);
   if (!server_) return;
   if (now == Reachability::reachable) {
     server_->resume();
@@ -122,6 +123,7 @@ Task<void> Reach::watch_loop() {
 }
 
 Task<void> Reach::begin_close() {
+  settings_.on_verdict = nullptr;
   tasks_.cancel();
   co_await tasks_.join_shielded();
   if (auto_relay_) co_await auto_relay_->close_shielded();

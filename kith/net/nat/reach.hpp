@@ -10,6 +10,7 @@
 // the swarm is closed, close_shielded() after. Loop thread only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct ReachOptions {
   AutonatServerOptions autonat{};
   /// What AutoNAT needn't find out; unknown if it shall.
   Reachability forced = Reachability::unknown;
+  /// Told of each verdict until begin_close(); the first one inside the constructor.
+  std::function<void(Reachability)> on_verdict{};
 };
 
 class Reach {
