@@ -30,6 +30,8 @@ boost::json::value config_of(const PeerOptions& options, const std::vector<Multi
     bootstrap.emplace_back(address.to_string());
   set("Bootstrap", std::move(bootstrap));
   if (!options.dht) set("Routing.Type", "none");
+  // OpenSSL has randomness of its own, with which no seed repeats.
+  set("Swarm.Transports.Security.TLS", false);
   const node::MemoryBounds& memory = options.memory;
   set("Datastore.BlockCacheBytes", memory.block_cache);
   set("Datastore.MaxUnsyncedBytes", memory.unsynced_blocks);
