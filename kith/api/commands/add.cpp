@@ -18,6 +18,7 @@ namespace {
 
 using unixfs::AddedNode;
 using unixfs::ImportOptions;
+using OnAdded = unixfs::TreeImporter::OnAdded;
 
 constexpr std::uint64_t progress_step_bytes = 4 * 1024 * 1024;
 /// How long what was added waits to be told: many small files share one sync.
@@ -191,7 +192,7 @@ class EntrySource final : public unixfs::ByteSource {
 /// Kubo does.
 Task<void> import_nameless(Context& context, const Request& request, ipld::BlockSink* sink,
                            const ImportOptions& options, unixfs::ByteSource& source, Report& report,
-                           unixfs::Metadata metadata) {
+                           const OnAdded& on_added, unixfs::Metadata metadata) {
   if (request.flag("wrap-with-directory")) {
     co_return std::unexpected(
         Error(Errc::invalid_argument, "--wrap-with-directory needs names: use --stdin-name"));
@@ -199,7 +200,7 @@ Task<void> import_nameless(Context& context, const Request& request, ipld::Block
   unixfs::ImportProgress progress = [&report](std::uint64_t bytes) { report.progress("", bytes); };
   KITH_CO_TRY(unixfs::ImportedFile file,
               co_await unixfs::import_file(context.env, sink, options, source, metadata, progress));
-  report.added({file.cid.to_string(), unixfs::Kind::file, file.cid, file.cumulative_size});
+  on_added({file.cid.to_string(), unixfs::Kind::file, file.cid, file.cumulative_size});
   co_return Result<void>{};
 }
 
@@ -238,7 +239,8 @@ class FolderEntries {
 };
 
 Task<void> import_entries(Context& context, const Request& request, ipld::BlockSink* sink,
-                          unixfs::TreeImporter& importer, Report& report, NoCopySink* no_copy) {
+                          unixfs::TreeImporter& importer, Report& report, const OnAdded& on_added,
+                          NoCopySink* no_copy) {
   EntrySource source(*request.files, report);
   FolderEntries folders(importer, request);
   KITH_CO_TRY(unixfs::Metadata wanted, wanted_metadata(request));
@@ -275,7 +277,7 @@ Task<void> import_entries(Context& context, const Request& request, ipld::BlockS
         }
         if (path.empty()) {
           KITH_CO_CHECK(co_await import_nameless(context, request, sink, importer.options(), source,
-                                                 report, metadata));
+                                                 report, on_added, metadata));
           continue;
         }
         auto added = co_await importer.add_file(path, source, metadata);
@@ -353,7 +355,7 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   ipld::BlockSink* sink = request.flag("only-hash") ? nullptr : &chosen;
   Report report(context.env.clock, request, text, sink, output);
   Roots roots(request);
-  auto on_added = [&report, &roots](const AddedNode& added) {
+  const OnAdded on_added = [&report, &roots](const AddedNode& added) {
     roots.added(added);
     report.added(added);
   };
@@ -363,7 +365,8 @@ Task<void> run_add(Context& context, const Request& request, Output& output) {
   KITH_CO_TRY(std::unique_ptr<unixfs::TreeImporter> importer,
               unixfs::TreeImporter::create(context.env, sink, options, on_added, on_progress));
   NoCopySink* in_place = no_copy ? &*no_copy : nullptr;
-  auto imported = co_await import_entries(context, request, sink, *importer, report, in_place);
+  auto imported =
+      co_await import_entries(context, request, sink, *importer, report, on_added, in_place);
   if (imported) imported = co_await finish(*importer, request);
   // What was added before a failure is there all the same.
   Result<void> told = co_await report.send_all();
