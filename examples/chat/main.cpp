@@ -25,6 +25,7 @@ Task<void> talk(host::Host& host, std::unique_ptr<net::Stream> stream) {
   for (auto line = co_await lines.next(); line && *line; line = co_await lines.next()) {
     if (!co_await port::write_message(*stream, as_bytes(**line), host.after(30s))) break;
   }
+  co_await stream->close_write(host.after(5s));
   hearing.cancel();
   co_return co_await hearing.join_shielded();
 }

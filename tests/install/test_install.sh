@@ -133,6 +133,34 @@ two_share() {
   cmp "$work/file" "$work/fetched" && stop_serving
 }
 
+two_request() {
+  serve 1 "$work/request-response/request-response" || return 1
+  local now
+  now=$("$work/request-response/request-response" "${said[0]}") || return 1
+  [ $(($(date +%s) - now)) -lt 60 ] && stop_serving
+}
+
+# Whoever comes to a room is heard once the one who is there has heard of it.
+two_meet_in_a_room() {
+  local program=$work/pubsub/pubsub
+  serve 1 bash -c "exec '$program' lobby < <(sleep 30)" || return 1
+  { sleep 2; echo "good evening"; sleep 1; } | "$program" lobby "${said[0]##* }" >/dev/null || return 1
+  cat "$work/said"
+  grep -q ': good evening$' "$work/said" && stop_serving
+}
+
+# It asks the router for a port: in a network of its own there is none.
+two_chat() {
+  serve 1 unshare -n bash -c "ip link set lo up; exec '$work/chat/chat' < <(sleep 30)" || return 1
+  echo hello | nsenter -t "$serving" -n "$work/chat/chat" call "${said[0]##* }" || return 1
+  for _ in $(seq 50); do
+    grep -qx '< hello' "$work/said" && break
+    sleep 0.1
+  done
+  cat "$work/said"
+  grep -qx '< hello' "$work/said" && stop_serving
+}
+
 ping_a_stranger_fails() {
   "$work/ping/ping" /ip4/127.0.0.1/tcp/1/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA
   [ $? -eq 1 ]
@@ -143,7 +171,7 @@ need
 check "installed headers need nothing that isn't installed" headers_are_whole
 check "every component is found and links" every_component_links
 check "a component that doesn't exist is refused" unknown_component_is_refused
-for example in ping echo-protocol share-a-file; do
+for example in ping echo-protocol request-response pubsub chat share-a-file; do
   check "$example builds by find_package" build_example "$example"
 done
 mv "$work/prefix" "$work/moved"
@@ -152,5 +180,8 @@ need
 check "two of ping ping each other" two_ping "$work/ping/ping" "$work/ping-by-pkg-config"
 check "ping fails where nobody is" ping_a_stranger_fails
 check "two of echo-protocol talk" two_echo
+check "two of request-response ask and answer" two_request
+check "two of pubsub meet in a room" two_meet_in_a_room
+if [ "$(id -u)" = 0 ]; then check "two of chat talk by QUIC" two_chat; fi
 check "two of share-a-file share a file" two_share
 finish
