@@ -92,7 +92,7 @@ std::optional<PeerId> AutonatClient::choose(std::string_view protocol) {
     if (direct_connection(swarm_, peer)) able.push_back(peer);
   }
   if (able.empty()) return std::nullopt;
-  const PeerId chosen = able[env_.prng.below(able.size())];
+  PeerId chosen = able[env_.prng.below(able.size())];
   asked_[chosen] = now;
   return chosen;
 }

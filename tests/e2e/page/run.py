@@ -120,9 +120,10 @@ def with_nodes(kind, use):
     prepare()
     opened = []
     try:
-        node = daemon.started(kind)
+        # Without a DHT: nodes that aren't connected shall not find each other.
+        node = daemon.started(kind, dht=False)
         opened.append(node.close)
-        peer = daemon.started(kind)
+        peer = daemon.started(kind, dht=False)
         opened.append(peer.close)
         page_url, gateway = origin(node), None
         page = body_of(page_url + "/") if kind is daemon.Kith else None
