@@ -39,7 +39,8 @@ WebSocketStream::WebSocketStream(port::Env& env, port::StreamPtr inner, WebSocke
 
 Task<std::size_t> WebSocketStream::read_some(MutableBytes into, Instant deadline) {
   KITH_CO_TRY(const MutableBytes payload, co_await read_payload(into, deadline));
-  if (payload.data() != into.data()) std::memmove(into.data(), payload.data(), payload.size());
+  const bool elsewhere = !payload.empty() && payload.data() != into.data();
+  if (elsewhere) std::memmove(into.data(), payload.data(), payload.size());
   co_return payload.size();
 }
 

@@ -8,7 +8,6 @@
 namespace kith::net {
 
 using multiformats::Multiaddr;
-using multiformats::PeerId;
 
 namespace {
 
