@@ -230,6 +230,7 @@ Task<void> Dht::run(Run& run, Instant deadline) {
   co_await run.asking.join_shielded();
   std::size_t shared = common_prefix(table_.self(), run.target);
   if (outcome && shared < refreshed_.size()) refreshed_[shared] = env_.clock.now();
+  if (outcome) ++stats_.hops[std::min(run.lookup.hops(), hops_counted_max)];
   if (outcome && run.lookup.answers() == 0) co_return std::unexpected(RoutingError::no_peers);
   co_return outcome;
 }

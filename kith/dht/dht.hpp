@@ -50,6 +50,8 @@ struct DhtStats {
   std::uint64_t requests_failed = 0;
   std::uint64_t requests_served = 0;
   std::uint64_t requests_refused = 0;
+  /// Lookups that came to their end, by how many hops that took (Lookup::hops; the last for more).
+  std::array<std::uint64_t, hops_counted_max + 1> hops{};
 };
 
 class Dht final : public routing::Routing, private NetworkObserver {

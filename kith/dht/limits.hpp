@@ -76,6 +76,8 @@ inline constexpr Duration lookup_slow_after = 2s;
 inline constexpr std::size_t lookup_requests_max = 3 * lookup_width;
 static_assert(lookup_resiliency <= bucket_size && group_in_bucket_max <= group_in_table_max);
 static_assert(lookup_slow_after < request_timeout);
+/// Hops of lookups are counted one by one up to these.
+inline constexpr std::size_t hops_counted_max = 15;
 
 /// Lookups at once; further ones wait for their turn.
 inline constexpr std::size_t lookups_at_once_max = 16;

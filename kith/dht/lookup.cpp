@@ -46,7 +46,7 @@ void Lookup::each_counted(Instant now, const Visit& visit) const {
   }
 }
 
-Lookup::Entry* Lookup::insert(const Candidate& candidate) {
+Lookup::Entry* Lookup::insert(const Candidate& candidate, std::size_t hops) {
   Key key = Key::of(candidate.peer);
   if (key == self_) return nullptr;
   Key away = distance(key, target_);
@@ -58,16 +58,18 @@ Lookup::Entry* Lookup::insert(const Candidate& candidate) {
     if (entries_.back().first && entries_.back().state == State::heard) --firsts_;
     entries_.pop_back();
   }
-  return &*entries_.insert(entries_.begin() + place, {candidate.peer, away, candidate.groups});
+  return &*entries_.insert(
+      entries_.begin() + place,
+      {.peer = candidate.peer, .away = away, .groups = candidate.groups, .hops = hops});
 }
 
 void Lookup::add(std::span<const Candidate> candidates) {
   for (const Candidate& candidate : candidates)
-    insert(candidate);
+    insert(candidate, 1);
 }
 
 void Lookup::ask_first(const Candidate& candidate) {
-  Entry* entry = insert(candidate);
+  Entry* entry = insert(candidate, 1);
   if (entry == nullptr || entry->first || entry->state != State::heard) return;
   entry->first = true;
   ++firsts_;
@@ -125,7 +127,9 @@ void Lookup::answered(const PeerId& peer, std::optional<std::vector<IpGroup>> se
   if (seen_at) entry->groups = *std::move(seen_at);
   --waiting_;
   ++answers_;
-  add(closer);
+  const std::size_t hops = entry->hops + 1;
+  for (const Candidate& candidate : closer)
+    insert(candidate, hops);
 }
 
 void Lookup::failed(const PeerId& peer) {
@@ -151,6 +155,11 @@ Instant Lookup::deadline(Instant now) const {
     first = std::min(first, entry.asked_at + options_.slow_after);
   }
   return first;
+}
+
+std::size_t Lookup::hops() const {
+  auto answered = std::ranges::find(entries_, State::answered, &Entry::state);
+  return answered == entries_.end() ? 0 : answered->hops;
 }
 
 std::vector<PeerId> Lookup::nearest() const {

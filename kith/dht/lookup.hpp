@@ -48,7 +48,7 @@ class Lookup {
   Lookup(Key target, const PeerId& self, LookupOptions options = {})
       : target_(target), self_(Key::of(self)), options_(options) {}
 
-  /// Peers that are known from the beginning, or that a peer has told of.
+  /// Peers that are known from the beginning.
   void add(std::span<const Candidate> candidates);
   /// A hint: asked before all others, wherever it is (somebody who is likely to have what is looked
   /// for).
@@ -71,6 +71,9 @@ class Lookup {
   std::vector<PeerId> nearest() const;
   std::size_t asked() const noexcept { return asked_; }
   std::size_t answers() const noexcept { return answers_; }
+  /// How many peers told of one another until the nearest that has answered was known: 1 if we knew
+  /// it ourselves, 0 if nobody has answered.
+  std::size_t hops() const;
 
  private:
   enum class State : std::uint8_t { heard, asked, answered, failed };
@@ -80,6 +83,7 @@ class Lookup {
     std::vector<IpGroup> groups;
     State state = State::heard;
     bool first = false;
+    std::size_t hops = 1;
     Instant asked_at{};
 
     bool slow(Instant now, Duration after) const {
@@ -88,7 +92,7 @@ class Lookup {
   };
   class Room;
 
-  Entry* insert(const Candidate& candidate);
+  Entry* insert(const Candidate& candidate, std::size_t hops);
   Entry* find(const PeerId& peer);
   /// Calls `visit(entry)` for those that count, the nearest first, until it returns false.
   template <class Visit>

@@ -1,10 +1,19 @@
 // Networks of DHT nodes in one process, without the stack below them (kith/dht/test_network.hpp):
-// churn, liars, ground ids, a network that falls in two. Each scenario has a small size, and one of
-// a thousand nodes.
+// churn, liars, ground ids, a network that falls in two. Each scenario has a small size, and a
+// large one.
+//
+//   KITH_DHT_NODES=10000 build/dev/tests/sim/sim_dht --gtest_filter='*OfMany*'    1,000 if not said
+//   KITH_SEED=7 ...                                                              another seed
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <kith/dht/test_network.hpp>
 #include <kith/sim/testing.hpp>
+
+#include "environment.hpp"
 
 namespace kith::dht {
 namespace {
@@ -80,7 +89,12 @@ struct Scenario {
   Duration longest{0};
 };
 
+std::size_t many() {
+  return number_from("KITH_DHT_NODES", 1000);
+}
+
 void run_scenario(std::uint64_t seed, std::size_t count, Task<void> (*body)(Scenario& scenario)) {
+  seed = number_from("KITH_SEED", seed);
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   sim::World world(seed);
   auto whole = [](sim::World& its, std::size_t nodes, Task<void> (*of)(Scenario&)) -> Task<void> {
@@ -122,6 +136,28 @@ TestNode& one_that_stays(Scenario& scenario) {
   return scenario.network.node(scenario.world.prng().below(scenario.count / 10));
 }
 
+/// Of a network whose tables are full, each hop halves the distance at least (Maymounkov and
+/// Mazieres, section 3), and buckets of k peers save the last log2 k of them.
+double hops_in_theory(std::size_t nodes) {
+  return std::max(1.0, std::log2(static_cast<double>(nodes) / bucket_size));
+}
+
+/// The median over all lookups of those that run, and prints how far they went.
+std::size_t median_hops(TestNetwork& network) {
+  std::array<std::uint64_t, hops_counted_max + 1> hops{};
+  for (std::size_t i = 0; i < network.size(); ++i) {
+    if (!network.node(i).runs()) continue;
+    for (std::size_t j = 0; j < hops.size(); ++j)
+      hops[j] += network.node(i).dht().stats().hops[j];
+  }
+  const std::uint64_t lookups = std::accumulate(hops.begin(), hops.end(), std::uint64_t{0});
+  std::size_t median = 0;
+  for (std::uint64_t passed = hops[0]; passed * 2 < lookups; passed += hops[median])
+    ++median;
+  fmt::print("hops of {} lookups: {}, median {}\n", lookups, fmt::join(hops, " "), median);
+  return median;
+}
+
 Task<void> an_hour_of_churn(Scenario& scenario) {
   KITH_CO_CHECK(co_await scenario.settle());
   double owed = 0;
@@ -142,6 +178,9 @@ Task<void> an_hour_of_churn(Scenario& scenario) {
   EXPECT_GT(scenario.searched, 900u);
   EXPECT_GE(scenario.found * 1000, scenario.searched * 999)
       << scenario.found << " of " << scenario.searched;
+  fmt::print("{} nodes: found {} of {}, the longest search took {} ms\n", scenario.count,
+             scenario.found, scenario.searched, scenario.longest / 1ms);
+  EXPECT_LE(static_cast<double>(median_hops(scenario.network)), hops_in_theory(scenario.count));
   co_return Result<void>{};
 }
 
@@ -149,8 +188,8 @@ TEST(DhtNetwork, FindsWhatIsProvidedWhileNodesComeAndGo) {
   run_scenario(1, 100, an_hour_of_churn);
 }
 
-TEST(DhtNetwork, OfAThousandFindsWhatIsProvidedWhileNodesComeAndGo) {
-  run_scenario(2, 1000, an_hour_of_churn);
+TEST(DhtNetwork, OfManyFindsWhatIsProvidedWhileNodesComeAndGo) {
+  run_scenario(2, many(), an_hour_of_churn);
 }
 
 // Liars.
@@ -200,8 +239,8 @@ TEST(DhtNetwork, FindsWhatIsProvidedThoughAFifthLies) {
   run_scenario(3, 100, a_fifth_lies);
 }
 
-TEST(DhtNetwork, OfAThousandFindsWhatIsProvidedThoughAFifthLies) {
-  run_scenario(4, 1000, a_fifth_lies);
+TEST(DhtNetwork, OfManyFindsWhatIsProvidedThoughAFifthLies) {
+  run_scenario(4, many(), a_fifth_lies);
 }
 
 // An eclipse: ids that were ground until they were the nearest of all to some content.
@@ -271,8 +310,8 @@ TEST(DhtNetwork, WouldLoseThatContentWithoutTheLimitByNetwork) {
   run_scenario(5, 100, an_eclipse_that_succeeds);
 }
 
-TEST(DhtNetwork, OfAThousandFindsContentThatGroundIdsOfThreeNetworksSurround) {
-  run_scenario(6, 1000, an_eclipse);
+TEST(DhtNetwork, OfManyFindsContentThatGroundIdsOfThreeNetworksSurround) {
+  run_scenario(6, many(), an_eclipse);
 }
 
 // A network that falls in two.
@@ -312,8 +351,8 @@ TEST(DhtNetwork, GrowsTogetherAgainAfterItFellInTwo) {
   run_scenario(7, 100, a_partition);
 }
 
-TEST(DhtNetwork, OfAThousandGrowsTogetherAgainAfterItFellInTwo) {
-  run_scenario(8, 1000, a_partition);
+TEST(DhtNetwork, OfManyGrowsTogetherAgainAfterItFellInTwo) {
+  run_scenario(8, many(), a_partition);
 }
 
 }  // namespace

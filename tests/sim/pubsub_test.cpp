@@ -7,12 +7,13 @@
 //   KITH_PUBSUB_NODES=5000 build/dev/tests/sim/sim_pubsub     as many as that; 300 if it isn't said
 //   KITH_SEED=7 ...                                           one seed
 #include <chrono>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <kith/pubsub/test_mesh.hpp>
+
+#include "environment.hpp"
 
 namespace kith::pubsub {
 namespace {
@@ -20,11 +21,6 @@ namespace {
 constexpr std::size_t message_bytes = 1500;
 constexpr std::size_t messages = 60;
 constexpr double share_delivered_min = 0.9999;
-
-std::uint32_t number_from(const char* name, std::uint32_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
-}
 
 enum class Attack { sybil, censor, spam, cold_boot };
 
@@ -165,14 +161,14 @@ std::uint64_t run(std::uint64_t seed, std::uint32_t nodes, const std::vector<Att
 }
 
 void run_seeds(std::uint32_t nodes, const std::vector<Attack>& attacks, std::uint64_t count) {
-  const std::uint32_t only = number_from("KITH_SEED", 0);
+  const std::uint64_t only = number_from("KITH_SEED", 0);
   const std::uint64_t first = only == 0 ? 1 : only;
   for (std::uint64_t seed = first; seed < first + (only == 0 ? count : 1); ++seed)
     run(seed, nodes, attacks);
 }
 
 std::uint32_t nodes() {
-  return number_from("KITH_PUBSUB_NODES", 300);
+  return static_cast<std::uint32_t>(number_from("KITH_PUBSUB_NODES", 300));
 }
 
 TEST(ManyRouters, AllGetEverythingThoughAFifthIsHostile) {
