@@ -49,7 +49,7 @@ class TestNode final : public Network {
 
   const PeerId& id() const noexcept { return id_; }
   Dht& dht() noexcept { return *dht_; }
-  bool runs() const noexcept { return dht_ != nullptr; }
+  bool runs() const noexcept { return dht_ != nullptr && !stopping_; }
   void lie(Lie lie) { lie_ = std::move(lie); }
   /// Nodes of different sides don't reach each other.
   void put_on_side(int side) noexcept { side_ = side; }
@@ -97,6 +97,7 @@ class TestNode final : public Network {
   std::set<PeerId> connected_;
   int side_ = 0;
   std::unique_ptr<Dht> dht_;
+  bool stopping_ = false;
 };
 
 class TestNetwork {
@@ -180,7 +181,9 @@ inline void TestNode::start(const routing::Validators& validators, DhtOptions op
 }
 
 inline Task<void> TestNode::stop() {
+  stopping_ = true;
   co_await dht_->close_shielded();
+  stopping_ = false;
   dht_.reset();
   connected_.clear();
   co_return Result<void>{};

@@ -56,10 +56,16 @@ class HeldStream final : public port::Stream {
         room -= size;
         if (rest[first].empty()) ++first;
       }
-      const Instant from = take(up_, up_turn_ - room);
-      KITH_CO_CHECK(co_await wait_until(from, deadline));
-      const std::span<const ByteView> now = turn;
-      KITH_CO_CHECK(co_await inner_->write_all(now, deadline));
+      const std::size_t taken = up_turn_ - room;
+      const Instant now = clock_.now();
+      // Who won't wait that long takes nothing from those who do.
+      if (begin_of(up_, now) > deadline) co_return co_await wait_until(never, deadline);
+      const Instant from = take(up_, taken);
+      auto waited = co_await wait_until(from, deadline);
+      if (!waited) give_back(up_, taken);
+      KITH_CO_CHECK(std::move(waited));
+      const std::span<const ByteView> pieces_of_turn = turn;
+      KITH_CO_CHECK(co_await inner_->write_all(pieces_of_turn, deadline));
     } while (first < rest.size());
     co_return Result<void>{};
   }
@@ -85,6 +91,18 @@ class HeldStream final : public port::Stream {
     for (const auto& gate : gates)
       from = std::max(from, gate->take(bytes, now));
     return from;
+  }
+
+  static Instant begin_of(const RateGates& gates, Instant now) {
+    Instant from = now;
+    for (const auto& gate : gates)
+      from = std::max(from, gate->next(now));
+    return from;
+  }
+
+  static void give_back(const RateGates& gates, std::size_t bytes) {
+    for (const auto& gate : gates)
+      gate->give_back(bytes);
   }
 
   /// As a read or write that waits: ends when the stream is reset.
@@ -126,12 +144,19 @@ Duration RateGate::time_of(std::size_t bytes) const noexcept {
   return Duration(static_cast<Duration::rep>(ticks));
 }
 
-Instant RateGate::take(std::size_t bytes, Instant now) noexcept {
+Instant RateGate::next(Instant now) const noexcept {
   // One turn may go ahead of its time.
-  const Instant idle_since = now - time_of(turn_bytes_);
-  const Instant begin = std::max(free_at_, idle_since);
+  return std::max(free_at_, now - time_of(turn_bytes_));
+}
+
+Instant RateGate::take(std::size_t bytes, Instant now) noexcept {
+  const Instant begin = next(now);
   free_at_ = begin + time_of(bytes);
   return begin;
+}
+
+void RateGate::give_back(std::size_t bytes) noexcept {
+  free_at_ -= time_of(bytes);
 }
 
 Bandwidth::Bandwidth(port::Clock& clock, BandwidthLimits limits)

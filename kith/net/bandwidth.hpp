@@ -59,6 +59,10 @@ class RateGate {
   /// From when on `bytes` more may pass, for a caller that asks at `now`. Counted at once: callers
   /// go in the order in which they have asked.
   Instant take(std::size_t bytes, Instant now) noexcept;
+  /// When that would be.
+  Instant next(Instant now) const noexcept;
+  /// What was taken doesn't pass after all; those behind it may go earlier, if they ask again.
+  void give_back(std::size_t bytes) noexcept;
   /// What one caller should take at a time.
   std::size_t turn_bytes() const noexcept { return turn_bytes_; }
 

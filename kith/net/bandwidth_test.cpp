@@ -148,5 +148,31 @@ TEST(Bandwidth, EndsAWaitingWriteAtItsDeadlineAndWithItsStream) {
   sim::run_seeds(1, 1, ends);
 }
 
+Task<void> gives_up_early(sim::World& world) {
+  Bandwidth bandwidth(world.clock(), {.all = {.up = 1024, .down = 0}});
+  const auto peer = multiformats::PeerId::from_public_key(key_of(1).public_key());
+  auto impatient = [](Bandwidth& from, multiformats::PeerId to, port::Clock& clock) -> Task<void> {
+    auto [near, far] = port::pipe(clock);
+    auto held = from.hold(std::move(near), to, "/a");
+    const Bytes much(4'000, 1);
+    auto late = co_await held->write(much, clock.now() + 2s);
+    EXPECT_TRUE(!late && late.error().is(Errc::timed_out));
+    co_return Result<void>{};
+  };
+  port::TaskGroup tasks(world.executor(), world.clock());
+  for (int i = 0; i < 100; ++i)
+    tasks.spawn(impatient(bandwidth, peer, world.clock()));
+  KITH_CO_CHECK(co_await tasks.join());
+  // A hundred have wanted more than there was. Whoever comes next has the whole rate.
+  auto [near, far] = port::pipe(world.clock());
+  auto held = bandwidth.hold(std::move(near), peer, "/a");
+  const Bytes little(2'000, 1);
+  KITH_CO_CHECK(co_await held->write(little, world.now() + 5s));
+  co_return Result<void>{};
+}
+TEST(Bandwidth, WhoGivesUpTakesNothingFromThoseWhoCome) {
+  sim::run_seeds(1, 1, gives_up_early);
+}
+
 }  // namespace
 }  // namespace kith::net

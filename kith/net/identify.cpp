@@ -2,6 +2,7 @@
 #include <set>
 
 #include <kith/net/identify.hpp>
+#include <kith/net/transports/address.hpp>
 
 namespace kith::net {
 namespace {
@@ -65,6 +66,7 @@ Task<void> Identify::close_shielded() {
 void Identify::on_connected(const ConnectionInfo& connection) {
   Link& link = links_[connection.id];
   link.peer = connection.peer;
+  link.local_address = connection.local_address;
   link.remote_address = connection.remote_address;
   link.asked = !tasks_.spawn(ask(connection));
 }
@@ -303,8 +305,7 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
   }
   PeerStore& store = swarm_.peer_store();
   // A push tells only what has changed.
-  // Through a relay we are seen where the relay is.
-  if (message.observed_address && !link.remote_address.is_relayed())
+  if (message.observed_address && may_be_ours(link, *message.observed_address))
     link.observed = message.observed_address;
   if (!message.protocols.empty()) store.set_protocols(link.peer, std::move(message.protocols));
   if (!message.agent.empty()) store.set_agent(link.peer, message.agent, message.protocol_version);
@@ -312,6 +313,22 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
   const PeerId peer = link.peer;
   for (IdentifyObserver* observer : observers_)
     observer->on_identified(peer);
+}
+
+/// Whether a peer at the other end of this connection may see us there, and others may reach us: it
+/// can't have another kind than the connection has, and a port that we don't listen on is of no use
+/// to anybody. Through a relay we are seen where the relay is.
+bool Identify::may_be_ours(const Link& link, const Multiaddr& observed) const {
+  const Multiaddr& local = link.local_address;
+  if (local.is_relayed() || link.remote_address.is_relayed()) return false;
+  if (observed.protocols() != local.without_peer_id().protocols()) return false;
+  const std::optional<TransportAddress> at = transport_address(local);
+  if (!at || !at->endpoint) return false;
+  return std::ranges::any_of(swarm_.listen_addresses(), [&at](const Multiaddr& listened) {
+    const std::optional<TransportAddress> door = transport_address(listened);
+    return door && door->endpoint && door->kind == at->kind &&
+           door->endpoint->port == at->endpoint->port;
+  });
 }
 
 void Identify::observe(IdentifyObserver& observer) {

@@ -76,6 +76,7 @@ class Identify final : public SwarmObserver {
   /// A connection, and what was said on it.
   struct Link {
     multiformats::PeerId peer;
+    multiformats::Multiaddr local_address;
     multiformats::Multiaddr remote_address;
     bool asked = false;  ///< and answered, or not
     std::optional<multiformats::Multiaddr> observed;
@@ -112,6 +113,7 @@ class Identify final : public SwarmObserver {
   bool is_behind(const multiformats::PeerId& peer);
   bool push_allowed(ConnectionId connection);
   void learn(ConnectionId connection, IdentifyMessage message);
+  bool may_be_ours(const Link& link, const multiformats::Multiaddr& observed) const;
   void learn_addresses(const Link& link, IdentifyMessage message);
 
   port::Env& env_;

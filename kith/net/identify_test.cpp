@@ -441,5 +441,35 @@ TEST(Swarm, AStrangersNameDoesNotLeadIntoOurNetwork) {
   sim::run_test(1, name_of_a_neighbour);
 }
 
+/// What is believed of where a peer says that it sees us.
+Task<void> seen_at(sim::World& world, std::vector<Multiaddr>& said, Addresses& believed) {
+  Peer one(world.add_node(at("198.51.100.3")), 1);
+  Peer two(world.add_node(at("203.0.113.4")), 2);
+  KITH_CO_TRY(const ConnectionId id,
+              co_await one.swarm.connect(two.id(), two.addresses(), one.soon()));
+  KITH_CO_CHECK(co_await one.identify.wait(id, one.soon()));
+  for (const Multiaddr& where : said) {
+    IdentifyMessage message;
+    message.observed_address = where;
+    KITH_CO_CHECK(co_await push(two, one.id(), message));
+    for (const Identify::Observed& observed : one.identify.observed_addresses())
+      believed.push_back(observed.address);
+  }
+  std::ranges::sort(believed);
+  believed.erase(std::unique(believed.begin(), believed.end()), believed.end());
+  KITH_CO_CHECK(co_await one.close());
+  co_return co_await two.close();
+}
+TEST(Identify, IsSeenNowhereWhereItsConnectionCantBe) {
+  const Multiaddr behind_nat = address("/ip4/203.0.113.77/tcp/5555");
+  std::vector<Multiaddr> said = {behind_nat, address("/ip4/203.0.113.9/udp/4001/quic-v1"),
+                                 address("/ip4/203.0.113.9/tcp/443/tls/ws"),
+                                 address("/ip4/203.0.113.9/tcp/4001/http"),
+                                 address("/ip6/2600::1/tcp/4001")};
+  Addresses believed;
+  sim::run_test(1, seen_at, said, believed);
+  EXPECT_EQ(believed, Addresses{behind_nat});
+}
+
 }  // namespace
 }  // namespace kith::net

@@ -28,6 +28,8 @@ inline constexpr std::uint64_t connection_base_bytes = 32 * 1024;
 /// Connection attempts under way, in all and to one peer.
 inline constexpr std::size_t dials_max = 100;
 inline constexpr std::size_t dials_per_peer_max = 8;
+/// Those of connect_directly, which strangers can bring about (hole punching), beside them.
+inline constexpr std::size_t direct_dials_max = 64;
 
 /// One attempt at a TCP connection, and a whole dial with all its look-ups and attempts (go-libp2p
 /// has the same).

@@ -225,8 +225,14 @@ std::unexpected<Error> Resources::refused(const Shortage& shortage) noexcept {
   return std::unexpected(Error(Errc::limit_exceeded));
 }
 
+/// Where it is counted among those of its network. A circuit seems to come from where the relay is,
+/// with all others that it brings; how many those may be is the relay client's to say.
+static std::optional<port::IpAddress> counted_ip(const Multiaddr& remote) {
+  return remote.is_relayed() ? std::nullopt : ip_of(remote);
+}
+
 std::optional<Shortage> Resources::comes_too_often(const Multiaddr& remote, Instant now) {
-  const std::optional<port::IpAddress> ip = ip_of(remote);
+  const std::optional<port::IpAddress> ip = counted_ip(remote);
   const std::optional<SubnetRate> reached = ip ? rates_.take(*ip, now) : std::nullopt;
   if (!reached) return std::nullopt;
   return Shortage{ScopeKind::subnet, Resource::connections_inbound, reached->burst, reached->every};
@@ -277,7 +283,7 @@ Budget& ConnectionGrant::memory() noexcept {
 }
 
 std::optional<Shortage> ConnectionGrant::enter_subnets() noexcept {
-  const std::optional<port::IpAddress> ip = ip_of(remote_);
+  const std::optional<port::IpAddress> ip = counted_ip(remote_);
   if (!ip) return std::nullopt;
   if (auto reached = resources_.subnets_.add(*ip))
     return Shortage{ScopeKind::subnet, Resource::connections, reached->connections};

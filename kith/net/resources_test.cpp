@@ -345,5 +345,20 @@ TEST(Resources, TheAllowListLetsAnAddressHaveMore) {
   EXPECT_TRUE(late->set_peer(peer(2)));
 }
 
+TEST(Resources, CircuitsDontCountAtTheirRelaysAddress) {
+  ResourceLimits limits = two_of_an_address();
+  limits.rates.ip4 = {{.bits = 32, .burst = 2, .every = 500ms}};
+  Resources resources(limits);
+  const Multiaddr circuit = *Multiaddr::parse(
+      "/ip4/198.51.100.1/tcp/4001/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X/"
+      "p2p-circuit");
+  std::vector<std::unique_ptr<ConnectionGrant>> grants;
+  for (int i = 0; i < 10; ++i) {
+    auto grant = resources.open_connection(Direction::inbound, circuit, Instant(1h));
+    ASSERT_TRUE(grant.has_value()) << i;
+    grants.push_back(*std::move(grant));
+  }
+}
+
 }  // namespace
 }  // namespace kith::net

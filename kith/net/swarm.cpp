@@ -39,6 +39,8 @@ class Domain final : public ErrorDomain {
         return "the address is in use: is another node running?";
       case SwarmError::only_relayed:
         return "the peer is reached only through a relay, which carries little";
+      case SwarmError::relay_refused:
+        return "the relay refused";
     }
     return "unknown error";
   }
@@ -70,6 +72,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       resources_(limits_.resources),
       bandwidth_(env.clock, limits_.bandwidth),
       dial_slots_(env.clock, limits_.dials_max),
+      direct_dial_slots_(env.clock, limits_.direct_dials_max),
       linked_(env.clock),
       accepting_(env.executor, env.clock),
       handshakes_(env.executor, env.clock),
@@ -141,6 +144,8 @@ Task<void> Swarm::run_link(ConnectionId id) {
     peers_.set_connected(peer, false, env_.wall.now());
   }
   links_.erase(id);
+  // Who waits for a better connection than this one was may have to dial now.
+  linked_.notify_all();
   for (SwarmObserver* observer : std::vector(observers_))
     observer->on_disconnected(closed, last);
   co_return Result<void>{};
@@ -383,6 +388,17 @@ std::optional<ConnectionId> Swarm::connection_to(const PeerId& peer) const {
   return link == nullptr ? std::nullopt : std::optional(link->id);
 }
 
+std::optional<ConnectionId> Swarm::direct_connection_to(const PeerId& peer) const {
+  const Link* link = direct_link(peer);
+  return link == nullptr ? std::nullopt : std::optional(link->id);
+}
+
+std::optional<ConnectionInfo> Swarm::info(ConnectionId connection) const {
+  auto found = links_.find(connection);
+  if (found == links_.end()) return std::nullopt;
+  return info_of(*found->second);
+}
+
 std::vector<PeerId> Swarm::connected_peers() const {
   std::vector<PeerId> ids;
   for (const auto& [peer, links] : links_by_peer_)
@@ -566,6 +582,8 @@ Task<void> Swarm::close_shielded() {
   co_await dialing_.join_shielded();
   // Those that were cancelled before they began have told nobody.
   for (auto& [peer, dial] : std::exchange(dials_, {}))
+    dial->done.set(std::unexpected(Errc::closed));
+  for (auto& [peer, dial] : std::exchange(direct_dials_, {}))
     dial->done.set(std::unexpected(Errc::closed));
   co_await housekeeping_.join_shielded();
   for (auto& [id, link] : links_)

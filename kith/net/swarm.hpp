@@ -65,6 +65,7 @@ enum class SwarmError {
   limit_reached,     ///< one of this node's own; the error's text says which
   address_in_use,    ///< of listen(): somebody listens there already
   only_relayed,      ///< the peer is reached through a relay alone, which carries little
+  relay_refused,     ///< a relay doesn't do what it was asked for; the error's text says why
 };
 const ErrorDomain& error_domain(SwarmError) noexcept;
 
@@ -81,6 +82,7 @@ struct SwarmLimits {
   Duration silence_period = 10s;
   std::size_t dials_max = net::dials_max;
   std::size_t dials_per_peer_max = net::dials_per_peer_max;
+  std::size_t direct_dials_max = net::direct_dials_max;
   ResourceLimits resources =
       default_limits(memory_bytes_max_default, descriptors_max_default, high_water);
   BandwidthLimits bandwidth;
@@ -152,6 +154,8 @@ class Swarm {
   const multiformats::PeerId& local_peer() const noexcept { return local_peer_; }
   const crypto::PrivateKey& identity() const noexcept { return identity_; }
   PeerStore& peer_store() noexcept { return peers_; }
+  /// Null if nobody is refused.
+  ConnectionGater* gater() const noexcept { return gater_; }
   const SwarmLimits& limits() const noexcept { return limits_; }
   /// What the limits on connections, streams and memory are, and what is used of them.
   ResourceReport resources() const { return resources_.report(); }
@@ -159,6 +163,7 @@ class Swarm {
   /// Which of the transports that it makes itself it has; all by default. Before anything is
   /// listened on or dialed.
   void set_transports(Transports which);
+  const Transports& transports() const noexcept { return which_; }
   /// One more, asked after those that are there. Before anything is listened on or dialed with it.
   void add_transport(std::unique_ptr<Transport> transport);
   /// For transports that are added: what set_transports() said of security.
@@ -222,10 +227,16 @@ class Swarm {
   bool connected(const multiformats::PeerId& peer) const;
   /// The connection on which a stream to the peer would be opened now, if there is any.
   std::optional<ConnectionId> connection_to(const multiformats::PeerId& peer) const;
+  /// The same, of those that lead through no relay and aren't closing.
+  std::optional<ConnectionId> direct_connection_to(const multiformats::PeerId& peer) const;
+  /// Nothing if the connection is gone.
+  std::optional<ConnectionInfo> info(ConnectionId connection) const;
   std::vector<multiformats::PeerId> connected_peers() const;
   std::vector<ConnectionInfo> connections() const;
   std::vector<ConnectionInfo> connections_of(const multiformats::PeerId& peer) const;
   std::size_t connection_count() const noexcept { return links_.size(); }
+  /// Ids grow: connections that come after this moment have greater ones.
+  ConnectionId newest_connection() const noexcept { return ConnectionId{next_connection_ - 1}; }
   /// Whether each side dialed one of these two (open, with one peer) at about the
   /// same time. Nobody dials who has a connection, so a later one in the other direction means that
   /// its dialer had lost the first.
@@ -281,6 +292,7 @@ class Swarm {
   Result<std::shared_ptr<Dial>> dial_of(const multiformats::PeerId& peer,
                                         std::vector<multiformats::Multiaddr> given);
   Task<void> run_dial(std::shared_ptr<Dial> dial);
+  Task<void> run_direct_dial(std::shared_ptr<Dial> dial);
   Task<void> race(Dial& dial);
   Task<void> race_directly(Dial& dial);
   Task<std::optional<ConnectionId>> usable_link(multiformats::PeerId peer, bool limited,
@@ -320,6 +332,7 @@ class Swarm {
   PeerStore& peers_;
   SwarmLimits limits_;
   ConnectionGater* gater_;
+  Transports which_;
   std::shared_ptr<SecureChannels> channels_;
   std::vector<std::unique_ptr<Transport>> transports_;
   AnnounceRules announce_rules_;
@@ -332,14 +345,15 @@ class Swarm {
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
   std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;
-  /// Those of connect_directly, in the frames of who waits for them.
-  std::multimap<multiformats::PeerId, Dial*> direct_dials_;
+  /// Those of connect_directly.
+  std::multimap<multiformats::PeerId, std::shared_ptr<Dial>> direct_dials_;
   DialSlots dial_slots_;
+  DialSlots direct_dial_slots_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
   PeerTags tags_;
   DialBackoff backoff_;
   std::vector<SwarmObserver*> observers_;
-  port::Event linked_;  ///< there is one more connection
+  port::Event linked_;  ///< there is one connection more, or less
   std::uint64_t next_connection_ = 1;
   std::uint64_t ended_bytes_received_ = 0;
   std::uint64_t ended_bytes_sent_ = 0;

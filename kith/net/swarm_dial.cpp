@@ -55,6 +55,7 @@ void add_reachable(const Multiaddr& listening,
 void Swarm::set_transports(Transports which) {
   ASSERT(doors_.empty() && dials_.empty());
   transports_.clear();
+  which_ = which;
   channels_ = std::make_shared<SecureChannels>(identity_, std::move(which.security));
   const auto ports = std::make_shared<TcpPorts>(env_);
   if (which.tcp) {
@@ -241,33 +242,39 @@ Task<ConnectionId> Swarm::connect_directly(PeerId peer, std::vector<Multiaddr> a
   if (closing_) co_return std::unexpected(Errc::closed);
   if (Link* link = direct_link(peer)) co_return link->id;
   if (gater_ != nullptr && !gater_->allow_dial_peer(peer)) co_return std::unexpected(Errc::refused);
-  Dial dial(*this, peer, punching);
-  dial.deadline = std::min(dial.deadline, deadline);
+  auto dial = std::make_shared<Dial>(*this, peer, punching);
+  dial->deadline = std::min(dial->deadline, deadline);
   std::erase_if(addresses, [](const Multiaddr& one) { return one.dns_name().has_value(); });
-  dial.queue.add(std::move(addresses), false);
-  while (dial.queue.next_attempt_at() != never) {
-    auto address = dial.queue.next_attempt(dial.queue.next_attempt_at());
-    if (address) dial.tasks.spawn(attempt(dial, *std::move(address), DialAttempt(dial)));
+  dial->queue.add(std::move(addresses), false);
+  if (!dialing_.spawn(run_direct_dial(dial))) co_return std::unexpected(Errc::closed);
+  direct_dials_.emplace(peer, dial);
+  const DialWaiter waiter(dial);
+  co_return co_await dial->done.wait();
+}
+
+Task<void> Swarm::run_direct_dial(std::shared_ptr<Dial> dial) {
+  while (dial->queue.next_attempt_at() != never) {
+    auto address = dial->queue.next_attempt(dial->queue.next_attempt_at());
+    if (address) dial->tasks.spawn(attempt(*dial, *std::move(address), DialAttempt(*dial)));
   }
-  const auto place = direct_dials_.emplace(peer, &dial);
-  auto raced = co_await race_directly(dial);
-  direct_dials_.erase(place);
-  dial.tasks.cancel();
-  co_await dial.tasks.join_shielded();
-  if (Link* link = direct_link(peer)) co_return link->id;
-  if (!raced) co_return std::unexpected(raced.error());
-  if (closing_) co_return std::unexpected(Errc::closed);
-  co_return outcome_of(dial, {});
+  auto raced = co_await race_directly(*dial);
+  std::erase_if(direct_dials_, [&dial](const auto& entry) { return entry.second == dial; });
+  // The attempts that are given up take their time, and what has come about may end in it.
+  dial->done.set(outcome_of(*dial, std::move(raced)));
+  dial->tasks.cancel();
+  co_await dial->tasks.join_shielded();
+  co_return Result<void>{};
 }
 
 /// Goes on until there is a direct connection, also one that came to us, or no hope for one.
 Task<void> Swarm::race_directly(Dial& dial) {
   while (!dial.winner && direct_link(dial.peer) == nullptr) {
-    if (closing_) co_return std::unexpected(Errc::closed);
-    const bool over = dial.queue.exhausted() || env_.clock.now() >= dial.deadline;
-    if (over) co_return std::unexpected(failure_of(dial));
+    if (dial.waiting == 0) co_return std::unexpected(Errc::cancelled);
+    const bool late = env_.clock.now() >= dial.deadline;
+    if (late) dial.failures.emplace_back("the time for a dial is up");
+    if (late || dial.queue.exhausted()) co_return std::unexpected(failure_of(dial));
     auto woken = co_await dial.progress.wait(dial.deadline);
-    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
+    if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(Errc::closed);
   }
   co_return Result<void>{};
 }
@@ -344,7 +351,11 @@ Task<void> Swarm::race(Dial& dial) {
 
 Result<ConnectionId> Swarm::outcome_of(Dial& dial, Result<void> raced) {
   if (!raced) return std::unexpected(raced.error());
-  if (!dial.winner) return best_link(dial.peer)->id;
+  if (!dial.winner) {
+    const Link* came = dial.directly ? direct_link(dial.peer) : best_link(dial.peer);
+    if (came == nullptr) return std::unexpected(Errc::closed);
+    return came->id;
+  }
   const Multiaddr& remote = dial.winner->connection->remote_address();
   if (gater_ != nullptr && !gater_->allow_peer(dial.peer, Direction::outbound, remote)) {
     return std::unexpected(Errc::refused);
@@ -380,7 +391,9 @@ Task<void> Swarm::look_up(Dial& dial, DialQueue::Name name) {
 }
 
 Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
-  auto slot = co_await dial_slots_.take(dial.deadline);
+  DialSlots& slots = dial.directly ? direct_dial_slots_ : dial_slots_;
+  auto slot = co_await slots.take(dial.deadline);
+  if (slot && closing_) slot = std::unexpected(Errc::closed);
   if (!slot) {
     note_failure(dial, address, slot.error());
     co_return std::unexpected(slot.error());

@@ -354,5 +354,94 @@ TEST(SwarmDial, BeginsItsAttemptsInOrderAndInTime) {
   sim::run_test(1, order);
 }
 
+// Direct dials.
+
+/// Says at the other end of a direct connection that it is over as soon as it is there.
+struct Quitter final : SwarmObserver {
+  explicit Quitter(Swarm& its_swarm) : swarm(its_swarm) { swarm.observe(*this); }
+  ~Quitter() override { swarm.stop_observing(*this); }
+  void on_connected(const ConnectionInfo& connection) override {
+    ++connected;
+    swarm.close_connection(connection.id);
+  }
+  Swarm& swarm;
+  std::size_t connected = 0;
+};
+
+Task<void> comes_and_goes(sim::World& world) {
+  for (const Duration late : {0ms, 1ms, 30ms}) {
+    Peer one(world.add_node(), 1);
+    Peer two(world.add_node(), 2);
+    Quitter quitter(two.swarm);
+    port::TaskGroup dials(world.executor(), world.clock());
+    auto come = [](Peer& from, Peer& to, Duration wait) -> Task<void> {
+      KITH_CO_CHECK(co_await port::sleep_for(from.env().clock, 1s + wait));
+      KITH_CO_CHECK(co_await from.swarm.connect(to.id(), to.addresses(), from.soon()));
+      co_return Result<void>{};
+    };
+    dials.spawn(come(two, one, late));
+    const Instant begin = world.now();
+    auto direct = co_await one.swarm.connect_directly(two.id(), black_holes(16), std::nullopt,
+                                                      begin + dial_timeout);
+    EXPECT_EQ(quitter.connected, 1u);
+    // It was there when it was told of, and nothing was waited for since.
+    EXPECT_TRUE(direct.has_value());
+    EXPECT_LT(world.now() - begin, 2s);
+    dials.cancel();
+    co_await dials.join_shielded();
+    KITH_CO_CHECK(co_await close_all(one, two));
+  }
+  co_return Result<void>{};
+}
+TEST(SwarmDial, ADirectConnectionThatComesMayGoAtOnce) {
+  sim::run_seeds(1, 3, comes_and_goes);
+}
+
+Task<void> closes_meanwhile(sim::World& world) {
+  Peer one(world.add_node(), 1);
+  port::TaskGroup dials(world.executor(), world.clock());
+  Outcome outcome;
+  auto dial = [](Peer& from, Outcome& into) -> Task<void> {
+    into = co_await from.swarm.connect_directly(nobody, black_holes(16), std::nullopt, never);
+    co_return Result<void>{};
+  };
+  dials.spawn(dial(one, outcome));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  const std::size_t dialed = one.net.dials.size();
+  EXPECT_EQ(dialed, 16u);
+  KITH_CO_CHECK(co_await close_all(one));
+  KITH_CO_CHECK(co_await dials.join());
+  EXPECT_TRUE(outcome && !*outcome && outcome->error().is(Errc::closed));
+  EXPECT_EQ(one.net.dials.size(), dialed);
+  co_return Result<void>{};
+}
+TEST(SwarmDial, ClosingEndsDirectDials) {
+  sim::run_test(1, closes_meanwhile);
+}
+
+Task<void> takes_its_time(sim::World& world) {
+  SwarmLimits limits;
+  limits.dials_max = 2;
+  Peer one(world.add_node(), 1, limits);
+  Peer two(world.add_node(), 2);
+  port::TaskGroup dials(world.executor(), world.clock());
+  Outcome outcome;
+  auto dial = [](Peer& from, Outcome& into, Instant end) -> Task<void> {
+    into = co_await from.swarm.connect_directly(nobody, black_holes(16), std::nullopt, end);
+    co_return Result<void>{};
+  };
+  dials.spawn(dial(one, outcome, world.now() + 5s));
+  // Those who ask for an ordinary dial don't wait for what strangers have brought about.
+  KITH_CO_CHECK(co_await one.swarm.connect(two.id(), two.addresses(), world.now() + 1s));
+  KITH_CO_CHECK(co_await dials.join());
+  KITH_CO_REQUIRE(outcome && !*outcome);
+  EXPECT_NE(outcome->error().message().find("time for a dial is up"), std::string::npos)
+      << outcome->error().message();
+  co_return co_await close_all(one, two);
+}
+TEST(SwarmDial, DirectDialsTakeNoPlacesOfOthersAndSayWhyTheyFailed) {
+  sim::run_test(1, takes_its_time);
+}
+
 }  // namespace
 }  // namespace kith::net

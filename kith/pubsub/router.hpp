@@ -81,6 +81,7 @@ struct Deliver {
 struct Connect {
   PeerId peer;
   Bytes record;
+  std::optional<PeerId> told_by{};
 };
 struct MeshChange {
   PeerId peer;
@@ -263,7 +264,7 @@ class GossipRouter {
   bool accepts_graft(const PeerId& id, Peer& peer, Topic& topic, double score, bool& exchange,
                      Instant now);
   void on_prune(const PeerId& id, std::vector<Prune>& prunes, Instant now);
-  void on_exchange(std::vector<ExchangedPeer>& peers);
+  void on_exchange(const PeerId& from, std::vector<ExchangedPeer>& peers);
   void on_idontwant(Peer& peer, const std::vector<MessageId>& ids);
   Prune make_prune(std::string_view name, const Topic& topic, const PeerId& peer, bool exchange,
                    Duration backoff);

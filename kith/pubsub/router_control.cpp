@@ -154,16 +154,16 @@ void GossipRouter::on_prune(const PeerId& id, std::vector<Prune>& prunes, Instan
       backoff = std::chrono::seconds(std::min(seconds, most));
     add_backoff(topic, id, backoff, now);
     const bool believed = its_score >= threshold(&ScoreOptions::accept_exchange_threshold);
-    if (believed && !prune.peers.empty()) on_exchange(prune.peers);
+    if (believed && !prune.peers.empty()) on_exchange(id, prune.peers);
   }
 }
 
-void GossipRouter::on_exchange(std::vector<ExchangedPeer>& told) {
+void GossipRouter::on_exchange(const PeerId& from, std::vector<ExchangedPeer>& told) {
   shuffle(told);
   if (told.size() > options_.mesh.prune_peers) told.resize(options_.mesh.prune_peers);
   for (ExchangedPeer& other : told) {
     if (other.peer == self_ || peers_.contains(other.peer)) continue;
-    events_.emplace_back(Connect{other.peer, std::move(other.record)});
+    events_.emplace_back(Connect{other.peer, std::move(other.record), from});
   }
 }
 

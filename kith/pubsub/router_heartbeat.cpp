@@ -65,7 +65,7 @@ void GossipRouter::begin_heartbeat(Instant now) {
   }
   if (ticks_ % options_.mesh.direct_connect_ticks != 1) return;
   for (const PeerId& peer : options_.direct_peers) {
-    if (!peers_.contains(peer)) events_.emplace_back(Connect{peer, {}});
+    if (!peers_.contains(peer)) events_.emplace_back(Connect{peer, {}, std::nullopt});
   }
 }
 

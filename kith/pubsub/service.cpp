@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <kith/base/assert.hpp>
+#include <kith/net/address_scope.hpp>
 #include <kith/net/identify_message.hpp>
 #include <kith/pubsub/service.hpp>
 
@@ -407,16 +408,25 @@ Task<void> PubSub::dial_loop() {
 
 Task<void> PubSub::dial(Connect wanted) {
   if (swarm_.connected(wanted.peer)) co_return Result<void>{};
-  std::vector<multiformats::Multiaddr> addresses;
   if (!wanted.record.empty()) {
-    // Told by somebody, but said by the peer itself, or it isn't believed.
+    // Told by somebody, but said by the peer itself, or it isn't believed; and wherever it says
+    // that it is, it sends us to no neighbour of ours.
     KITH_CO_TRY(net::PeerRecord record, net::open_peer_record(wanted.record));
     if (record.peer != wanted.peer) co_return std::unexpected(Errc::refused);
-    addresses = std::move(record.addresses);
+    swarm_.peer_store().add_addresses(
+        record.peer, net::addresses_for(scope_of(wanted.told_by), record.addresses),
+        net::AddressSource::heard, env_.wall.now());
   }
   const Instant deadline = now() + exchange_dial_timeout;
-  KITH_CO_CHECK(co_await swarm_.connect(wanted.peer, std::move(addresses), deadline));
+  KITH_CO_CHECK(co_await swarm_.connect(wanted.peer, {}, deadline));
   co_return Result<void>{};
+}
+
+/// How near a peer is; as far as can be if it isn't connected any more.
+net::AddressScope PubSub::scope_of(const std::optional<PeerId>& peer) const {
+  const auto connection = peer ? swarm_.connection_to(*peer) : std::nullopt;
+  const auto info = connection ? swarm_.info(*connection) : std::nullopt;
+  return info ? net::scope_of(info->remote_address) : net::AddressScope::global;
 }
 
 // What the application wants.

@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include <kith/net/address_scope.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
@@ -170,6 +171,7 @@ class PubSub final : private net::SwarmObserver {
   void act_on(Validate event);
   void act_on(Deliver event);
   void act_on(Connect event);
+  net::AddressScope scope_of(const std::optional<PeerId>& peer) const;
   void act_on(MeshChange event);
   Verdict inline_verdict(const Message& message, const PeerId& from, bool note_number);
   Task<void> run_validator(std::shared_ptr<TopicValidator> validator, Validate event);

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/nat/autonat_client.hpp>
 #include <kith/net/transports/address.hpp>
 
@@ -89,7 +88,7 @@ std::optional<PeerId> AutonatClient::choose(std::string_view protocol) {
   for (const PeerId& peer : swarm_.connected_peers()) {
     const std::vector<std::string>& spoken = swarm_.peer_store().protocols(peer);
     if (!std::ranges::binary_search(spoken, protocol) || asked_.contains(peer)) continue;
-    if (direct_connection(swarm_, peer)) able.push_back(peer);
+    if (swarm_.direct_connection_to(peer)) able.push_back(peer);
   }
   if (able.empty()) return std::nullopt;
   PeerId chosen = able[env_.prng.below(able.size())];
@@ -158,7 +157,7 @@ Task<void> AutonatClient::find_each() {
 // Version 1.
 
 Task<bool> AutonatClient::ask_overall(PeerId peer, Instant deadline) {
-  const std::optional<ConnectionId> way = direct_connection(swarm_, peer);
+  const std::optional<ConnectionId> way = swarm_.direct_connection_to(peer);
   if (!way) co_return std::unexpected(Errc::closed);
   std::vector<ProtocolId> protocols = {ProtocolId(autonat_v1_protocol)};
   KITH_CO_TRY(std::unique_ptr<Stream> stream,
@@ -181,7 +180,7 @@ Task<bool> AutonatClient::ask_overall(PeerId peer, Instant deadline) {
 
 Task<AutonatClient::Answer> AutonatClient::ask_about(PeerId peer, std::vector<Multiaddr> addresses,
                                                      Instant deadline) {
-  const std::optional<ConnectionId> way = direct_connection(swarm_, peer);
+  const std::optional<ConnectionId> way = swarm_.direct_connection_to(peer);
   if (!way) co_return std::unexpected(Errc::closed);
   std::vector<ProtocolId> protocols = {ProtocolId(autonat_dial_protocol)};
   KITH_CO_TRY(std::unique_ptr<Stream> stream,
@@ -190,7 +189,7 @@ Task<AutonatClient::Answer> AutonatClient::ask_about(PeerId peer, std::vector<Mu
   env_.random.fill(random);
   const auto nonce = load_be<std::uint64_t>(random.data());
   const auto arrived = std::make_shared<Arrived>(env_.clock);
-  waiting_[nonce] = arrived;
+  waiting_[nonce] = {arrived, swarm_.newest_connection()};
   auto response = co_await converse(*stream, addresses, nonce, deadline);
   std::optional<Multiaddr> came_at;
   const bool nonce_said = response && response->status == AutonatStatus::ok &&
@@ -246,11 +245,14 @@ Task<void> AutonatClient::take_dial_back(std::unique_ptr<Stream> stream) {
   KITH_CO_TRY(const Buffer bytes,
               co_await reader.read_message(autonat_dial_back_bytes_max, deadline));
   KITH_CO_TRY(const std::uint64_t nonce, decode_dial_back(bytes));
-  const std::optional<ConnectionInfo> from = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> from = swarm_.info(stream->connection());
   auto asked = waiting_.find(nonce);
-  const bool ours = from && !from->remote_address.is_relayed() && asked != waiting_.end();
-  if (!ours) co_return std::unexpected(Errc::refused);
-  asked->second->set(from->local_address);
+  if (!from || asked == waiting_.end()) co_return std::unexpected(Errc::refused);
+  // On a connection that was there, or that we dialed, anybody can say it.
+  const bool dialed_us = from->direction == Direction::inbound &&
+                         !from->remote_address.is_relayed() && from->id > asked->second.newest;
+  if (!dialed_us) co_return std::unexpected(Errc::refused);
+  asked->second.arrived->set(from->local_address);
   // A DialBackResponse that says OK, which is what is there when nothing is.
   const Bytes ok;
   KITH_CO_CHECK(co_await port::write_message(*stream, ok, deadline));

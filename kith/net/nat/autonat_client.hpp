@@ -88,7 +88,11 @@ class AutonatClient final : public SwarmObserver {
   AddressReachability each_;
   Instant next_overall_{};
   std::map<multiformats::PeerId, Instant> asked_;
-  std::map<std::uint64_t, std::shared_ptr<Arrived>> waiting_;  ///< by nonce
+  struct Waiting {
+    std::shared_ptr<Arrived> arrived;
+    ConnectionId newest{};  ///< of those that were there when we asked
+  };
+  std::map<std::uint64_t, Waiting> waiting_;  ///< by nonce
   port::TaskGroup tasks_;
 };
 

@@ -2,7 +2,6 @@
 #include <array>
 
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/nat/autonat_server.hpp>
 
 namespace kith::net {
@@ -18,10 +17,15 @@ crypto::PrivateKey fresh_key(port::Env& env) {
   return crypto::PrivateKey::from_ed25519_seed(seed);
 }
 
-/// Many more than the rates let there be.
+/// More than the rates let there be: a limit of ours that a dial meets would be told as if the
+/// asker couldn't be reached. That includes how many connections a network may have, since askers
+/// share addresses.
 SwarmLimits dialer_limits() {
   SwarmLimits limits;
-  limits.resources = default_limits(std::uint64_t{16} << 20, 64, 64);
+  limits.direct_dials_max = autonat_dials_at_once_max;
+  limits.resources =
+      default_limits(std::uint64_t{64} << 20, 4 * autonat_dials_at_once_max, autonat_v1_dials_max);
+  limits.resources.subnets = {};
   return limits;
 }
 
@@ -39,8 +43,11 @@ AutonatV1Response v1_failure(AutonatV1Status status, std::string_view text) {
 
 // Dialing.
 
-DialBacker::DialBacker(port::Env& env)
-    : env_(env), swarm_(env, fresh_key(env), peers_, dialer_limits()) {
+DialBacker::DialBacker(port::Env& env, const Swarm& node)
+    : env_(env),
+      gater_(node.gater()),
+      swarm_(env, fresh_key(env), peers_, dialer_limits(), node.gater()) {
+  swarm_.set_transports(node.transports());
   swarm_.observe(*this);
 }
 
@@ -48,8 +55,10 @@ DialBacker::~DialBacker() {
   swarm_.stop_observing(*this);
 }
 
-bool DialBacker::dials(const Multiaddr& address) const {
-  return swarm_.can_dial(address);
+bool DialBacker::dials(const PeerId& peer, const Multiaddr& address) const {
+  if (!swarm_.can_dial(address)) return false;
+  return gater_ == nullptr ||
+         (gater_->allow_dial_peer(peer) && gater_->allow_dial_address(peer, address));
 }
 
 void DialBacker::on_disconnected(const ConnectionInfo& connection, bool last) {
@@ -109,7 +118,7 @@ AutonatServer::AutonatServer(port::Env& env, Swarm& swarm, AutonatServerOptions 
       log_(env.log, "autonat"),
       swarm_(swarm),
       options_(options),
-      dialer_(env),
+      dialer_(env, swarm),
       v1_rates_(options.dials_max, options.dials_per_peer_max, options.interval),
       v2_rates_(autonat_v2_requests_max, autonat_v2_requests_per_peer_max, autonat_v2_interval),
       data_rates_(autonat_v2_data_requests_max, autonat_v2_data_requests_max, autonat_v2_interval) {
@@ -136,14 +145,23 @@ void AutonatServer::serve_v1(bool serves) {
       [this](std::unique_ptr<Stream> stream) { return serve_v1_stream(std::move(stream)); }, few);
 }
 
-/// Public ones, and never ourselves.
-bool AutonatServer::dials(const Multiaddr& address) const {
+/// Public ones, of a kind that we have ourselves, and never ourselves.
+bool AutonatServer::dials(const PeerId& peer, const Multiaddr& address) const {
   if (!options_.private_addresses && scope_of(address) != AddressScope::global) return false;
   const std::optional<port::IpAddress> ip = ip_of(address);
-  if (!ip || !dialer_.dials(address)) return false;
-  return options_.private_addresses ||
-         std::ranges::none_of(swarm_.reachable_addresses(),
+  if (!ip || !dialer_.dials(peer, address)) return false;
+  if (options_.private_addresses) return true;
+  if (!ip->is_v4() && !has_public_ipv6()) return false;
+  return std::ranges::none_of(swarm_.reachable_addresses(),
                               [&ip](const Multiaddr& own) { return ip_of(own) == ip; });
+}
+
+/// Who has none can't say of others that theirs aren't reached (autonat-v2.md, "Server").
+bool AutonatServer::has_public_ipv6() const {
+  const auto interfaces = env_.net.interfaces();
+  return interfaces && std::ranges::any_of(*interfaces, [](const port::InterfaceAddress& one) {
+           return one.up && !one.address.is_v4() && scope_of(one.address) == AddressScope::global;
+         });
 }
 
 Task<void> AutonatServer::serve_v1_stream(std::unique_ptr<Stream> stream) {
@@ -152,7 +170,7 @@ Task<void> AutonatServer::serve_v1_stream(std::unique_ptr<Stream> stream) {
   KITH_CO_TRY(const Buffer bytes,
               co_await reader.read_message(autonat_v1_message_bytes_max, deadline));
   ++counters_.requests;
-  const std::optional<ConnectionInfo> from = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> from = swarm_.info(stream->connection());
   if (!from) co_return std::unexpected(Errc::closed);
   KITH_CO_TRY(const AutonatV1Message message, decode_autonat_v1(bytes));
   KITH_CO_TRY(AutonatV1Response response, co_await answer_v1(*from, message));
@@ -169,7 +187,7 @@ Task<AutonatV1Response> AutonatServer::answer_v1(const ConnectionInfo& from,
     co_return v1_failure(AutonatV1Status::bad_request, "not a request of this peer's own");
   std::vector<Multiaddr> targets =
       autonat_v1_targets(from.remote_address, request->addresses,
-                         [this](const Multiaddr& address) { return dials(address); });
+                         [&](const Multiaddr& address) { return dials(from.peer, address); });
   if (targets.empty())
     co_return v1_failure(AutonatV1Status::dial_refused, "no address that may be dialed");
   if (!v1_rates_.take(from.peer, env_.clock.now()))
@@ -189,7 +207,7 @@ Task<AutonatV1Response> AutonatServer::answer_v1(const ConnectionInfo& from,
 
 Task<void> AutonatServer::serve_v2_stream(std::unique_ptr<Stream> stream) {
   const Instant deadline = env_.clock.now() + autonat_v2_stream_timeout;
-  const std::optional<ConnectionInfo> from = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> from = swarm_.info(stream->connection());
   if (!from) co_return std::unexpected(Errc::closed);
   ++counters_.requests;
   AutonatDialResponse response{.status = AutonatStatus::request_rejected};
@@ -215,8 +233,8 @@ Task<AutonatDialResponse> AutonatServer::answer_v2(Stream& stream, port::Buffere
                                                    const ConnectionInfo& from,
                                                    const AutonatDialRequest& request,
                                                    Instant deadline) {
-  const std::optional<std::size_t> chosen =
-      autonat_v2_target(request, [this](const Multiaddr& address) { return dials(address); });
+  const std::optional<std::size_t> chosen = autonat_v2_target(
+      request, [&](const Multiaddr& address) { return dials(from.peer, address); });
   if (!chosen) co_return AutonatDialResponse{.status = AutonatStatus::dial_refused};
   const Multiaddr target = *request.addresses[*chosen];
   if (autonat_costs_data(from.remote_address, target)) {

@@ -10,7 +10,8 @@
 //
 // Dials are those of a second swarm with a key of its own and without listeners: it can't meet a
 // connection that is there already, nor open a hole in the asker's NAT that our dials from where
-// we listen would have. Limits: limits.hpp. Loop thread only.
+// we listen would have. It has the node's own transports, and its gater is asked. Limits:
+// limits.hpp. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -38,10 +39,11 @@ struct AutonatServerOptions {
 /// Dials peers as nobody they know, one dial a peer at a time.
 class DialBacker final : public SwarmObserver {
  public:
-  explicit DialBacker(port::Env& env);
+  /// Dials as the node does: with its transports, where its gater lets it.
+  DialBacker(port::Env& env, const Swarm& node);
   ~DialBacker() override;
 
-  bool dials(const multiformats::Multiaddr& address) const;
+  bool dials(const multiformats::PeerId& peer, const multiformats::Multiaddr& address) const;
   /// Where the peer was reached. Errc::busy if it is being dialed already.
   Task<multiformats::Multiaddr> dial(multiformats::PeerId peer,
                                      std::vector<multiformats::Multiaddr> addresses,
@@ -60,6 +62,7 @@ class DialBacker final : public SwarmObserver {
   void leave(const multiformats::PeerId& peer);
 
   port::Env& env_;
+  ConnectionGater* gater_;
   PeerStore peers_;
   Swarm swarm_;
   std::set<multiformats::PeerId> busy_;
@@ -90,7 +93,8 @@ class AutonatServer {
                                       Instant deadline);
   Task<void> take_data(Stream& stream, port::BufferedReader& reader, std::size_t index,
                        Instant deadline);
-  bool dials(const multiformats::Multiaddr& address) const;
+  bool dials(const multiformats::PeerId& peer, const multiformats::Multiaddr& address) const;
+  bool has_public_ipv6() const;
 
   port::Env& env_;
   port::Logger log_;

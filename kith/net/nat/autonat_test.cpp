@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <kith/net/address_filter.hpp>
 #include <kith/net/nat/autonat_client.hpp>
 #include <kith/net/nat/autonat_server.hpp>
 #include <kith/net/test_peer.hpp>
@@ -62,6 +63,8 @@ Task<void> overall(sim::World& world) {
   scene.claims = {scene.own()};
   KITH_CO_TRY(bool reached, co_await scene.client.ask_overall(scene.helper.id(), scene.later()));
   EXPECT_TRUE(reached);
+  // One dial at a time, to the end of its connection.
+  KITH_CO_CHECK(co_await scene.pause(2s));
   scene.claims = {scene.closed_port()};
   const Instant begin = scene.asker.env().clock.now();
   KITH_CO_TRY(reached, co_await scene.client.ask_overall(scene.helper.id(), scene.later()));
@@ -133,6 +136,66 @@ Task<AutonatMessage> say(Scene& scene, AutonatMessage first, std::unique_ptr<Str
   port::BufferedReader reader(*stream);
   KITH_CO_TRY(const Buffer bytes, co_await reader.read_message(10'000, scene.later()));
   co_return decode_autonat(bytes);
+}
+
+Task<void> says_it_where_it_is(sim::World& world) {
+  Scene scene(world, {.v2 = false});
+  auto talk = [](Scene& in, std::unique_ptr<Stream> stream) -> Task<void> {
+    port::BufferedReader reader(*stream);
+    KITH_CO_TRY(const Buffer bytes, co_await reader.read_message(10'000));
+    KITH_CO_TRY(const AutonatMessage message, decode_autonat(bytes));
+    const auto* request = std::get_if<AutonatDialRequest>(&message);
+    if (request == nullptr) co_return std::unexpected(Errc::corrupt);
+    std::vector<ProtocolId> protocols = {ProtocolId(autonat_dial_back_protocol)};
+    const ConnectionId there = stream->connection();
+    KITH_CO_TRY(std::unique_ptr<Stream> back,
+                co_await in.helper.swarm.open_stream_on(there, std::move(protocols), never));
+    const Bytes nonce = encode_dial_back(request->nonce);
+    KITH_CO_CHECK(co_await port::write_message(*back, nonce));
+    const Bytes answer = encode(AutonatMessage(AutonatDialResponse{
+        .status = AutonatStatus::ok, .index = 0, .dial_status = AutonatDialStatus::ok}));
+    KITH_CO_CHECK(co_await port::write_message(*stream, answer));
+    co_await back->read_buffer(1);
+    co_return Result<void>{};
+  };
+  scene.helper.swarm.handle(
+      ProtocolId(autonat_dial_protocol),
+      [&scene, talk](std::unique_ptr<Stream> stream) { return talk(scene, std::move(stream)); });
+  KITH_CO_CHECK(co_await scene.connect());
+  const std::vector<Multiaddr> asked = {scene.own()};
+  auto answer = co_await scene.client.ask_about(scene.helper.id(), asked, scene.later());
+  EXPECT_TRUE(!answer && answer.error().is(Errc::corrupt));
+  co_return co_await scene.close();
+}
+
+TEST(Autonat, ANonceOnAConnectionThatWasThereProvesNothing) {
+  sim::run_test(1, says_it_where_it_is);
+}
+
+/// What a server dials whose operator has filtered a network.
+Task<void> filtered(sim::World& world) {
+  AddressFilter filter({*IpNetwork::parse("/ip4/203.0.113.0/ipcidr/24")});
+  TestPeer helper(world.add_node(at("198.51.100.1")), 1, {}, &filter);
+  TestPeer asker(world.add_node(at("192.0.2.3")), 2);
+  AutonatServer server(helper.env(), helper.swarm);
+  std::vector<Multiaddr> claims;
+  AutonatClient client(asker.env(), asker.swarm, [&claims] { return claims; }, [] {});
+  KITH_CO_CHECK(co_await asker.swarm.connect(helper.id(), helper.addresses(), asker.soon()));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2s));
+  // A network that may not be dialed, a transport and a family that aren't there: no verdict.
+  for (const char* where : {"/ip4/203.0.113.2/tcp/4001", "/ip6/2600::1/tcp/4001"}) {
+    const std::vector<Multiaddr> asked = {address(where)};
+    auto answer = co_await client.ask_about(helper.id(), asked, asker.env().clock.now() + 1min);
+    EXPECT_TRUE(!answer && answer.error().is(Errc::refused)) << where;
+  }
+  EXPECT_EQ(server.counters().dials, 0u);
+  KITH_CO_CHECK(co_await close_all(asker, helper));
+  KITH_CO_CHECK(co_await client.close_shielded());
+  co_return co_await server.close_shielded();
+}
+
+TEST(Autonat, DialsNothingThatTheOperatorForbidsOrThatItCannot) {
+  sim::run_test(1, filtered);
 }
 
 Task<void> crumbs(sim::World& world) {

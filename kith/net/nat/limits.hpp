@@ -47,6 +47,9 @@ inline constexpr Duration autonat_v2_dial_wait_max = 3s;
 inline constexpr Duration autonat_v2_stream_timeout = 15s;
 inline constexpr Duration autonat_v2_dial_timeout = 10s;
 inline constexpr Duration autonat_v2_dial_back_timeout = 5s;
+/// Dials that both versions may have under way.
+inline constexpr std::size_t autonat_dials_at_once_max =
+    autonat_v1_dials_max * autonat_v1_addresses_max + autonat_v2_requests_max;
 static_assert(autonat_v2_data_bytes_least < autonat_v2_data_bytes_most);
 static_assert(autonat_v2_data_chunk_bytes < autonat_v2_message_bytes_max);
 

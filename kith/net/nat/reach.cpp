@@ -61,6 +61,8 @@ Reach::Reach(port::Env& env, Swarm& swarm, Identify& identify, ReachOptions opti
     mapper_ = std::make_unique<PortMapper>(
         env, swarm, [this] { return gateways(env_.files); }, [this] { announce_outside(); });
   }
+  // It serves once it is known that we are reached.
+  if (server_) server_->stop();
   adapt();
   tasks_.spawn(watch_loop());
 }
@@ -79,11 +81,9 @@ void Reach::adapt() {
   if (autonat_server_) autonat_server_->serve_v1(now != Reachability::unreachable);
   if (settings_.on_verdict) settings_.on_verdict(now);
   if (!server_) return;
-  if (now == Reachability::reachable) {
-    server_->resume();
-  } else {
-    server_->stop();
-  }
+  // Not to know it any more is no reason to drop those who are served.
+  if (now == Reachability::reachable) server_->resume();
+  if (now == Reachability::unreachable) server_->stop();
 }
 
 /// Where we seem to be reached from outside, if only by what the router and others say.

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/auto_relay.hpp>
 
 namespace kith::net {
@@ -30,7 +29,7 @@ AutoRelay::AutoRelay(port::Env& env, Swarm& swarm, RelayTransport& transport,
       static_(std::move(relays)),
       changed_(env.clock),
       tasks_(env.executor, env.clock) {
-  if (static_.size() > auto_relay_candidates_max) static_.resize(auto_relay_candidates_max);
+  if (static_.size() > auto_relay_backoffs_max) static_.resize(auto_relay_backoffs_max);
   swarm_.observe(*this);
   tasks_.spawn(run());
 }
@@ -89,7 +88,11 @@ void AutoRelay::drop_failed() {
     if (one.failures == 0 || !one.addresses.empty()) continue;
     KITH_LOG_DEBUG(log_, "giving up {}: {}", one.relay.to_string(), one.last_failure);
     give_up(one.relay);
-    if (backoff_.size() >= auto_relay_candidates_max) continue;
+    const bool full = backoff_.size() >= auto_relay_backoffs_max;
+    if (full && !backoff_.contains(one.relay)) {
+      backoff_.erase(std::ranges::min_element(
+          backoff_, {}, [](const auto& entry) { return entry.second.until; }));
+    }
     Backoff& backoff = backoff_[one.relay];
     const int doublings = std::min(backoff.failures++, 7);
     backoff.until = env_.clock.now() +
@@ -105,7 +108,7 @@ std::vector<PeerId> AutoRelay::candidates() {
     for (const PeerId& peer : swarm_.connected_peers()) {
       const std::vector<std::string>& spoken = swarm_.peer_store().protocols(peer);
       if (!std::ranges::binary_search(spoken, hop_protocol)) continue;
-      if (direct_connection(swarm_, peer)) all.push_back(peer);
+      if (swarm_.direct_connection_to(peer)) all.push_back(peer);
     }
   }
   const Instant now = env_.clock.now();

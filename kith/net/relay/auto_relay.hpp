@@ -25,7 +25,7 @@ struct StaticRelay {
 
 class AutoRelay final : public SwarmObserver {
  public:
-  /// At most auto_relay_candidates_max of the static relays count. Does nothing until it is told
+  /// At most auto_relay_backoffs_max of the static relays count. Does nothing until it is told
   /// to.
   AutoRelay(port::Env& env, Swarm& swarm, RelayTransport& transport,
             std::vector<StaticRelay> relays = {});

@@ -16,7 +16,7 @@ struct Scene {
     for (std::size_t i = 0; i < options.size(); ++i) {
       const auto number = static_cast<std::uint8_t>(1 + i);
       relays.push_back(std::make_unique<RelayPeer>(
-          world.add_node(at("198.51.100." + std::to_string(number))), number));
+          world.add_node(at("198.51." + std::to_string(number) + ".1")), number));
       servers.push_back(
           std::make_unique<RelayServer>(relays[i]->env(), relays[i]->swarm, options[i]));
     }
@@ -119,6 +119,28 @@ Task<void> leaves_alone(sim::World& world) {
 
 TEST(AutoRelay, LeavesThoseAloneThatRefuse) {
   sim::run_test(1, leaves_alone);
+}
+
+Task<void> all_full(sim::World& world) {
+  RelayServiceOptions full;
+  full.reservations.all_max = 0;
+  constexpr std::size_t relays = 70;
+  Scene scene(world, std::vector<RelayServiceOptions>(relays, full));
+  KITH_CO_CHECK(co_await scene.connect());
+  scene.seeker->want_relays(true);
+  KITH_CO_CHECK(co_await scene.pause(4h));
+  std::uint64_t most = 0;
+  for (const auto& server : scene.servers)
+    most = std::max(most, server->counters().refusals);
+  EXPECT_GT(most, 1u);
+  EXPECT_LE(most, 12u);
+  co_return co_await scene.close();
+}
+
+TEST(AutoRelay, RemembersWhoRefusedHoweverManyTheyAre) {
+  sim::World world(1);
+  EXPECT_TRUE(world.run(all_full(world), 5h).has_value());
+  world.finish();
 }
 
 }  // namespace

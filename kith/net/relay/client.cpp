@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/client.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/net/upgrade.hpp>
@@ -204,7 +203,7 @@ bool RelayTransport::dials(const Multiaddr& address) const {
 
 void RelayTransport::on_disconnected(const ConnectionInfo& connection, bool) {
   const std::shared_ptr<Door> door = door_of(connection.peer);
-  if (!door || direct_connection(swarm_, connection.peer)) return;
+  if (!door || swarm_.direct_connection_to(connection.peer)) return;
   door->until = Instant::min();
   door->renew_at = Instant::min();
   door->changed.notify_all();
@@ -234,13 +233,15 @@ std::shared_ptr<RelayTransport::Door> RelayTransport::door_of(const PeerId& rela
 
 // Asking a relay.
 
-Task<ConnectionId> RelayTransport::reach(PeerId relay, Multiaddr address, Instant deadline) {
+Task<ConnectionId> RelayTransport::reach(PeerId relay, Multiaddr address, AddressSource source,
+                                         Instant deadline) {
   if (relay == swarm_.local_peer()) co_return std::unexpected(SwarmError::dial_self);
-  if (auto there = direct_connection(swarm_, relay)) co_return *there;
-  std::vector<Multiaddr> addresses;
-  if (!address.empty()) addresses.push_back(std::move(address));
-  KITH_CO_CHECK(co_await swarm_.connect(relay, std::move(addresses), deadline));
-  const std::optional<ConnectionId> there = direct_connection(swarm_, relay);
+  if (auto there = swarm_.direct_connection_to(relay)) co_return *there;
+  if (!address.empty()) {
+    swarm_.peer_store().add_addresses(relay, {std::move(address)}, source, env_.wall.now());
+  }
+  KITH_CO_CHECK(co_await swarm_.connect(relay, {}, deadline));
+  const std::optional<ConnectionId> there = swarm_.direct_connection_to(relay);
   if (!there) co_return std::unexpected(SwarmError::only_relayed);
   co_return *there;
 }
@@ -258,7 +259,7 @@ Task<std::unique_ptr<Stream>> RelayTransport::ask(ConnectionId relay, HopMessage
   if (reply.type != HopMessage::Type::status) co_return std::unexpected(Errc::corrupt);
   if (reply.status == RelayStatus::ok) co_return std::move(stream);
   co_return std::unexpected(
-      Error(Errc::refused, fmt::format("the relay says {}", to_string(reply.status))));
+      Error(SwarmError::relay_refused, fmt::format("the relay says {}", to_string(reply.status))));
 }
 
 Task<std::unique_ptr<Connection>> RelayTransport::dial(PeerId peer, Multiaddr address,
@@ -267,12 +268,13 @@ Task<std::unique_ptr<Connection>> RelayTransport::dial(PeerId peer, Multiaddr ad
   if (!way) co_return std::unexpected(Errc::unsupported);
   if (terms.punching) co_return std::unexpected(Errc::unsupported);
   const Instant deadline = std::min(terms.deadline, env_.clock.now() + relay_dial_timeout);
-  KITH_CO_TRY(const ConnectionId relay, co_await reach(way->relay, way->address, deadline));
+  KITH_CO_TRY(const ConnectionId relay,
+              co_await reach(way->relay, way->address, AddressSource::heard, deadline));
   HopMessage request{.type = HopMessage::Type::connect, .peer = RelayedPeer{peer, {}}};
   HopMessage reply;
   KITH_CO_TRY(std::unique_ptr<Stream> stream,
               co_await ask(relay, std::move(request), reply, deadline));
-  const std::optional<ConnectionInfo> below = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> below = swarm_.info(stream->connection());
   if (!below) co_return std::unexpected(Errc::closed);
   KITH_CO_TRY(Multiaddr remote, circuit_address(below->remote_address, way->relay));
   UpgradeOptions options = upgrade_options(Direction::outbound, swarm_.identity(),
@@ -300,47 +302,59 @@ Result<std::unique_ptr<Listener>> RelayTransport::listen(const Multiaddr& addres
 Task<void> RelayTransport::hold(std::shared_ptr<Door> door) {
   const PeerId relay = door->way.relay;
   while (!door->closed) {
+    const Instant begun = env_.clock.now();
     auto reserved = co_await reserve(*door);
-    const Instant now = env_.clock.now();
     Instant next = door->renew_at;
-    if (!reserved) {
-      ++door->failures;
-      door->last_failure = reserved.error().message();
-      KITH_LOG_DEBUG(log_, "reservation at {}: {}", relay.to_string(), door->last_failure);
-      const int doublings = static_cast<int>(std::min<std::size_t>(door->failures - 1, 7));
-      next = now + std::min(auto_relay_backoff_base * (1 << doublings), auto_relay_backoff_max);
-    }
-    if (!door->held(now) && !std::exchange(door->addresses, {}).empty()) {
-      swarm_.unprotect(relay, std::string(relay_tag));
-      swarm_.listen_addresses_changed();
-    }
+    if (!reserved) next = fail(*door, reserved.error().message());
+    if (!door->held(env_.clock.now())) withdraw(*door);
     while (!door->closed && env_.clock.now() < next) {
       const bool held = door->held(env_.clock.now());
       const Instant until = held ? std::min(next, door->until) : next;
       auto woken = co_await door->changed.wait(until);
       if (!woken && !woken.error().is(Errc::timed_out)) co_return std::unexpected(woken.error());
-      if (held && !door->held(env_.clock.now())) break;
+      if (!held || door->held(env_.clock.now())) continue;
+      // A relay that takes back at once what it gives is asked as seldom as one that gives nothing.
+      withdraw(*door);
+      const bool lasted = env_.clock.now() - begun >= relay_reservation_short;
+      if (lasted) door->failures = 0;
+      next = lasted ? env_.clock.now() + relay_renew_least : fail(*door, "it didn't last");
     }
-    if (!door->held(env_.clock.now()) && !std::exchange(door->addresses, {}).empty())
-      swarm_.listen_addresses_changed();
+    if (door->held(env_.clock.now())) door->failures = 0;
   }
   swarm_.unprotect(relay, std::string(relay_tag));
   if (!door_of(relay)) doors_.erase(relay);
   co_return Result<void>{};
 }
 
+/// When to try again.
+Instant RelayTransport::fail(Door& door, std::string why) {
+  ++door.failures;
+  door.last_failure = std::move(why);
+  KITH_LOG_DEBUG(log_, "reservation at {}: {}", door.way.relay.to_string(), door.last_failure);
+  const int doublings = static_cast<int>(std::min<std::size_t>(door.failures - 1, 7));
+  return env_.clock.now() +
+         std::min(auto_relay_backoff_base * (1 << doublings), auto_relay_backoff_max);
+}
+
+/// Nobody can reach us by it any more.
+void RelayTransport::withdraw(Door& door) {
+  if (std::exchange(door.addresses, {}).empty()) return;
+  swarm_.unprotect(door.way.relay, std::string(relay_tag));
+  swarm_.listen_addresses_changed();
+}
+
 Task<void> RelayTransport::reserve(Door& door) {
   const Instant deadline = env_.clock.now() + relay_reserve_timeout;
   const PeerId relay = door.way.relay;
-  KITH_CO_TRY(const ConnectionId way, co_await reach(relay, door.way.address, deadline));
+  KITH_CO_TRY(const ConnectionId way,
+              co_await reach(relay, door.way.address, AddressSource::given, deadline));
   HopMessage reply;
   HopMessage request{.type = HopMessage::Type::reserve};
   KITH_CO_TRY(const std::unique_ptr<Stream> stream,
               co_await ask(way, std::move(request), reply, deadline));
-  const std::optional<ConnectionInfo> info = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> info = swarm_.info(stream->connection());
   if (!info || door.closed) co_return std::unexpected(Errc::closed);
   KITH_CO_CHECK(take(door, *info, reply));
-  door.failures = 0;
   door.last_failure.clear();
   swarm_.protect(relay, std::string(relay_tag));
   co_return Result<void>{};
@@ -361,12 +375,6 @@ Result<void> RelayTransport::take(Door& door, const ConnectionInfo& way, const H
   const auto most = static_cast<std::uint64_t>(
       std::chrono::floor<std::chrono::seconds>(relay_reservation_ttl_most).count());
   const Duration left = std::chrono::seconds(std::min(expires - now_unix_s, most));
-  door.until = env_.clock.now() + left;
-  door.expires = env_.wall.now() + left;
-  door.renew_at =
-      env_.clock.now() + std::max(left - std::min(relay_renew_before, left / 2), relay_renew_least);
-  door.limit = reply.limit;
-
   std::vector<Multiaddr> told;
   for (const Multiaddr& one : reply.reservation->addresses) {
     const bool plain = !one.is_relayed() && (!one.peer_id() || one.peer_id() == way.peer);
@@ -377,10 +385,19 @@ Result<void> RelayTransport::take(Door& door, const ConnectionInfo& way, const H
   if (told.empty() && way.direction == Direction::outbound) told.push_back(way.remote_address);
   std::vector<Multiaddr> circuits;
   for (const Multiaddr& one : told) {
-    KITH_TRY(Multiaddr circuit, circuit_address(one, way.peer));
-    if (std::ranges::find(circuits, circuit) == circuits.end())
-      circuits.push_back(std::move(circuit));
+    auto circuit = circuit_address(one, way.peer);
+    const bool fresh = circuit && std::ranges::find(circuits, *circuit) == circuits.end();
+    if (fresh) circuits.push_back(*std::move(circuit));
   }
+  if (circuits.empty()) {
+    return std::unexpected(Error(Errc::refused, "it tells no address at which it is reached"));
+  }
+
+  door.until = env_.clock.now() + left;
+  door.expires = env_.wall.now() + left;
+  door.renew_at =
+      env_.clock.now() + std::max(left - std::min(relay_renew_before, left / 2), relay_renew_least);
+  door.limit = reply.limit;
   if (std::exchange(door.addresses, circuits) != circuits) swarm_.listen_addresses_changed();
   return {};
 }
@@ -400,7 +417,7 @@ Task<void> RelayTransport::serve(std::unique_ptr<Stream> stream) {
   if (request->type != StopMessage::Type::connect)
     co_return co_await answer(*stream, RelayStatus::unexpected_message, deadline);
   const std::shared_ptr<Door> door = door_of(stream->remote_peer());
-  const std::optional<ConnectionInfo> below = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> below = swarm_.info(stream->connection());
   if (!door || !below || below->remote_address.is_relayed() || !door->held(env_.clock.now()))
     co_return co_await answer(*stream, RelayStatus::permission_denied, deadline);
   KITH_CO_TRY(Multiaddr remote, circuit_address(below->remote_address, below->peer));

@@ -68,11 +68,13 @@ class RelayTransport final : public Transport, public SwarmObserver {
   class CircuitIncoming;
 
   Task<ConnectionId> reach(multiformats::PeerId relay, multiformats::Multiaddr address,
-                           Instant deadline);
+                           AddressSource source, Instant deadline);
   Task<std::unique_ptr<Stream>> ask(ConnectionId relay, HopMessage request, HopMessage& reply,
                                     Instant deadline);
   Task<void> hold(std::shared_ptr<Door> door);
   Task<void> reserve(Door& door);
+  Instant fail(Door& door, std::string why);
+  void withdraw(Door& door);
   Result<void> take(Door& door, const ConnectionInfo& way, const HopMessage& reply);
   Task<void> serve(std::unique_ptr<Stream> stream);
   Task<void> answer(port::Stream& stream, RelayStatus status, Instant deadline);

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/server.hpp>
 #include <kith/net/relay/test_relay.hpp>
 
@@ -279,6 +278,104 @@ Task<void> ends_with_its_relay(sim::World& world) {
 
 TEST(RelayTransport, AConnectionEndsWithItsRelays) {
   sim::run_test(1, ends_with_its_relay);
+}
+
+/// A relay that grants what is asked of it, and what becomes of it: how often it is asked in ten
+/// minutes.
+Task<void> takes_back(sim::World& world, Duration& promise, std::size_t& asked) {
+  Peer liar(world.add_node(at("198.51.100.1")), 1);
+  Peer peer(world.add_node(at("203.0.113.2")), 2);
+  auto grant = [](Peer& its, Duration for_so_long, std::unique_ptr<Stream> stream) -> Task<void> {
+    const auto until = its.env().wall.now().time_since_epoch() + for_so_long;
+    HopMessage reply{.type = HopMessage::Type::status, .status = RelayStatus::ok};
+    reply.reservation = ReservationMessage{
+        .expires_unix_s = static_cast<std::uint64_t>(until / 1s), .addresses = {}, .voucher = {}};
+    const Bytes encoded = encode(reply);
+    KITH_CO_CHECK(co_await port::write_message(*stream, encoded));
+    KITH_CO_CHECK(co_await stream->close_write());
+    KITH_CO_CHECK(co_await port::sleep_for(its.env().clock, 200ms));
+    if (for_so_long > 1min) its.swarm.disconnect(stream->remote_peer());
+    co_return Result<void>{};
+  };
+  liar.swarm.handle(ProtocolId(hop_protocol), [&](std::unique_ptr<Stream> stream) {
+    ++asked;
+    return grant(liar, promise, std::move(stream));
+  });
+  KITH_CO_CHECK(peer.swarm.listen(circuit_through(liar)));
+  KITH_CO_CHECK(co_await port::sleep_for(peer.env().clock, 10min));
+  co_return co_await close_all(liar, peer);
+}
+
+TEST(RelayTransport, ARelayThatTakesBackWhatItGaveIsAskedSeldom) {
+  // The line is cut each time, or a second is all that it grants.
+  for (Duration promise : {Duration(1h), Duration(2s)}) {
+    std::size_t asked = 0;
+    sim::run_test(1, takes_back, promise, asked);
+    EXPECT_GE(asked, 3u) << promise / 1s;
+    EXPECT_LE(asked, 6u) << promise / 1s;
+  }
+}
+
+Task<void> no_given(sim::World& world) {
+  Three all(world);
+  KITH_CO_CHECK(all.far.swarm.listen(all.circuit()));
+  KITH_CO_CHECK(co_await all.pause(5s));
+  // Somebody says of `far` that the relay is at a victim's address; it is known where it is.
+  const Multiaddr victims = address("/ip4/198.51.100.99/tcp/22");
+  const Multiaddr lie = *victims.with_peer_id(all.relay.id())->with(Protocol::p2p_circuit);
+  all.near.store.add_addresses(all.relay.id(), all.relay.addresses(), AddressSource::identify,
+                               all.near.env().wall.now());
+  std::vector<Multiaddr> there = {lie};
+  KITH_CO_CHECK(co_await all.near.swarm.connect(all.far.id(), there, all.near.soon()));
+  const WallTime now = all.near.env().wall.now();
+  EXPECT_FALSE(all.near.store.says(AddressSource::given, all.relay.id(), victims, now));
+  co_return co_await all.close();
+}
+
+TEST(RelayTransport, WhatStrangersSayOfARelayIsNotWhatTheUserHasSaid) {
+  sim::run_test(1, no_given);
+}
+
+Task<void> relay_refuses(sim::World& world) {
+  Three all(world);
+  KITH_CO_CHECK(
+      co_await all.near.swarm.connect(all.relay.id(), all.relay.addresses(), all.near.soon()));
+  for (int i = 0; i < 20; ++i) {
+    std::vector<Multiaddr> there = {all.circuit()};
+    auto reached = co_await all.near.swarm.connect(all.far.id(), there, all.near.soon());
+    EXPECT_FALSE(reached.has_value());
+    KITH_CO_CHECK(co_await all.pause(100ms));
+  }
+  EXPECT_EQ(all.server.counters().refusals, 1u);
+  co_return co_await all.close();
+}
+
+TEST(RelayTransport, ARefusedCircuitIsLeftAloneForAWhile) {
+  sim::run_test(1, relay_refuses);
+}
+
+Task<void> lost_while_waiting(sim::World& world) {
+  Three all(world);
+  KITH_CO_CHECK(co_await all.connect());
+  port::TaskGroup tasks(world.executor(), world.clock());
+  auto lose = [](Three& of) -> Task<void> {
+    KITH_CO_CHECK(co_await of.pause(1s));
+    of.relay.swarm.disconnect(of.near.id());
+    co_return Result<void>{};
+  };
+  tasks.spawn(lose(all));
+  const Instant begin = world.now();
+  auto refused = co_await all.echo();
+  // Not waited out for a connection to become better that is gone.
+  EXPECT_FALSE(refused.has_value());
+  EXPECT_FALSE(refused.error().is(SwarmError::only_relayed) &&
+               world.now() - begin == direct_connection_patience);
+  KITH_CO_CHECK(co_await tasks.join());
+  co_return co_await all.close();
+}
+
+TEST(RelayTransport, WhoWaitsForABetterConnectionDialsWhenTheWorseOneIsGone) {
+  sim::run_test(1, lost_while_waiting);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/hole_puncher.hpp>
 #include <kith/net/relay/limits.hpp>
 
@@ -92,7 +91,7 @@ Task<void> HolePuncher::make_direct(const ConnectionInfo& relayed) {
   }
   Result<void> outcome;
   for (int attempt = 1; attempt <= dcutr_attempts_max; ++attempt) {
-    if (direct_connection(swarm_, relayed.peer)) co_return Result<void>{};
+    if (swarm_.direct_connection_to(relayed.peer)) co_return Result<void>{};
     const bool last = attempt == dcutr_attempts_max;
     outcome = co_await punch(relayed, last ? Direction::outbound : Direction::inbound);
     if (outcome) ++counters_.punched;
@@ -122,7 +121,7 @@ Task<void> HolePuncher::punch(const ConnectionInfo& relayed, Direction part) {
 }
 
 Task<void> HolePuncher::exchange(Stream& stream, HolePunchInitiator& initiator, Instant deadline) {
-  const std::optional<ConnectionInfo> relayed = connection_of(swarm_, stream);
+  const std::optional<ConnectionInfo> relayed = swarm_.info(stream.connection());
   if (!relayed) co_return std::unexpected(Errc::closed);
   std::vector<Multiaddr> own = own_addresses(*relayed);
   if (own.empty()) co_return std::unexpected(SwarmError::no_addresses);
@@ -136,7 +135,7 @@ Task<void> HolePuncher::exchange(Stream& stream, HolePunchInitiator& initiator, 
 }
 
 Task<void> HolePuncher::serve(std::unique_ptr<Stream> stream) {
-  const std::optional<ConnectionInfo> relayed = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> relayed = swarm_.info(stream->connection());
   // Only who was called through a relay asks, and only whom called.
   const bool in_turn =
       relayed && relayed->remote_address.is_relayed() && relayed->direction == Direction::outbound;

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/hole_puncher.hpp>
 #include <kith/net/relay/server.hpp>
 #include <kith/net/relay/test_relay.hpp>
@@ -45,8 +44,8 @@ struct Scene {
     co_return Result<void>{};
   }
   bool direct() const {
-    return direct_connection(called.swarm, caller.id()) &&
-           direct_connection(caller.swarm, called.id());
+    return called.swarm.direct_connection_to(caller.id()) &&
+           caller.swarm.direct_connection_to(called.id());
   }
   Task<void> close() {
     KITH_CO_CHECK(co_await caller.end());
@@ -123,11 +122,14 @@ Task<void> private_targets(sim::World& world) {
   Scene scene(world);
   scene.caller.told = std::vector{address("/ip4/192.168.1.1/tcp/80"), circuit_through(scene.relay),
                                   address("/ip4/127.0.0.1/tcp/5001")};
-  scene.called.told = std::vector{address("/ip4/10.1.1.1/tcp/80")};
+  scene.called.told =
+      std::vector{address("/ip4/10.1.1.1/tcp/80"), address("/ip4/203.0.113.2/tcp/4001")};
   KITH_CO_CHECK(co_await scene.call());
   KITH_CO_CHECK(co_await scene.pause(1min));
   for (const TestNet::Dial& dial : scene.called.net.dials)
     EXPECT_FALSE(dial.remote.address.is_private() || dial.remote.address.is_loopback());
+  for (const TestNet::Dial& dial : scene.caller.net.dials)
+    EXPECT_FALSE(dial.remote.address.is_private());
   EXPECT_EQ(scene.called.puncher.counters().failed, 1u);
   co_return co_await scene.close();
 }

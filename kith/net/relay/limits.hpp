@@ -46,6 +46,8 @@ inline constexpr Duration relay_reserve_timeout = 30s;
 /// A reservation is renewed when so much of it is left, or half of it if that is less.
 inline constexpr Duration relay_renew_before = 5min;
 inline constexpr Duration relay_renew_least = 10s;
+/// One that is lost sooner counts as a failure.
+inline constexpr Duration relay_reservation_short = 1min;
 /// What a relay promises beyond is not believed.
 inline constexpr Duration relay_reservation_ttl_most = 24h;
 /// Circuits that came by one relay and wait for somebody to take them.
@@ -57,13 +59,14 @@ static_assert(circuits_waiting_max <= stop_streams_per_peer_max);
 
 // Finding relays.
 inline constexpr std::size_t auto_relays_wanted = 2;
-inline constexpr std::size_t auto_relay_candidates_max = 64;
+/// Relays that it remembers to have refused; of the public ones most are full.
+inline constexpr std::size_t auto_relay_backoffs_max = 256;
 /// A relay that refused, or was lost, is left alone so long, doubled each time.
 inline constexpr Duration auto_relay_backoff_base = 30s;
 inline constexpr Duration auto_relay_backoff_max = 1h;
 inline constexpr Duration auto_relay_look_interval = 30s;
 static_assert(auto_relay_backoff_base <= auto_relay_backoff_max);
-static_assert(auto_relays_wanted < auto_relay_candidates_max);
+static_assert(auto_relays_wanted < auto_relay_backoffs_max);
 
 // Hole punching (DCUtR).
 inline constexpr std::size_t dcutr_message_bytes_max = 4096;

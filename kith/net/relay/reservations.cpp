@@ -20,12 +20,11 @@ static_assert(relay_network_bits_v4 % 8 == 0 && relay_network_bits_v6 % 8 == 0);
 
 Result<void> Reservations::reserve(const PeerId& peer, const IpAddress& from, Instant now,
                                    Instant until) {
-  sweep(now);
   std::size_t all = 0;
   std::size_t at_ip = 0;
   std::size_t in_network = 0;
   for (const auto& [holder, held] : held_) {
-    if (holder == peer) continue;
+    if (holder == peer || now >= held.until) continue;
     ++all;
     if (held.from == from) ++at_ip;
     if (same_network(held.from, from)) ++in_network;

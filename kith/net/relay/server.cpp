@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/relay/server.hpp>
 
 namespace kith::net {
@@ -116,7 +115,7 @@ void RelayServer::end_reservation(const PeerId& peer) {
 }
 
 void RelayServer::on_disconnected(const ConnectionInfo& connection, bool) {
-  if (!direct_connection(swarm_, connection.peer)) end_reservation(connection.peer);
+  if (!swarm_.direct_connection_to(connection.peer)) end_reservation(connection.peer);
 }
 
 Task<void> RelayServer::sweep_loop() {
@@ -152,7 +151,7 @@ Task<void> RelayServer::serve(std::unique_ptr<Stream> stream) {
   port::BufferedReader reader(*stream, relay_message_bytes_max);
   const Instant deadline = env_.clock.now() + hop_request_timeout;
   auto bytes = co_await reader.read_message(relay_message_bytes_max, deadline);
-  const std::optional<ConnectionInfo> from = connection_of(swarm_, *stream);
+  const std::optional<ConnectionInfo> from = swarm_.info(stream->connection());
   if (!from) co_return std::unexpected(Errc::closed);
   if (!bytes && !bytes.error().is(Errc::limit_exceeded)) co_return std::unexpected(bytes.error());
   auto request = bytes ? decode_hop(*bytes) : std::unexpected(bytes.error());
@@ -225,7 +224,7 @@ Task<void> RelayServer::connect(std::unique_ptr<Stream> stream, port::BufferedRe
   if (allowed != RelayStatus::ok) co_return co_await refuse(*stream, allowed);
   const Place place(*this, from.peer, to);
   const Instant deadline = env_.clock.now() + stop_handshake_timeout;
-  const std::optional<ConnectionId> way = direct_connection(swarm_, to);
+  const std::optional<ConnectionId> way = swarm_.direct_connection_to(to);
   if (!way) co_return co_await refuse(*stream, RelayStatus::connection_failed);
   std::vector<ProtocolId> protocols = {ProtocolId(stop_protocol)};
   auto far = co_await swarm_.open_stream_on(*way, std::move(protocols), deadline);
@@ -280,11 +279,14 @@ Task<void> RelayServer::carry(Circuit& circuit, Flow flow) {
       if (closed) co_return closed;
       break;
     }
-    if (!part || part->size() > bytes_max - carried) break;
-    carried += part->size();
-    counters_.bytes_carried += part->size();
-    auto written = co_await flow.to.write(*part, circuit.deadline);
-    if (!written) break;
+    if (!part) break;
+    // What it may carry arrives, to the last byte.
+    const ByteView allowed =
+        ByteView(*part).first(std::min<std::uint64_t>(part->size(), bytes_max - carried));
+    carried += allowed.size();
+    counters_.bytes_carried += allowed.size();
+    auto written = co_await flow.to.write(allowed, circuit.deadline);
+    if (!written || allowed.size() < part->size()) break;
   }
   circuit.near.reset();
   circuit.far.reset();
