@@ -256,6 +256,7 @@ Task<void> Peer::add(Program& program) {
   if (!imported) co_return std::unexpected(imported.error());
   KITH_CO_CHECK(co_await store.flush());
   root_ = imported->cid;
+  if (options_.dht) program.node->provide(*root_);
   co_return Result<void>{};
 }
 

@@ -38,6 +38,13 @@ Swarm::Swarm(std::uint64_t seed, SwarmOptions options)
 
 /// Each knows peer 0 and some others, liars among them. Liars know honest peers.
 void Swarm::make_known() {
+  if (options_.meeting_point) {
+    const Multiaddr there = peers_.at(*options_.meeting_point)->address();
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+      if (i != *options_.meeting_point) peers_[i]->knows(there);
+    }
+    return;
+  }
   Prng& prng = world_.prng();
   const std::size_t all = peers_.size() + liars_.size();
   for (std::size_t i = 1; i < all; ++i) {

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct SwarmOptions {
   std::size_t peers = 40;
   /// Others that each peer knows, beside peer 0.
   std::size_t neighbours = 15;
+  /// Instead: the one peer that all others know, and nobody else; they find each other by the DHT.
+  std::optional<std::size_t> meeting_point{};
   std::size_t file_bytes = 4 << 20;
   /// Beside the peers, each telling one of these lies. They connect to as many as peers do, and
   /// peers know them.
