@@ -181,9 +181,10 @@ std::vector<Lookup::Candidate> Dht::learn(const std::vector<Peer>& peers) {
   for (const Peer& peer : peers) {
     if (peer.id == network_.self()) continue;
     std::vector<Multiaddr> addresses = network_.usable(peer.addresses);
-    if (addresses.empty() && network_.addresses(peer.id).empty()) continue;
-    std::vector<IpGroup> groups = network_.groups(addresses);
     network_.heard(peer.id, addresses);
+    if (addresses.empty()) addresses = network_.addresses(peer.id);
+    if (addresses.empty()) continue;
+    std::vector<IpGroup> groups = network_.groups(addresses);
     candidates.push_back({peer.id, std::move(groups)});
   }
   return candidates;
@@ -267,7 +268,9 @@ Task<void> Dht::store_one(PeerId peer, const Message& message, Instant deadline,
     if (told) ++stored;
     co_return told;
   }
-  auto answer = co_await request(peer, message, deadline);
+  // Who refuses a value isn't gone.
+  ++stats_.requests_sent;
+  auto answer = co_await network_.request(peer, message, deadline);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->message.record && answer->message.record->value == message.record->value) ++stored;
   co_return Result<void>{};
@@ -284,6 +287,13 @@ Task<std::size_t> Dht::store_with(std::vector<PeerId> peers, Message message, In
   co_await group.join_shielded();
   if (!joined) co_return std::unexpected(joined.error());
   co_return stored;
+}
+
+Task<void> Dht::correct(std::vector<PeerId> behind, Message better) {
+  Instant deadline = env_.clock.now() + request_timeout;
+  auto stored = co_await store_with(std::move(behind), std::move(better), deadline);
+  if (!stored) co_return std::unexpected(stored.error());
+  co_return Result<void>{};
 }
 
 Message Dht::own_provider_message(ByteView content) const {
@@ -331,7 +341,9 @@ Task<void> Dht::provide(Multihash content, Instant deadline) {
 }
 
 Task<void> Dht::put_value(Bytes key, Bytes value, Instant deadline) {
-  KITH_CO_CHECK(values_.put(key, value, env_.wall.now()));
+  auto kept = values_.put(key, value, env_.wall.now());
+  // That others' records are nearer to us is no reason not to tell of our own.
+  if (!kept && !kept.error().is(Errc::limit_exceeded)) co_return kept;
   KITH_CO_TRY(std::vector<PeerId> nearest, co_await nearest_to(key, deadline));
   Message message{.type = MessageType::put_value,
                   .key = key,
@@ -471,7 +483,7 @@ Task<Bytes> Dht::get_value(Bytes key, Instant deadline) {
     co_return std::unexpected(outcome ? Error(RoutingError::not_found) : outcome.error());
   }
   if (!outcome && outcome.error().is(Errc::cancelled)) co_return std::unexpected(outcome.error());
-  // Who is among the nearest and has an older value, or none, is told.
+  // Who is among the nearest and has an older value, or none, is told; nobody waits for that.
   std::vector<PeerId> behind = search.lookup.nearest();
   std::erase_if(behind, [&found](const PeerId& peer) { return found.have_best.contains(peer); });
   Message better{.type = MessageType::put_value,
@@ -479,8 +491,7 @@ Task<Bytes> Dht::get_value(Bytes key, Instant deadline) {
                  .record = Record{key, *found.best, {}},
                  .closer = {},
                  .providers = {}};
-  auto corrected = co_await store_with(std::move(behind), std::move(better), deadline);
-  if (!corrected) co_return std::unexpected(corrected.error());
+  if (!behind.empty()) tasks_.spawn(correct(std::move(behind), std::move(better)));
   co_return *std::move(found.best);
 }
 

@@ -112,6 +112,7 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<std::vector<PeerId>> nearest_to(Bytes key, Instant deadline);
   Task<void> announce(Bytes content, Instant deadline);
   Task<std::size_t> store_with(std::vector<PeerId> peers, Message message, Instant deadline);
+  Task<void> correct(std::vector<PeerId> behind, Message better);
   Task<void> store_one(PeerId peer, const Message& message, Instant deadline, std::size_t& stored);
 
   void add_to_table(const PeerId& peer, std::vector<IpGroup> groups);

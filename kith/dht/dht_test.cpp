@@ -171,6 +171,7 @@ TEST(Dht, KeepsTheBetterOfTwoValues) {
     network.grow(60);
     KITH_CO_CHECK(co_await fixture.settle());
     Bytes key = to_bytes("/n/x");
+    const std::size_t known = network.node(3).dht().table().size();
     KITH_CO_CHECK(co_await network.node(1).dht().put_value(key, to_bytes("4"), fixture.in(1min)));
     KITH_CO_CHECK(co_await network.node(2).dht().put_value(key, to_bytes("6"), fixture.in(1min)));
     auto older = co_await network.node(2).dht().put_value(key, to_bytes("5"), fixture.in(1min));
@@ -178,6 +179,7 @@ TEST(Dht, KeepsTheBetterOfTwoValues) {
     auto none = co_await network.node(3).dht().put_value(key, to_bytes("5"), fixture.in(1min));
     EXPECT_TRUE(fails_with(none, RoutingError::none_took_it) ||
                 fails_with(none, RoutingError::older_value));
+    EXPECT_GE(network.node(3).dht().table().size(), known) << "who refuses isn't gone";
     KITH_CO_TRY(Bytes value, co_await network.node(50).dht().get_value(key, fixture.in(1min)));
     EXPECT_EQ(value, to_bytes("6"));
     auto missing = co_await network.node(50).dht().get_value(to_bytes("/n/y"), fixture.in(1min));
@@ -206,6 +208,7 @@ TEST(Dht, BringsAnOldValueUpToDateWhereItIsRead) {
     KITH_CO_CHECK(co_await network.node(0).request(ahead.id(), put, fixture.in(10s)));
     KITH_CO_TRY(Bytes value, co_await network.node(20).dht().get_value(key, fixture.in(1min)));
     EXPECT_EQ(value, to_bytes("2"));
+    KITH_CO_CHECK(co_await fixture.settle(10s));
     std::size_t behind = 0;
     for (const PeerId& peer : network.nearest(key, bucket_size)) {
       if (peer == network.node(20).id()) continue;

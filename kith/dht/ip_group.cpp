@@ -10,9 +10,7 @@ using multiformats::Multiaddr;
 
 std::optional<IpGroup> group_of(const Multiaddr& address) {
   std::optional<port::IpAddress> ip = net::ip_of(address);
-  if (!ip || net::scope_of(*ip) != net::AddressScope::global || address.is_relayed()) {
-    return std::nullopt;
-  }
+  if (!ip || net::scope_of(*ip) != net::AddressScope::global) return std::nullopt;
   constexpr std::uint64_t v6_mark = std::uint64_t{1} << 32;
   if (ip->is_v4()) return IpGroup{load_be<std::uint16_t>(ip->bytes().data())};
   return IpGroup{v6_mark | load_be<std::uint32_t>(ip->bytes().data())};

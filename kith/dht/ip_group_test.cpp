@@ -27,9 +27,14 @@ TEST(IpGroup, IsThirtyTwoBitsOfAnIpv6Address) {
 TEST(IpGroup, IsNoneOfWhatIsNotAGlobalAddress) {
   for (std::string_view address :
        {"/ip4/127.0.0.1/tcp/1", "/ip4/10.1.2.3/tcp/1", "/ip6/fd00::1/tcp/1", "/ip6/::1/tcp/1",
-        "/dns4/example.com/tcp/1",
-        "/ip4/8.8.8.8/tcp/1/p2p/12D3KooWBmwkafWE2fqfzS96VoTZgpGp6aJsF4N6eAR5AHXCXAZN/p2p-circuit"})
+        "/dns4/example.com/tcp/1"})
     EXPECT_EQ(of(address), std::nullopt) << address;
+}
+
+TEST(IpGroup, IsTheRelaysOfARelayedAddress) {
+  EXPECT_EQ(
+      of("/ip4/8.8.8.8/tcp/1/p2p/12D3KooWBmwkafWE2fqfzS96VoTZgpGp6aJsF4N6eAR5AHXCXAZN/p2p-circuit"),
+      of("/ip4/8.8.1.1/udp/7/quic-v1"));
 }
 
 TEST(IpGroup, IsCountedOnceForAPeer) {

@@ -45,6 +45,8 @@ class Key {
     return away;
   }
 
+  std::uint64_t leading_bits() const noexcept { return words_[0]; }
+
   friend auto operator<=>(const Key&, const Key&) noexcept = default;
 
  private:

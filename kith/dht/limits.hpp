@@ -65,6 +65,8 @@ inline constexpr std::size_t bucket_waiting_max = 4;
 /// doesn't answer.
 inline constexpr Duration peer_doubtful_after = 10min;
 inline constexpr std::size_t ip_groups_per_peer_max = 4;
+/// Likewise of a peer that a lookup has only heard of, from all who told of it.
+inline constexpr std::size_t heard_groups_max = 2 * ip_groups_per_peer_max;
 
 /// Peers that one lookup asks. In a network of a million honest ones it takes about 60.
 inline constexpr std::size_t lookup_asked_max = 320;

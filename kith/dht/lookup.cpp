@@ -46,13 +46,28 @@ void Lookup::each_counted(Instant now, const Visit& visit) const {
   }
 }
 
+namespace {
+
+void add_groups(const std::vector<IpGroup>& more, std::vector<IpGroup>& groups) {
+  for (IpGroup group : more) {
+    const bool known = std::ranges::find(groups, group) != groups.end();
+    if (!known && groups.size() < heard_groups_max) groups.push_back(group);
+  }
+}
+
+}  // namespace
+
 Lookup::Entry* Lookup::insert(const Candidate& candidate, std::size_t hops) {
   Key key = Key::of(candidate.peer);
   if (key == self_) return nullptr;
   Key away = distance(key, target_);
   auto place = std::ranges::lower_bound(entries_, away, {}, &Entry::away) - entries_.begin();
   auto index = static_cast<std::size_t>(place);
-  if (index < entries_.size() && entries_[index].away == away) return &entries_[index];
+  if (index < entries_.size() && entries_[index].away == away) {
+    // Whoever speaks of it first doesn't decide where it is.
+    if (entries_[index].state == State::heard) add_groups(candidate.groups, entries_[index].groups);
+    return &entries_[index];
+  }
   if (entries_.size() >= lookup_candidates_max) {
     if (index == entries_.size() || entries_.back().state == State::asked) return nullptr;
     if (entries_.back().first && entries_.back().state == State::heard) --firsts_;

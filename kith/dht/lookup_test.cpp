@@ -236,6 +236,35 @@ TEST(Lookup, GoesByTheAddressAtWhichAPeerAnswered) {
   EXPECT_EQ(honest, bucket_size - group_in_lookup_max);
 }
 
+TEST(Lookup, WhoSpeaksOfAPeerFirstDoesNotDecideWhereItIs) {
+  // A liar says of the nearest that they are in a network that is full already.
+  std::vector<PeerId> peers = by_distance(40);
+  Lookup lookup(target, self);
+  for (std::size_t i = 0; i < 23; ++i)
+    lookup.add({{Candidate{peers[i], {IpGroup{7}}}}});
+  for (std::size_t i = 3; i < 23; ++i)
+    lookup.add({{Candidate{peers[i], {IpGroup{100 + i}}}}});
+  auto groups = [&peers](const PeerId& peer) -> std::vector<IpGroup> {
+    auto place = static_cast<std::uint64_t>(std::ranges::find(peers, peer) - peers.begin());
+    return {IpGroup{place < 3 ? 7 : 100 + place}};
+  };
+  run(lookup, [](const PeerId&) { return std::vector<Candidate>(); }, groups);
+  EXPECT_EQ(lookup.nearest().size(), bucket_size);
+}
+
+TEST(Lookup, CountsItsHops) {
+  // Each knows the next nearer one alone.
+  std::vector<PeerId> peers = by_distance(8);
+  Lookup lookup(target, self);
+  EXPECT_EQ(lookup.hops(), 0u);
+  lookup.add(candidates(std::span(peers).last(1)));
+  run(lookup, [&peers](const PeerId& peer) {
+    auto place = static_cast<std::size_t>(std::ranges::find(peers, peer) - peers.begin());
+    return candidates(std::span(peers).subspan(place == 0 ? 0 : place - 1, 1));
+  });
+  EXPECT_EQ(lookup.hops(), 8u);
+}
+
 TEST(Lookup, AsksWhomItIsToldToFirst) {
   Lookup lookup(target, self);
   std::vector<PeerId> peers = by_distance(40);

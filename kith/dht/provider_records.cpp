@@ -9,9 +9,11 @@ namespace {
 /// What an allocation and a node of the map take beside what is in them, about.
 constexpr std::size_t allocation_bytes = 16;
 constexpr std::size_t key_overhead_bytes = 160;
+/// Its place among those of its network.
+constexpr std::size_t share_bytes = 96;
 
 std::size_t memory_of(const Provider& provider) {
-  std::size_t bytes = sizeof(Provider) + allocation_bytes;
+  std::size_t bytes = sizeof(Provider) + allocation_bytes + share_bytes;
   for (const multiformats::Multiaddr& address : provider.addresses)
     bytes += sizeof(address) + address.bytes().size() + allocation_bytes;
   return bytes;
@@ -19,36 +21,74 @@ std::size_t memory_of(const Provider& provider) {
 
 }  // namespace
 
-ProviderRecords::Keys::iterator ProviderRecords::erase(Keys::iterator at) {
-  for (const Provider& provider : at->second.providers)
-    bytes_ -= memory_of(provider);
-  records_ -= at->second.providers.size();
-  bytes_ -= key_overhead_bytes + at->second.key.size();
-  return keys_.erase(at);
+ProviderRecords::Owner ProviderRecords::owner_of(const Provider& provider) {
+  constexpr Owner alone = Owner{1} << 63;
+  if (provider.group) return static_cast<Owner>(*provider.group) & ~alone;
+  return alone | Key::of(provider.peer).leading_bits();
 }
 
-void ProviderRecords::drop(Content& content, std::vector<Provider>::iterator at) {
-  bytes_ -= memory_of(*at);
+void ProviderRecords::count(const Key& away, const Provider& provider) {
+  const Owner owner = owner_of(provider);
+  Share& share = shares_[owner];
+  by_bytes_.erase({share.bytes, owner});
+  share.bytes += memory_of(provider);
+  by_bytes_.insert({share.bytes, owner});
+  ++share.records[away];
+  bytes_ += memory_of(provider);
+  ++records_;
+}
+
+void ProviderRecords::uncount(const Key& away, const Provider& provider) {
+  const Owner owner = owner_of(provider);
+  Share& share = shares_.at(owner);
+  by_bytes_.erase({share.bytes, owner});
+  share.bytes -= memory_of(provider);
+  auto of_key = share.records.find(away);
+  if (--of_key->second == 0) share.records.erase(of_key);
+  if (share.records.empty()) {
+    shares_.erase(owner);
+  } else {
+    by_bytes_.insert({share.bytes, owner});
+  }
+  bytes_ -= memory_of(provider);
   --records_;
-  content.providers.erase(at);
 }
 
-void ProviderRecords::make_room_in(Content& content, const std::optional<IpGroup>& group) {
+void ProviderRecords::drop(Keys::iterator at, std::vector<Provider>::iterator provider) {
+  uncount(at->first, *provider);
+  at->second.providers.erase(provider);
+  if (!at->second.providers.empty()) return;
+  bytes_ -= key_overhead_bytes + at->second.key.size();
+  keys_.erase(at);
+}
+
+void ProviderRecords::make_room_in(Keys::iterator at, const std::optional<IpGroup>& group) {
+  std::vector<Provider>& providers = at->second.providers;
   std::map<std::optional<IpGroup>, std::size_t> counts;
-  for (const Provider& one : content.providers)
+  for (const Provider& one : providers)
     ++counts[one.group];
   std::optional<IpGroup> from = group;
   bool own_is_full = group && counts[group] >= limits_.per_key_and_group;
   if (!own_is_full) {
-    if (content.providers.size() < limits_.per_key) return;
-    // Who has no group is a neighbour, or relayed: one by one they count as a network each.
+    if (providers.size() < limits_.per_key) return;
+    // Neighbours have no group: one by one they count as a network each.
     auto largest = std::ranges::max_element(
         counts, {}, [](const auto& one) { return one.first ? one.second : std::size_t{1}; });
     from = largest->first;
   }
-  auto oldest = std::ranges::find(content.providers, from, &Provider::group);
-  if (oldest == content.providers.end()) oldest = content.providers.begin();
-  drop(content, oldest);
+  auto oldest = std::ranges::find(providers, from, &Provider::group);
+  if (oldest == providers.end()) oldest = providers.begin();
+  uncount(at->first, *oldest);
+  providers.erase(oldest);
+}
+
+bool ProviderRecords::make_room(Keys::iterator for_key) {
+  const Owner largest = by_bytes_.rbegin()->second;
+  const Key furthest = shares_.at(largest).records.rbegin()->first;
+  auto at = keys_.find(furthest);
+  const bool other = at != for_key;
+  drop(at, std::ranges::find(at->second.providers, largest, owner_of));
+  return other;
 }
 
 bool ProviderRecords::add(ByteView content, Provider provider, WallTime now) {
@@ -57,35 +97,38 @@ bool ProviderRecords::add(ByteView content, Provider provider, WallTime now) {
   if (provider.addresses.size() > addresses_per_peer_max) {
     provider.addresses.resize(addresses_per_peer_max);
   }
+  const PeerId peer = provider.peer;
   Key away = distance(Key::of(content), self_);
   auto [at, fresh] = keys_.try_emplace(away);
-  Content& its = at->second;
+  std::vector<Provider>& providers = at->second.providers;
   if (fresh) {
-    its.key = to_bytes(content);
-    bytes_ += key_overhead_bytes + its.key.size();
+    at->second.key = to_bytes(content);
+    bytes_ += key_overhead_bytes + at->second.key.size();
   }
-  auto known = std::ranges::find(its.providers, provider.peer, &Provider::peer);
-  if (known != its.providers.end()) drop(its, known);
-  make_room_in(its, provider.group);
-  bytes_ += memory_of(provider);
-  ++records_;
-  auto place = std::ranges::upper_bound(its.providers, provider.said_at, {}, &Provider::said_at);
-  its.providers.insert(place, std::move(provider));
+  auto known = std::ranges::find(providers, peer, &Provider::peer);
+  if (known != providers.end()) {
+    uncount(away, *known);
+    providers.erase(known);
+  }
+  make_room_in(at, provider.group);
+  count(away, provider);
+  auto place = std::ranges::upper_bound(providers, provider.said_at, {}, &Provider::said_at);
+  providers.insert(place, std::move(provider));
   while (records_ > limits_.records || bytes_ > limits_.bytes) {
-    auto furthest = std::prev(keys_.end());
-    const bool is_this = furthest == at;
-    erase(furthest);
-    if (is_this) return false;
+    if (make_room(at)) continue;
+    // One of this key had to go, maybe the only one.
+    at = keys_.find(away);
+    if (at == keys_.end()) return false;
   }
-  return true;
+  return std::ranges::find(at->second.providers, peer, &Provider::peer) !=
+         at->second.providers.end();
 }
 
 void ProviderRecords::remove(ByteView content, const PeerId& peer) {
   auto at = keys_.find(distance(Key::of(content), self_));
   if (at == keys_.end()) return;
   auto known = std::ranges::find(at->second.providers, peer, &Provider::peer);
-  if (known != at->second.providers.end()) drop(at->second, known);
-  if (at->second.providers.empty()) erase(at);
+  if (known != at->second.providers.end()) drop(at, known);
 }
 
 std::vector<Provider> ProviderRecords::get(ByteView content, WallTime now, Prng& prng) const {
@@ -104,15 +147,19 @@ std::vector<Provider> ProviderRecords::get(ByteView content, WallTime now, Prng&
 
 void ProviderRecords::expire(WallTime now) {
   for (auto at = keys_.begin(); at != keys_.end();) {
+    const auto next = std::next(at);
     std::vector<Provider>& providers = at->second.providers;
-    auto first_good =
-        std::ranges::find_if(providers, [now](const Provider& one) { return good(one, now); });
-    for (auto one = providers.begin(); one != first_good; ++one) {
-      bytes_ -= memory_of(*one);
-      --records_;
+    auto old = [&](const Provider& one) {
+      if (good(one, now)) return false;
+      uncount(at->first, one);
+      return true;
+    };
+    std::erase_if(providers, old);
+    if (providers.empty()) {
+      bytes_ -= key_overhead_bytes + at->second.key.size();
+      keys_.erase(at);
     }
-    providers.erase(providers.begin(), first_good);
-    at = providers.empty() ? erase(at) : std::next(at);
+    at = next;
   }
 }
 

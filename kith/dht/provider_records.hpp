@@ -2,17 +2,18 @@
 // kad-dht/README.md, "Content provider advertisement"). A record lives provider_ttl from when its
 // provider last said so, its addresses provider_addresses_ttl: later who asks has to find the peer.
 //
-// Bounded in records and bytes. When there is no room the records of the key furthest from our own
-// place go: honest providers come to us with near keys alone, so a flood of others pushes out
-// itself first. Of one key so many providers are kept; when it has them all, the oldest of the
-// network (IpGroup) that has most of them goes, and no network has more than
-// providers_per_key_and_group_max.
+// Bounded in records and bytes. When there is no room, that network (IpGroup; a peer without one by
+// itself) which takes most of it gives some: its record of the key furthest from our own place.
+// Keys near to us are cheap to make, addresses in many networks aren't, so a flood pushes out
+// itself. Of one key so many providers are kept; when it has them all, the oldest of the network
+// that has most of them goes, and no network has more than providers_per_key_and_group_max.
 // Times are the calendar's, since records outlive the process. Pure.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -76,13 +77,28 @@ class ProviderRecords {
   static bool good(const Provider& provider, WallTime now) {
     return provider.said_at + provider_ttl > now;
   }
-  Keys::iterator erase(Keys::iterator at);
-  void drop(Content& content, std::vector<Provider>::iterator at);
-  void make_room_in(Content& content, const std::optional<IpGroup>& group);
+  /// What one network, or a peer without one, has here.
+  struct Share {
+    std::size_t bytes = 0;
+    std::map<Key, std::size_t> records;  ///< by the distance of their keys, how many of each
+  };
+  using Owner = std::uint64_t;
+
+  static Owner owner_of(const Provider& provider);
+  void count(const Key& away, const Provider& provider);
+  void uncount(const Key& away, const Provider& provider);
+  /// Takes one record away, and with the last one its key.
+  void drop(Keys::iterator at, std::vector<Provider>::iterator provider);
+  /// The record that has to go when there is no room. False if it was one of this key, which is
+  /// gone if there was no other.
+  bool make_room(Keys::iterator for_key);
+  void make_room_in(Keys::iterator at, const std::optional<IpGroup>& group);
 
   Key self_;
   ProviderLimits limits_;
   Keys keys_;  ///< by their distance from us
+  std::map<Owner, Share> shares_;
+  std::set<std::pair<std::size_t, Owner>> by_bytes_;  ///< of shares_
   std::size_t records_ = 0;
   std::size_t bytes_ = 0;
 };

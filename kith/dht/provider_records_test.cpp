@@ -92,6 +92,23 @@ TEST(ProviderRecords, OfFarKeysMakeRoomForThoseOfNearOnes) {
   EXPECT_EQ(records.size(), 50u);
 }
 
+TEST(ProviderRecords, OfOneNetworkDontPushOutThoseOfOthersHoweverNearTheirKeysAre) {
+  ProviderLimits limits;
+  limits.records = 200;
+  ProviderRecords records(self, limits);
+  std::vector<std::uint64_t> keys = by_distance(2000);
+  // Honest ones of far keys, each of a network of its own, and then a flood of near ones.
+  for (std::size_t i = 0; i < 100; ++i)
+    EXPECT_TRUE(records.add(content(keys[1900 + i]).bytes(), provider(i + 1, start, i), start));
+  for (std::size_t i = 0; i < 1000; ++i)
+    records.add(content(keys[i]).bytes(), provider(5000 + i % 50, start, 7000), start);
+  EXPECT_EQ(records.size(), 200u);
+  for (std::size_t i = 0; i < 100; ++i)
+    EXPECT_EQ(peers_of(records, keys[1900 + i], start).size(), 1u) << i;
+  records.expire(start + provider_ttl);
+  EXPECT_EQ(records.size() + records.keys() + records.bytes(), 0u);
+}
+
 TEST(ProviderRecords, AreBoundedInBytes) {
   ProviderLimits limits;
   limits.bytes = 100'000;

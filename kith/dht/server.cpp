@@ -132,7 +132,8 @@ bool Server::add_provider(const PeerId& from, std::optional<IpGroup> group, cons
   if (request.key.empty() || request.key.size() > content_key_bytes_max) return false;
   auto own = std::ranges::find(request.providers, from, &Peer::id);
   if (own == request.providers.end()) return false;
-  Provider provider{from, parts_.usable(own->addresses), group, now};
+  // No more of its addresses than are ever told.
+  Provider provider{from, told(from, parts_.usable(own->addresses)).addresses, group, now};
   parts_.providers.add(request.key, std::move(provider), now);
   return true;
 }

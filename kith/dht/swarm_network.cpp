@@ -100,7 +100,10 @@ void SwarmNetwork::heard(const PeerId& peer, const std::vector<Multiaddr>& addre
 }
 
 std::vector<IpGroup> SwarmNetwork::groups(std::span<const Multiaddr> addresses) const {
-  return reach_ == Reach::wide ? groups_of(addresses) : std::vector<IpGroup>();
+  if (reach_ == Reach::local) return {};
+  std::vector<IpGroup> groups = groups_of(addresses);
+  if (groups.empty()) groups.push_back(unknown_group);
+  return groups;
 }
 
 std::vector<Multiaddr> SwarmNetwork::seen_at(const PeerId& peer) const {
@@ -113,12 +116,14 @@ std::vector<Multiaddr> SwarmNetwork::seen_at(const PeerId& peer) const {
 bool SwarmNetwork::belongs(const PeerId& peer) const {
   const std::vector<std::string>& spoken = swarm_.peer_store().protocols(peer);
   if (!std::ranges::binary_search(spoken, protocol_)) return false;
+  auto direct = [](const Multiaddr& one) { return !one.is_relayed(); };
   if (reach_ == Reach::wide) {
-    return std::ranges::any_of(addresses(peer),
-                               [](const Multiaddr& one) { return !one.is_relayed(); });
+    // One that is only reached through a relay is of no use to others (ipfs/specs kad-dht.md).
+    return std::ranges::any_of(addresses(peer), direct) &&
+           std::ranges::any_of(seen_at(peer), direct);
   }
-  return std::ranges::any_of(seen_at(peer), [](const Multiaddr& one) {
-    return !one.is_relayed() && net::scope_of(one) != net::AddressScope::global;
+  return std::ranges::any_of(seen_at(peer), [&direct](const Multiaddr& one) {
+    return direct(one) && net::scope_of(one) != net::AddressScope::global;
   });
 }
 
@@ -169,7 +174,7 @@ Task<void> SwarmNetwork::serve_stream(std::unique_ptr<net::Stream> stream) {
   std::optional<IpGroup> group;
   for (const net::ConnectionInfo& one : swarm_.connections_of(from)) {
     if (one.id == stream->connection() && reach_ == Reach::wide) {
-      group = group_of(one.remote_address);
+      group = group_of(one.remote_address).value_or(unknown_group);
     }
   }
   port::BufferedReader reader(*stream);
