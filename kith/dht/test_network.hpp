@@ -81,6 +81,7 @@ class TestNode final : public Network {
  private:
   friend class TestNetwork;
 
+  Task<void> stop_now();
   Task<TestNode*> travel(PeerId peer, Instant deadline);
   bool serves() const noexcept { return handler_ != nullptr || lie_ != nullptr; }
   void seen_by(TestNode& other) {
@@ -181,7 +182,12 @@ inline void TestNode::start(const routing::Validators& validators, DhtOptions op
 }
 
 inline Task<void> TestNode::stop() {
+  // From this call on, and not from when the task begins.
   stopping_ = true;
+  return stop_now();
+}
+
+inline Task<void> TestNode::stop_now() {
   co_await dht_->close_shielded();
   stopping_ = false;
   dht_.reset();
