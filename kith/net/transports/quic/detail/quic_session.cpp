@@ -456,7 +456,9 @@ bool QuicSession::produce(QuicOutput& into, Instant now) {
     }
   }
   bytes_sent_ += used;
-  ngtcp2_conn_update_pkt_tx_time(conn, quic_time(now));
+  // ngtcp2's guess of 333 ms is no round trip to pace by: the first datagram alone would hold back
+  // the rest of the handshake for 23 ms. The initial window may go out at once (RFC 9002, 7.7).
+  if (round_trip_ != Duration(0)) ngtcp2_conn_update_pkt_tx_time(conn, quic_time(now));
   // What became ready meanwhile had its turn.
   wants_output_ = false;
   if (outcome_) return false;
