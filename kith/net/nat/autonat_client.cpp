@@ -70,6 +70,14 @@ Reachability AutonatClient::verdict() const {
   return unreachable ? Reachability::unreachable : Reachability::unknown;
 }
 
+AutonatClient::Overall AutonatClient::overall() const {
+  return {.verdict = verdict(),
+          .since = verdict() == Reachability::unknown ? std::nullopt : since_,
+          .by_v1 = overall_.verdict() != Reachability::unknown,
+          .answers_v1 = answers_v1_,
+          .answers_v2 = answers_v2_};
+}
+
 std::vector<Multiaddr> AutonatClient::own_addresses() const {
   std::vector<Multiaddr> own = addresses_();
   std::erase_if(own, [this](const Multiaddr& one) {
@@ -103,6 +111,7 @@ Task<void> AutonatClient::run() {
     const auto each_before = each_.verdicts();
     auto looked = co_await look();
     if (!looked && looked.error().is(Errc::cancelled)) co_return looked;
+    if (verdict() != before) since_ = env_.clock.now();
     if (verdict() != before || each_.verdicts() != each_before) changed_();
     KITH_CO_CHECK(co_await port::sleep_for(env_.clock, look_interval));
   }
@@ -123,6 +132,7 @@ Task<void> AutonatClient::find_overall() {
   if (reached) {
     KITH_LOG_DEBUG(log_, "{} says that we {} be reached", peer->to_string(),
                    *reached ? "can" : "can't");
+    ++answers_v1_;
     overall_.record(*reached ? Reachability::reachable : Reachability::unreachable);
   } else {
     if (reached.error().is(Errc::cancelled)) co_return std::unexpected(reached.error());
@@ -149,6 +159,7 @@ Task<void> AutonatClient::find_each() {
   }
   KITH_LOG_DEBUG(log_, "{} says that {} {} be reached", peer->to_string(),
                  answer->address.to_string(), answer->reached ? "can" : "can't");
+  ++answers_v2_;
   each_.record(answer->address, answer->reached, env_.clock.now());
   if (answer->address != first) each_.refused(first, env_.clock.now());
   co_return Result<void>{};

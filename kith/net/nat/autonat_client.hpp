@@ -47,6 +47,17 @@ class AutonatClient final : public SwarmObserver {
     return each_.verdicts();
   }
 
+  /// What was found out of the whole, for people.
+  struct Overall {
+    Reachability verdict = Reachability::unknown;  ///< verdict()
+    std::optional<Instant> since{};                ///< when it became this
+    bool by_v1 = false;                            ///< and who says so: v1, or v2's addresses
+    std::size_t answers_v1 = 0;
+    std::size_t answers_v2 = 0;
+  };
+  Overall overall() const;
+  std::vector<AddressReachability::Report> address_reports() const { return each_.reports(); }
+
   /// One question of v1. Errc::refused if it didn't dial.
   Task<bool> ask_overall(multiformats::PeerId peer, Instant deadline);
 
@@ -87,6 +98,9 @@ class AutonatClient final : public SwarmObserver {
   OverallReachability overall_;
   AddressReachability each_;
   Instant next_overall_{};
+  std::optional<Instant> since_;  ///< of the verdict
+  std::size_t answers_v1_ = 0;
+  std::size_t answers_v2_ = 0;
   std::map<multiformats::PeerId, Instant> asked_;
   struct Waiting {
     std::shared_ptr<Arrived> arrived;

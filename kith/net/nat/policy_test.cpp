@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <kith/net/nat/autonat_policy.hpp>
+#include <kith/net/nat/nat_mapping.hpp>
 #include <kith/net/nat/observed.hpp>
 #include <kith/net/nat/reachability.hpp>
 #include <kith/net/test_peer.hpp>
@@ -120,6 +121,48 @@ TEST(AddressReachability, RestsWhenItIsSettledTornOrUnwanted) {
     unwanted.refused(own, start);
   EXPECT_TRUE(unwanted.to_ask(start + 9min).empty());
   EXPECT_FALSE(unwanted.to_ask(start + 10min).empty());
+}
+
+TEST(AddressReachability, ReportsSinceWhenAVerdictStands) {
+  AddressReachability known;
+  known.track({own, victim});
+  known.record(own, true, start);
+  EXPECT_EQ(known.reports()[0].since, std::nullopt);
+  known.record(own, true, start + 1min);
+  known.record(own, true, start + 2min);
+  known.refused(victim, start);
+  const auto reports = known.reports();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].verdict, Reachability::reachable);
+  EXPECT_EQ(reports[0].since, start + 1min);
+  EXPECT_EQ(reports[0].asked_at, start + 2min);
+  EXPECT_EQ(reports[0].reached, 3u);
+  EXPECT_EQ(reports[0].failed, 0u);
+  EXPECT_TRUE(reports[1].refused);
+  for (int i = 0; i < 5; ++i)
+    known.record(own, false, start + 3min);
+  EXPECT_EQ(known.reports()[0].verdict, Reachability::unreachable);
+  EXPECT_EQ(known.reports()[0].since, start + 3min);
+  EXPECT_EQ(known.reports()[0].failed, reachability_answers_kept);
+}
+
+Sighting sighting(std::string_view at, std::uint8_t network) {
+  return {address("/ip4/192.168.1.2/tcp/4001"), address(at), Bytes{network}};
+}
+
+TEST(NatMapping, IsWhatMostWitnessesSee) {
+  const std::vector<Multiaddr> inside = {address("/ip4/192.168.1.2/tcp/4001")};
+  const Sighting one = sighting("/ip4/198.51.100.1/tcp/4001", 1);
+  const Sighting same = sighting("/ip4/198.51.100.1/tcp/4001", 2);
+  const Sighting second = sighting("/ip4/198.51.100.1/tcp/50002", 2);
+  const Sighting third = sighting("/ip4/198.51.100.1/tcp/50003", 3);
+  EXPECT_EQ(nat_mapping({}, inside), NatMapping::unknown);
+  EXPECT_EQ(nat_mapping({one, one}, inside), NatMapping::unknown);  // one network
+  EXPECT_EQ(nat_mapping({one, same}, inside), NatMapping::endpoint_independent);
+  EXPECT_EQ(nat_mapping({one, same, third}, inside), NatMapping::endpoint_independent);
+  EXPECT_EQ(nat_mapping({one, second, third}, inside), NatMapping::endpoint_dependent);
+  const Sighting straight = sighting("/ip4/192.168.1.2/tcp/4001", 4);
+  EXPECT_EQ(nat_mapping({one, second, straight}, inside), NatMapping::none);
 }
 
 TEST(AddressReachability, TracksSoManyAndNoMore) {

@@ -76,6 +76,19 @@ std::vector<Multiaddr> PortMapper::addresses() const {
   return all;
 }
 
+PortMappings PortMapper::report() const {
+  PortMappings report{.router = router_, .last_failure = last_failure_};
+  if (!router_) return report;
+  report.protocol = "NAT-PMP";
+  if (!outside_.is_unspecified()) report.outside = outside_;
+  const Instant now = env_.clock.now();
+  for (const auto& [key, mapping] : mappings_) {
+    if (now < mapping.until)
+      report.mappings.push_back({key.transport, key.port, mapping.outside, mapping.until});
+  }
+  return report;
+}
+
 std::vector<PortMapper::Key> PortMapper::wanted() const {
   std::vector<Key> keys;
   for (const Multiaddr& address : swarm_.listen_addresses()) {
@@ -105,7 +118,8 @@ Task<void> PortMapper::run() {
     const std::vector<Multiaddr> before = addresses();
     auto looked = co_await look();
     if (!looked && looked.error().is(Errc::cancelled)) co_return looked;
-    if (!looked) KITH_LOG_DEBUG(log_, "mapping ports: {}", looked.error().message());
+    last_failure_ = looked ? "" : looked.error().message();
+    if (!looked) KITH_LOG_DEBUG(log_, "mapping ports: {}", last_failure_);
     if (addresses() != before) changed_();
     auto woken = co_await changed_ports_.wait(next_look());
     if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;

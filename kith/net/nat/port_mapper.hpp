@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <kith/net/nat/nat_pmp.hpp>
+#include <kith/net/nat/port_mappings.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
@@ -33,6 +34,9 @@ class PortMapper final : public SwarmObserver {
 
   /// Where we are reached through mappings that are in force.
   std::vector<multiformats::Multiaddr> addresses() const;
+
+  /// What the router was asked for and has done, for people.
+  PortMappings report() const;
 
   /// Gives back what is mapped, within a moment.
   Task<void> close_shielded();
@@ -69,6 +73,7 @@ class PortMapper final : public SwarmObserver {
   std::optional<port::IpAddress> router_;
   port::IpAddress outside_;
   std::map<Key, Mapping> mappings_;
+  std::string last_failure_;
   port::Event changed_ports_;
   port::TaskGroup tasks_;
 };

@@ -122,6 +122,14 @@ Task<void> maps(sim::World& world) {
   KITH_CO_CHECK(co_await scene.pause(10s));
   EXPECT_EQ(scene.mapper.addresses(), std::vector{address("/ip4/198.51.100.7/tcp/4011")});
   EXPECT_EQ(scene.changes, 1u);
+  const PortMappings report = scene.mapper.report();
+  EXPECT_EQ(report.protocol, "NAT-PMP");
+  EXPECT_EQ(report.router, scene.router.node.address());
+  EXPECT_EQ(report.outside, scene.router.outside);
+  KITH_CO_REQUIRE(report.mappings.size() == 1);
+  EXPECT_EQ(report.mappings[0].inside, 4001);
+  EXPECT_EQ(report.mappings[0].outside, 4011);
+  EXPECT_EQ(report.last_failure, "");
   scene.router.shift = 0;
   KITH_CO_CHECK(co_await scene.pause(55min));
   EXPECT_EQ(scene.router.requests, 2u);
@@ -141,6 +149,7 @@ Task<void> second_nat(sim::World& world) {
   scene.router.outside = *port::IpAddress::parse("10.1.1.1");
   KITH_CO_CHECK(co_await scene.pause(1min));
   EXPECT_TRUE(scene.mapper.addresses().empty());
+  EXPECT_EQ(scene.mapper.report().outside, scene.router.outside);
   co_return co_await scene.close();
 }
 

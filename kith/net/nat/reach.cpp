@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <kith/net/address_scope.hpp>
 #include <kith/net/nat/observed.hpp>
 #include <kith/net/nat/reach.hpp>
 
@@ -17,6 +18,14 @@ constexpr std::size_t networks_for_a_punch = 1;
 /// Linux's table of IPv4 routes; elsewhere there is none, and no router is found.
 constexpr const char* routes_path = "/proc/net/route";
 constexpr std::size_t routes_bytes_max = 64 * 1024;
+
+/// One witness: of IPv4 an address, of IPv6 a /56, as Identify counts them.
+Bytes witness_of(const Multiaddr& address) {
+  constexpr std::size_t network_bytes_v6 = 7;
+  const std::optional<ByteView> ip = address.ip();
+  if (!ip) return to_bytes(address.bytes());
+  return to_bytes(ip->first(ip->size() == 4 ? 4 : network_bytes_v6));
+}
 
 /// Read as a whole, since it has no size beforehand.
 std::vector<port::IpAddress> gateways(port::FileSystem& files) {
@@ -73,6 +82,22 @@ Reachability Reach::verdict() const {
 
 std::vector<RelayReservation> Reach::reservations() const {
   return transport_ == nullptr ? std::vector<RelayReservation>() : transport_->reservations();
+}
+
+NatMapping Reach::nat_mapping() const {
+  const std::vector<Multiaddr> own = swarm_.reachable_addresses();
+  std::vector<Sighting> sightings;
+  for (const ConnectionInfo& one : swarm_.connections()) {
+    // Nobody in our own network sees what the router makes of us.
+    const bool tells = one.direction == Direction::outbound && !one.remote_address.is_relayed() &&
+                       scope_of(one.remote_address) == AddressScope::global;
+    const bool from_listener = std::ranges::find(own, one.local_address) != own.end();
+    if (!tells || !from_listener) continue;
+    std::optional<Multiaddr> seen = identify_.observed_by(one.id);
+    if (!seen) continue;
+    sightings.push_back({one.local_address, *std::move(seen), witness_of(one.remote_address)});
+  }
+  return net::nat_mapping(sightings, own);
 }
 
 void Reach::adapt() {

@@ -17,6 +17,7 @@
 #include <kith/net/identify.hpp>
 #include <kith/net/nat/autonat_client.hpp>
 #include <kith/net/nat/autonat_server.hpp>
+#include <kith/net/nat/nat_mapping.hpp>
 #include <kith/net/nat/port_mapper.hpp>
 #include <kith/net/relay/auto_relay.hpp>
 #include <kith/net/relay/client.hpp>
@@ -55,6 +56,17 @@ class Reach {
   std::vector<RelayReservation> reservations() const;
   /// Null unless this node serves as a relay.
   const RelayServer* relay_service() const noexcept { return server_.get(); }
+
+  // For people.
+
+  const ReachOptions& options() const noexcept { return settings_; }
+  /// Null where the settings say what it would find out.
+  const AutonatClient* autonat() const noexcept { return autonat_.get(); }
+  /// Null where the settings don't want it, as the next two.
+  const PortMapper* port_mapper() const noexcept { return mapper_.get(); }
+  const HolePuncher* hole_puncher() const noexcept { return puncher_.get(); }
+  const AutoRelay* auto_relay() const noexcept { return auto_relay_.get(); }
+  NatMapping nat_mapping() const;
 
   Task<void> begin_close();
   Task<void> close_shielded();

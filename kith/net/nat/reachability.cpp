@@ -92,9 +92,11 @@ void AddressReachability::record(const Multiaddr& address, bool reached, Instant
   auto found = known_.find(address);
   if (found == known_.end()) return;
   Known& known = found->second;
+  const Reachability before = verdict_of(known);
   known.refusals = 0;
   known.answers.push_back({reached, now});
   if (known.answers.size() > reachability_answers_kept) known.answers.pop_front();
+  if (verdict_of(known) != before) known.since = now;
 }
 
 void AddressReachability::refused(const Multiaddr& address, Instant now) {
@@ -108,10 +110,29 @@ void AddressReachability::refused(const Multiaddr& address, Instant now) {
 
 Reachability AddressReachability::verdict(const Multiaddr& address) const {
   auto found = known_.find(address);
-  if (found == known_.end()) return Reachability::unknown;
-  const int sum = balance(found->second);
+  return found == known_.end() ? Reachability::unknown : verdict_of(found->second);
+}
+
+Reachability AddressReachability::verdict_of(const Known& known) noexcept {
+  const int sum = balance(known);
   if (sum >= reachability_believed_from) return Reachability::reachable;
   return sum <= -reachability_believed_from ? Reachability::unreachable : Reachability::unknown;
+}
+
+std::vector<AddressReachability::Report> AddressReachability::reports() const {
+  std::vector<Report> all;
+  for (const Multiaddr& address : order_) {
+    const Known& known = known_.at(address);
+    Report report{.address = address, .verdict = verdict_of(known)};
+    report.reached =
+        static_cast<std::size_t>(std::ranges::count(known.answers, true, &Answer::reached));
+    report.failed = known.answers.size() - report.reached;
+    if (report.verdict != Reachability::unknown) report.since = known.since;
+    if (!known.answers.empty()) report.asked_at = known.answers.back().at;
+    report.refused = known.refusals > 0;
+    all.push_back(std::move(report));
+  }
+  return all;
 }
 
 std::map<Multiaddr, Reachability> AddressReachability::verdicts() const {

@@ -54,6 +54,20 @@ class AddressReachability {
   Reachability verdict(const multiformats::Multiaddr& address) const;
   std::map<multiformats::Multiaddr, Reachability> verdicts() const;
 
+  /// What is known of one address, for people.
+  struct Report {
+    multiformats::Multiaddr address;
+    Reachability verdict = Reachability::unknown;
+    /// Of the last answers.
+    std::size_t reached = 0;
+    std::size_t failed = 0;
+    std::optional<Instant> since{};  ///< when the verdict became this
+    std::optional<Instant> asked_at{};
+    bool refused = false;  ///< those that were asked last dial no such address
+  };
+  /// In the order in which they are tracked.
+  std::vector<Report> reports() const;
+
  private:
   struct Answer {
     bool reached;
@@ -61,10 +75,12 @@ class AddressReachability {
   };
   struct Known {
     std::deque<Answer> answers;
+    std::optional<Instant> since{};
     int refusals = 0;
     Instant refused_at{};
   };
   static int balance(const Known& known) noexcept;
+  static Reachability verdict_of(const Known& known) noexcept;
   static bool wants(const Known& known, Instant now) noexcept;
 
   std::vector<multiformats::Multiaddr> order_;

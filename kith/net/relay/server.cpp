@@ -25,7 +25,9 @@ std::uint64_t unix_seconds(WallTime time) {
 /// A circuit's place among those of both its peers.
 class RelayServer::Place {
  public:
-  Place(RelayServer& server, PeerId from, PeerId to) : server_(server), from_(from), to_(to) {
+  Place(RelayServer& server, PeerId from, PeerId to)
+      : server_(server), from_(from), to_(to), number_(server.next_circuit_++) {
+    server_.open_[number_] = {.from = from_, .to = to_, .opened_at = server_.env_.clock.now()};
     add(from_);
     add(to_);
     ++server_.counters_.circuits;
@@ -37,7 +39,10 @@ class RelayServer::Place {
     remove(from_);
     remove(to_);
     --server_.counters_.circuits;
+    server_.open_.erase(number_);
   }
+
+  CircuitReport& report() const { return server_.open_.at(number_); }
 
  private:
   void add(const PeerId& peer) {
@@ -53,6 +58,7 @@ class RelayServer::Place {
   RelayServer& server_;
   PeerId from_;
   PeerId to_;
+  std::uint64_t number_;
 };
 
 struct RelayServer::Circuit {
@@ -60,6 +66,7 @@ struct RelayServer::Circuit {
   port::BufferedReader& near_reader;
   port::Stream& far;
   port::BufferedReader& far_reader;
+  CircuitReport& report;
   Instant deadline = never;
 };
 
@@ -67,6 +74,7 @@ struct RelayServer::Circuit {
 struct RelayServer::Flow {
   port::BufferedReader& from;
   port::Stream& to;
+  std::uint64_t& carried;
 };
 
 RelayServer::RelayServer(port::Env& env, Swarm& swarm, RelayServiceOptions options)
@@ -239,7 +247,7 @@ Task<void> RelayServer::connect(std::unique_ptr<Stream> stream, port::BufferedRe
       .type = HopMessage::Type::status, .limit = circuit_limit(), .status = RelayStatus::ok};
   KITH_CO_CHECK(co_await answer(*stream, std::move(done)));
   KITH_LOG_DEBUG(log_, "circuit from {} to {}", from.peer.to_string(), to.to_string());
-  Circuit circuit{*stream, reader, **far, far_reader};
+  Circuit circuit{*stream, reader, **far, far_reader, place.report()};
   if (options_.circuit_duration_max > Duration{0})
     circuit.deadline = env_.clock.now() + options_.circuit_duration_max;
   co_return co_await carry_both_ways(circuit);
@@ -260,8 +268,8 @@ Task<void> RelayServer::stop_handshake(port::Stream& stream, port::BufferedReade
 
 Task<void> RelayServer::carry_both_ways(Circuit& circuit) {
   port::TaskGroup flows(env_.executor, env_.clock);
-  flows.spawn(carry(circuit, {circuit.near_reader, circuit.far}));
-  flows.spawn(carry(circuit, {circuit.far_reader, circuit.near}));
+  flows.spawn(carry(circuit, {circuit.near_reader, circuit.far, circuit.report.bytes_forth}));
+  flows.spawn(carry(circuit, {circuit.far_reader, circuit.near, circuit.report.bytes_back}));
   auto ended = co_await flows.join();
   flows.cancel();
   co_await flows.join_shielded();
@@ -271,7 +279,6 @@ Task<void> RelayServer::carry_both_ways(Circuit& circuit) {
 Task<void> RelayServer::carry(Circuit& circuit, Flow flow) {
   const std::uint64_t bytes_max =
       options_.circuit_bytes_max == 0 ? UINT64_MAX : options_.circuit_bytes_max;
-  std::uint64_t carried = 0;
   for (;;) {
     auto part = co_await flow.from.read_buffer(options_.buffer_bytes, circuit.deadline);
     if (part && part->empty()) {
@@ -282,8 +289,8 @@ Task<void> RelayServer::carry(Circuit& circuit, Flow flow) {
     if (!part) break;
     // What it may carry arrives, to the last byte.
     const ByteView allowed =
-        ByteView(*part).first(std::min<std::uint64_t>(part->size(), bytes_max - carried));
-    carried += allowed.size();
+        ByteView(*part).first(std::min<std::uint64_t>(part->size(), bytes_max - flow.carried));
+    flow.carried += allowed.size();
     counters_.bytes_carried += allowed.size();
     auto written = co_await flow.to.write(allowed, circuit.deadline);
     if (!written || allowed.size() < part->size()) break;

@@ -57,6 +57,19 @@ class RelayServer final : public SwarmObserver {
     std::uint64_t bytes_carried = 0;  ///< both directions
   };
   const Counters& counters() const noexcept { return counters_; }
+  bool serving() const noexcept { return serving_; }
+  const RelayServiceOptions& options() const noexcept { return options_; }
+
+  /// A circuit that is open, or is being made.
+  struct CircuitReport {
+    multiformats::PeerId from;
+    multiformats::PeerId to;
+    Instant opened_at{};
+    std::uint64_t bytes_forth = 0;
+    std::uint64_t bytes_back = 0;
+  };
+  /// By age, the oldest first.
+  const std::map<std::uint64_t, CircuitReport>& open_circuits() const noexcept { return open_; }
 
   void on_disconnected(const ConnectionInfo& connection, bool last) override;
 
@@ -88,6 +101,8 @@ class RelayServer final : public SwarmObserver {
   Reservations reservations_;
   std::map<multiformats::PeerId, std::size_t> circuits_;
   Counters counters_;
+  std::map<std::uint64_t, CircuitReport> open_;  ///< by number
+  std::uint64_t next_circuit_ = 0;
   bool serving_ = false;
   port::TaskGroup tasks_;
 };

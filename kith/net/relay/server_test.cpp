@@ -113,8 +113,36 @@ Task<void> carries_both_ways(sim::World& world) {
   EXPECT_EQ(got, sent);
   KITH_CO_CHECK(co_await port::sleep_for(all.near.env().clock, 1s));
   EXPECT_EQ(all.server.counters().circuits, 0u);
+  EXPECT_TRUE(all.server.open_circuits().empty());
   EXPECT_EQ(all.server.counters().bytes_carried, 200'000u);
   co_return co_await all.close();
+}
+
+Task<void> lists_circuits(sim::World& world) {
+  Three all(world);
+  KITH_CO_CHECK(co_await all.connect());
+  KITH_CO_CHECK(co_await all.reserve(all.far));
+  std::unique_ptr<Stream> stream;
+  const Instant before = all.near.env().clock.now();
+  KITH_CO_CHECK(co_await all.connect_to(all.far.id(), stream));
+  const Bytes sent(3000, 7);
+  KITH_CO_CHECK(co_await stream->write(sent));
+  Bytes back(2000);
+  MutableBytes into = back;
+  KITH_CO_CHECK(co_await port::read_exactly(*stream, into));
+  KITH_CO_REQUIRE(all.server.open_circuits().size() == 1);
+  const RelayServer::CircuitReport& one = all.server.open_circuits().begin()->second;
+  EXPECT_EQ(one.from, all.near.id());
+  EXPECT_EQ(one.to, all.far.id());
+  EXPECT_GE(one.opened_at, before);
+  EXPECT_EQ(one.bytes_forth, 3000u);
+  EXPECT_GE(one.bytes_back, 2000u);
+  EXPECT_TRUE(all.server.serving());
+  co_return co_await all.close();
+}
+
+TEST(RelayServer, ListsCircuitsWithWhatTheyCarried) {
+  sim::run_test(1, lists_circuits);
 }
 
 TEST(RelayServer, CarriesBytesBothWaysToWhoHoldsAReservation) {
