@@ -34,13 +34,14 @@ std::vector<std::string> enough_arguments(const Command& command) {
 
 /// Every member that some renderer reads, with everything that it may not be.
 std::vector<json::value> odd_values() {
-  constexpr const char* keys[] = {"Peers",        "Links",     "Objects",   "Strings", "Addrs",
-                                  "Keys",         "Wantlist",  "Transfers", "Root",    "DagStats",
-                                  "Cid",          "Stats",     "Identify",  "Value",   "Addresses",
-                                  "Ratio",        "Protocols", "Streams",   "Hash",    "Name",
-                                  "Size",         "Err",       "Ref",       "/",       "Time",
-                                  "TotalIn",      "Msg",       "Error",     "Mode",    "ModTime",
-                                  "UniqueBlocks", "OldCfg",    "NewCfg"};
+  constexpr const char* keys[] = {
+      "Peers",        "Links",     "Objects",      "Strings",     "Addrs",     "Keys",
+      "Wantlist",     "Transfers", "Root",         "DagStats",    "Cid",       "Stats",
+      "Identify",     "Value",     "Addresses",    "Ratio",       "Protocols", "Streams",
+      "Hash",         "Name",      "Size",         "Err",         "Ref",       "/",
+      "Time",         "TotalIn",   "Msg",          "Error",       "Mode",      "ModTime",
+      "UniqueBlocks", "OldCfg",    "NewCfg",       "Relays",      "Client",    "Service",
+      "Circuits",     "NAT",       "Reservations", "PortMapping", "Mappings",  "HolePunching"};
   const json::value wrong[] = {nullptr,        1,
                                -1.5,           "text",
                                true,           json::array(),

@@ -293,6 +293,26 @@ std::string si_bytes(double bytes) {
   return fmt::format("{:.{}f} {}", rounded, rounded < 10 ? 1 : 0, units[unit]);
 }
 
+std::string rfc3339(WallTime time) {
+  using namespace std::chrono;
+  const sys_seconds seconds(floor<std::chrono::seconds>(time.time_since_epoch()));
+  const sys_days day = floor<days>(seconds);
+  const year_month_day date(day);
+  const hh_mm_ss clock(seconds - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+std::string how_long(Duration duration) {
+  const std::int64_t seconds =
+      std::max<std::int64_t>(0, std::chrono::round<std::chrono::seconds>(duration).count());
+  if (seconds < 90) return fmt::format("{} s", seconds);
+  if (seconds < 90 * 60) return fmt::format("{} min", (seconds + 30) / 60);
+  if (seconds < 36 * 3600) return fmt::format("{} h", (seconds + 1800) / 3600);
+  return fmt::format("{} days", (seconds + 43200) / 86400);
+}
+
 json::object strings_value(const std::vector<std::string>& texts) {
   json::object value;
   value["Strings"] = json::array(texts.begin(), texts.end());

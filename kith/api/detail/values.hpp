@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <kith/api/command.hpp>
+#include <kith/base/time.hpp>
 #include <kith/ipld/block.hpp>
 #include <kith/multiformats/cid.hpp>
 #include <kith/multiformats/multiaddr.hpp>
@@ -81,6 +82,11 @@ std::string json_text(const json::value& value);
 std::string human_bytes(double bytes);
 /// "1.3 MB", as Kubo writes sizes for people.
 std::string si_bytes(double bytes);
+
+/// "2026-11-30T06:30:00Z"
+std::string rfc3339(WallTime time);
+/// "40 s", "12 min", "3 h", "2 days": how long something has been so.
+std::string how_long(Duration duration);
 
 /// {"Strings": [...]}, as Kubo answers with a list; and its renderer, a line each.
 json::object strings_value(const std::vector<std::string>& texts);

@@ -28,5 +28,16 @@ TEST(Paths, WhatIsWrongWithThemIsSaid) {
   EXPECT_TRUE(told("/ipfs/nonsense/x").find("\"nonsense\" is no CID (") != std::string::npos);
 }
 
+TEST(Times, AreWrittenForMachinesAndForPeople) {
+  EXPECT_EQ(rfc3339(WallTime(1'780'000'000s + 999ms)), "2026-05-28T20:26:40Z");
+  EXPECT_EQ(rfc3339(WallTime()), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(how_long(-1s), "0 s");
+  EXPECT_EQ(how_long(89s), "89 s");
+  EXPECT_EQ(how_long(90s), "2 min");
+  EXPECT_EQ(how_long(89min), "89 min");
+  EXPECT_EQ(how_long(2h), "2 h");
+  EXPECT_EQ(how_long(49h), "2 days");
+}
+
 }  // namespace
 }  // namespace kith::api
