@@ -249,6 +249,7 @@ void add_block_commands(CommandTable& table);
 void add_dag_commands(CommandTable& table);
 void add_car_commands(CommandTable& table);
 void add_swarm_commands(CommandTable& table);
+void add_peering_commands(CommandTable& table);
 void add_reach_commands(CommandTable& table);
 void add_routing_commands(CommandTable& table);
 void add_limit_commands(CommandTable& table);

@@ -324,6 +324,30 @@ class Reader {
     }
   }
 
+  /// [{"ID": ..., "Addrs": [...]}]
+  void peers(std::string_view key, std::vector<PeeredPeer>& out) {
+    constexpr std::string_view form = R"(a list such as [{"ID": "12D3...", "Addrs": []}])";
+    const json::value* list = find(config_, key);
+    if (list == nullptr) return;
+    if (!list->is_array()) return fail(wrong(key, form));
+    for (const json::value& one : list->as_array()) {
+      const json::value* id = node::find(one, "ID");
+      if (id == nullptr || !id->is_string()) return fail(wrong(key, form));
+      auto peer = multiformats::PeerId::parse(id->as_string());
+      if (!peer) return fail(wrong(key, form));
+      PeeredPeer& kept = out.emplace_back(*peer);
+      const json::value* addresses = node::find(one, "Addrs");
+      if (addresses == nullptr) continue;
+      if (!addresses->is_array()) return fail(wrong(key, form));
+      for (const json::value& address : addresses->as_array()) {
+        if (!address.is_string()) return fail(wrong(key, form));
+        add_address(key, address.as_string(), kept.addresses);
+      }
+    }
+    if (out.size() > peering_peers_max)
+      fail(wrong(key, fmt::format("at most {} peers", peering_peers_max)));
+  }
+
   /// A text that `take` makes something of.
   template <class Take>
   void taken(std::string_view key, std::string_view want, Take take) {
@@ -763,6 +787,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.API", settings.api_addresses);
   reader.addresses("Addresses.Gateway", settings.gateway_addresses);
   reader.addresses("Bootstrap", settings.bootstrap, default_bootstrap());
+  reader.peers("Peering.Peers", settings.peering);
   reader.flag("Discovery.MDNS.Enabled", settings.mdns);
   reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);
   reader.flag("Datastore.HashOnRead", settings.verify_reads);

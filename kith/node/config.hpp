@@ -23,6 +23,7 @@
 #include <kith/net/nat/reach.hpp>
 #include <kith/net/resources.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/node/peering.hpp>
 #include <kith/pubsub/options.hpp>
 #include <kith/unixfs/options.hpp>
 
@@ -117,6 +118,7 @@ struct NodeSettings {
   std::vector<multiformats::Multiaddr> api_addresses;
   std::vector<multiformats::Multiaddr> gateway_addresses;
   std::vector<multiformats::Multiaddr> bootstrap;
+  std::vector<PeeredPeer> peering;
   net::AnnounceRules announce;
   bool mdns = true;
   bool gateway_no_fetch = false;

@@ -83,13 +83,34 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
       "Swarm": {"ConnMgr": {"HighWater": 50}, "RelayClient": {"Enabled": true},
                 "EnableHolePunching": false, "Transports": {"Network": {"WebTransport": true}}},
       "Routing": {"Type": "dht", "Routers": {"x": {}}, "Methods": {"y": {"RouterName": "x"}}},
-      "Peering": {"Peers": [{"ID": "x"}]},
       "Bitswap": {"ServerEnabled": false}, "Gateway": {"DeserializedResponses": true},
       "Mine": {"own": 1}})");
   const std::vector<std::string> expected = {"Swarm.Transports.Network.WebTransport",
-                                             "Routing.Methods.y.RouterName", "Peering.Peers",
+                                             "Routing.Methods.y.RouterName",
                                              "Bitswap.ServerEnabled", "Mine.own"};
   EXPECT_EQ(read_settings(config)->without_effect, expected);
+}
+
+TEST(Config, PeersToBeKeptHaveKubosForm) {
+  constexpr std::string_view id = "12D3KooWREQGVTFhgjxJUnZ8sRRPpUGrUfHzmg2NpqDd4qnx1vnq";
+  boost::json::value config = boost::json::parse(fmt::format(
+      R"({{"Peering": {{"Peers": [{{"ID": "{}", "Addrs": ["/ip4/192.0.2.1/tcp/1"]}},
+                                  {{"ID": "{}", "Addrs": null}}]}}}})",
+      id, id));
+  config.at("Peering").at("Peers").at(1).as_object().erase("Addrs");
+  auto settings = read_settings(config);
+  ASSERT_TRUE(settings) << settings.error().message();
+  ASSERT_EQ(settings->peering.size(), 2u);
+  EXPECT_EQ(settings->peering[0].peer.to_string(), id);
+  EXPECT_EQ(settings->peering[0].addresses.size(), 1u);
+  EXPECT_TRUE(settings->peering[1].addresses.empty());
+  for (std::string_view wrong :
+       {R"({})", R"(["x"])", R"([{"ID": "x"}])", R"([{"Addrs": []}])", R"([{"ID": 7}])"}) {
+    config.at("Peering").as_object()["Peers"] = boost::json::parse(wrong);
+    auto refused = read_settings(config);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_NE(refused.error().message().find("Peering.Peers"), std::string::npos);
+  }
 }
 
 TEST(Config, SecureChannelsHaveKubosPriorities) {

@@ -148,6 +148,7 @@ struct Node::Network {
         swarm(env, home.identity(), peers, std::move(limits), &filter),
         identify(env, swarm, std::move(agent), std::string(identify_protocol_version)),
         ping(env, swarm),
+        peering(env, swarm),
         swarm_network(swarm),
         stored_blocks(store),
         bitswap(env, swarm_network, stored_blocks, bitswap_options(settings.memory)),
@@ -163,6 +164,7 @@ struct Node::Network {
   net::Swarm swarm;
   net::Identify identify;
   net::Ping ping;
+  Peering peering;
   exchange::SwarmNetwork swarm_network;
   exchange::StoredBlocks stored_blocks;
   exchange::Bitswap bitswap;
@@ -187,6 +189,7 @@ Node::Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& 
       peer_(multiformats::PeerId::from_public_key(home_.identity().public_key())),
       agent_(agent_version),
       started_at_(env.clock.now()),
+      started_at_wall_(env.wall.now()),
       shutdown_(env.clock) {
   settings_.pubsub.enabled |= options.pubsub;
   if (!options.agent_suffix.empty()) agent_ += "/" + options.agent_suffix;
@@ -276,6 +279,10 @@ Task<void> Node::start_network() {
     network_->dht->start();
     network_->tasks.spawn(search_loop());
   }
+  for (const PeeredPeer& one : settings_.peering) {
+    // A list that all of a group share has each of them in it.
+    if (one.peer != peer_) KITH_CO_CHECK(network_->peering.add(one));
+  }
   network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
   if (settings_.measure_bandwidth) network_->tasks.spawn(measure_bandwidth());
@@ -290,6 +297,7 @@ Task<void> Node::stop_shielded() {
     co_await network_->tasks.join_shielded();
     co_await network_->providing.join_shielded();
     if (network_->search) co_await network_->search->close_shielded();
+    co_await network_->peering.close_shielded();
     if (network_->reach) co_await network_->reach->begin_close();
     if (network_->dht) co_await network_->dht->close_shielded();
     if (network_->lan) co_await network_->lan->close_shielded();
@@ -473,6 +481,11 @@ net::Identify& Node::identify() noexcept {
 net::Ping& Node::ping() noexcept {
   ASSERT(network_ != nullptr);
   return network_->ping;
+}
+
+Peering& Node::peering() noexcept {
+  ASSERT(network_ != nullptr);
+  return network_->peering;
 }
 
 net::Reach& Node::reach() noexcept {

@@ -21,6 +21,7 @@
 #include <kith/net/swarm.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
+#include <kith/node/peering.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/task_group.hpp>
 #include <kith/pubsub/service.hpp>
@@ -98,6 +99,7 @@ class Node {
   net::AddressFilter& address_filter() noexcept;
   net::Identify& identify() noexcept;
   net::Ping& ping() noexcept;
+  Peering& peering() noexcept;
   exchange::Bitswap& bitswap() noexcept;
   /// None if the node is offline or doesn't speak it.
   pubsub::PubSub* pubsub() noexcept;
@@ -110,6 +112,7 @@ class Node {
   BandwidthRates bandwidth() const noexcept;
 
   Instant started_at() const noexcept { return started_at_; }
+  WallTime started_at_wall() const noexcept { return started_at_wall_; }
   /// Ends the daemon as SIGTERM would.
   void request_shutdown() noexcept;
   Task<void> wait_shutdown_request();
@@ -136,6 +139,7 @@ class Node {
   multiformats::PeerId peer_;
   std::string agent_;
   Instant started_at_;
+  WallTime started_at_wall_;
   std::unique_ptr<store::BlockStore> store_;
   net::PeerStore peers_;
   std::unique_ptr<Network> network_;

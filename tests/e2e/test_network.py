@@ -60,3 +60,50 @@ class Reached(Case):
         self.assertIn("carries 131 kB each way, for at most 2 min", text)
         # It is called, so it's the one that tries to make a direct connection.
         wait_until(lambda: inside.json("nat", "status")["HolePunching"]["Begun"] == 1, what="a hole punch")
+
+
+class Connections(Case):
+    def test_details_of_a_connection(self):
+        first, second = self.pair()
+        [peer] = first.json("swarm", "peers", "--details")["Peers"]
+        self.assertEqual((peer["Peer"], peer["Direction"], peer["Relayed"], peer["Limited"]), (second.id, 2, False, False))
+        self.assertIn(peer["Transport"], ("tcp", "quic", "websocket"))
+        self.assertEqual(peer["FoundBy"], "given")
+        self.assertGreater(peer["BytesIn"], 0)
+        self.assertNotIn("RateIn", peer)
+        self.assertEqual(second.json("swarm", "peers", "--details")["Peers"][0]["FoundBy"], "inbound")
+        text = first.text("swarm", "peers", "--details")
+        self.assertRegex(text, r"outbound\n  direct, \S+ .*, for \d+ s\n  in [\d.]+ k?B, out [\d.]+ k?B\Z")
+        # What Kubo has is as Kubo has it.
+        self.assertRegex(first.text("swarm", "peers"), r"\A/ip4/127\.0\.0\.1/\S+/p2p/" + second.id + r"\Z")
+        self.assertNotIn("FoundBy", first.json("swarm", "peers", "-v")["Peers"][0])
+
+    def test_rates_are_what_comes_in_a_second(self):
+        first, second = self.pair()
+        content = self.write("big", bytes(range(256)) * 80_000)
+        cid = second.add(content)
+        got = first.background("cat", cid)
+        self.addCleanup(got.stop)
+        text = wait_until(lambda: (shown := first.text("swarm", "peers", "--rates")) and "now in" in shown and shown, what="a rate")
+        self.assertRegex(text, r"; now in [\d.]+ \w+/s, out [\d.]+ \w+/s")
+
+    def test_peers_that_are_kept_come_back(self):
+        first, second = self.started("first"), self.started("second")
+        self.assertEqual(first.text("swarm", "peering", "add", second.address), f"add {second.id} success")
+        wait_until(lambda: second.id in first.peers(), what="a connection")
+        self.assertEqual(first.json("swarm", "peers", "--details")["Peers"][0]["FoundBy"], "peering")
+        [kept] = first.json("swarm", "peering", "ls")["Peers"]
+        self.assertEqual(kept, {"ID": second.id, "Addrs": [second.address.partition("/p2p/")[0]]})
+        first.ok("swarm", "disconnect", f"/p2p/{second.id}")
+        wait_until(lambda: second.id in first.peers(), what="the connection again")
+        self.assertEqual(first.text("swarm", "peering", "rm", second.id), f"remove {second.id} success")
+        self.assertEqual(first.text("swarm", "peering", "ls"), "")
+        self.assertIn("itself", first.fails("swarm", "peering", "add", first.address))
+
+    def test_peering_by_configuration(self):
+        first, second = self.started("first"), self.made("second")
+        address = first.address
+        second.ok("config", "--json", "Peering.Peers",
+                  f'[{{"ID": "{first.id}", "Addrs": ["{address.partition("/p2p/")[0]}"]}}]')
+        second.start()
+        wait_until(lambda: first.id in second.peers(), what="a connection")

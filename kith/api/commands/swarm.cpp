@@ -1,6 +1,8 @@
 // swarm connect, disconnect, peers, addrs; bootstrap; stats bw, stats bitswap, bitswap stat,
 // bitswap wantlist.
+#include <algorithm>
 #include <functional>
+#include <map>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -10,6 +12,7 @@
 #include <kith/api/detail/values.hpp>
 #include <kith/base/duration.hpp>
 #include <kith/multiformats/multibase.hpp>
+#include <kith/net/transports/address.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {
@@ -20,6 +23,7 @@ using multiformats::PeerId;
 
 constexpr Duration connect_deadline = 60s;
 constexpr Duration disconnect_patience = 2s;
+constexpr Duration rate_interval = 1s;
 
 Task<void> run_connect(Context& context, const Request& request, Output& output) {
   net::Swarm& swarm = context.node->swarm();
@@ -97,9 +101,95 @@ json::array streams_value(const std::vector<net::ProtocolId>& protocols) {
   return streams;
 }
 
+/// How we came to know of a peer: whoever is most trusted of those who said where it is.
+std::string_view found_by(node::Node& node, const net::ConnectionInfo& connection, WallTime now) {
+  const PeerId& peer = connection.peer;
+  if (node.peering().keeps(peer)) return "peering";
+  const std::vector<Multiaddr>& bootstrap = node.settings().bootstrap;
+  const bool listed = std::ranges::any_of(
+      bootstrap, [&peer](const Multiaddr& address) { return address.peer_id() == peer; });
+  if (listed) return "bootstrap";
+  net::PeerStore& store = node.swarm().peer_store();
+  const std::vector<Multiaddr> known = store.addresses(peer, now);
+  auto said_by = [&](net::AddressSource source) {
+    return std::ranges::any_of(
+        known, [&](const Multiaddr& address) { return store.says(source, peer, address, now); });
+  };
+  if (said_by(net::AddressSource::discovered)) return "mdns";
+  if (connection.direction == net::Direction::inbound) return "inbound";
+  if (said_by(net::AddressSource::given)) return "given";
+  if (said_by(net::AddressSource::heard)) return "dht";
+  return "remembered";
+}
+
+std::string_view transport_of(const Multiaddr& address) {
+  const auto found = net::transport_address(address);
+  if (!found) return "";
+  switch (found->kind) {
+    case net::TransportKind::tcp:
+      return "tcp";
+    case net::TransportKind::quic:
+      return "quic";
+    case net::TransportKind::websocket:
+      return found->tls ? "websocket-tls" : "websocket";
+    case net::TransportKind::circuit:
+      return "relay";
+    case net::TransportKind::memory:
+      return "memory";
+  }
+  return "";
+}
+
+/// What Kubo doesn't tell of a connection.
+void add_details(Context& context, const net::ConnectionInfo& connection, json::object& peer) {
+  const Instant opened = connection.stats.opened_at;
+  const Duration age = context.env.clock.now() - opened;
+  peer["Transport"] = transport_of(connection.remote_address);
+  peer["Security"] = connection.security;
+  peer["Muxer"] = connection.muxer;
+  peer["Relayed"] = connection.remote_address.is_relayed();
+  peer["Limited"] = connection.limited;
+  peer["FoundBy"] = found_by(*context.node, connection, context.env.wall.now());
+  peer["OpenedAt"] = rfc3339(context.env.wall.now() - age);
+  peer["Seconds"] = std::chrono::duration<double>(age).count();
+  peer["BytesIn"] = connection.stats.bytes_received;
+  peer["BytesOut"] = connection.stats.bytes_sent;
+  peer["StreamsIn"] = connection.stats.streams_inbound;
+  peer["StreamsOut"] = connection.stats.streams_outbound;
+  json::array tags(connection.protected_by.begin(), connection.protected_by.end());
+  peer["ProtectedBy"] = std::move(tags);
+}
+
+/// A rate is what comes between two looks.
+using Traffics = std::map<net::ConnectionId, net::Traffic>;
+
+Task<Traffics> look_twice(Context& context) {
+  Traffics before;
+  for (const net::ConnectionInfo& one : context.node->swarm().connections())
+    before[one.id] = {one.stats.bytes_received, one.stats.bytes_sent};
+  KITH_CO_CHECK(co_await port::sleep_for(context.env.clock, rate_interval));
+  co_return before;
+}
+
+void add_rates(const Traffics& before, const net::ConnectionInfo& connection, json::object& peer) {
+  auto found = before.find(connection.id);
+  if (found == before.end()) return;
+  constexpr double seconds = std::chrono::duration<double>(rate_interval).count();
+  auto rate = [](std::uint64_t was, std::uint64_t is) {
+    return static_cast<double>(is - was) / seconds;
+  };
+  peer["RateIn"] = rate(found->second.received, connection.stats.bytes_received);
+  peer["RateOut"] = rate(found->second.sent, connection.stats.bytes_sent);
+}
+
 Task<void> run_peers(Context& context, const Request& request, Output& output) {
   bool verbose = request.flag("verbose");
+  const bool details = request.flag("details") || request.flag("rates");
   net::Swarm& swarm = context.node->swarm();
+  Traffics before;
+  if (request.flag("rates")) {
+    KITH_CO_TRY(before, co_await look_twice(context));
+  }
   json::array peers;
   std::vector<net::ConnectionInfo> connections = swarm.connections();
   std::ranges::stable_sort(connections, {}, [](const net::ConnectionInfo& connection) {
@@ -110,11 +200,11 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
     peer["Addr"] = connection.remote_address.to_string();
     peer["Peer"] = connection.peer.to_string();
     Duration round_trip = connection.stats.round_trip;
-    if (verbose || request.flag("latency")) {
+    if (verbose || details || request.flag("latency")) {
       peer["Latency"] = round_trip > Duration(0) ? format_duration(round_trip) : "n/a";
     }
     if (verbose) peer["Muxer"] = connection.muxer;
-    if (verbose || request.flag("direction")) {
+    if (verbose || details || request.flag("direction")) {
       peer["Direction"] = connection.direction == net::Direction::inbound ? 1 : 2;
     }
     // Kubo leaves the list out if it's empty.
@@ -123,11 +213,48 @@ Task<void> run_peers(Context& context, const Request& request, Output& output) {
     if (!streams.empty()) peer["Streams"] = streams_value(streams);
     peer["Identify"] = identify_value(swarm.peer_store(), connection.peer,
                                       verbose || request.flag("identify"), context.env.wall.now());
+    if (details) add_details(context, connection, peer);
+    if (request.flag("rates")) add_rates(before, connection, peer);
     peers.push_back(std::move(peer));
   }
   json::object value;
   value["Peers"] = std::move(peers);
   co_return co_await output.value(std::move(value));
+}
+
+std::string found_words(std::string_view found_by) {
+  constexpr std::pair<std::string_view, std::string_view> words[] = {
+      {"bootstrap", "from the bootstrap list"},
+      {"peering", "kept by peering"},
+      {"mdns", "found in the local network"},
+      {"dht", "found by the DHT"},
+      {"given", "named by somebody here"},
+      {"remembered", "remembered"},
+      {"inbound", "it called us"}};
+  const auto found =
+      std::ranges::find(words, found_by, &std::pair<std::string_view, std::string_view>::first);
+  return found == std::end(words) ? "" : std::string(found->second);
+}
+
+/// The lines below a peer that tell what Kubo doesn't.
+std::string details_text(const json::value& peer) {
+  std::string way = flag_of(peer, "Relayed") ? "by a relay" : "direct";
+  if (flag_of(peer, "Limited")) way += ", which carries little";
+  std::string out = fmt::format("\n  {}, {}", way, printable(text_of(peer, "Transport")));
+  for (const char* name : {"Security", "Muxer"}) {
+    if (std::string text = text_of(peer, name); !text.empty()) out += " " + printable(text);
+  }
+  if (std::string found = found_words(text_of(peer, "FoundBy")); !found.empty())
+    out += ", " + found;
+  const double seconds = std::clamp(real_of(peer, "Seconds"), 0.0, 1e9);
+  out += ", for " + how_long(std::chrono::round<Duration>(std::chrono::duration<double>(seconds)));
+  out += fmt::format("\n  in {}, out {}", si_bytes(real_of(peer, "BytesIn")),
+                     si_bytes(real_of(peer, "BytesOut")));
+  if (!member(peer, "RateIn").is_null()) {
+    out += fmt::format("; now in {}/s, out {}/s", si_bytes(real_of(peer, "RateIn")),
+                       si_bytes(real_of(peer, "RateOut")));
+  }
+  return out;
 }
 
 Result<void> show_peers(const json::value& value, const RenderContext& context) {
@@ -137,6 +264,7 @@ Result<void> show_peers(const json::value& value, const RenderContext& context) 
     if (std::string latency = text_of(peer, "Latency"); !latency.empty()) line += " " + latency;
     std::int64_t direction = number_of(peer, "Direction");
     if (direction != 0) line += direction == 1 ? " inbound" : " outbound";
+    if (!member(peer, "FoundBy").is_null()) line += details_text(peer);
     for (const json::value& stream : list_of(peer, "Streams")) {
       std::string protocol = printable(text_of(stream, "Protocol"));
       line += "\n  " + (protocol.empty() ? "<no protocol name>" : protocol);
@@ -443,7 +571,12 @@ void add_swarm_commands(CommandTable& table) {
                          {"streams", 0, flag, "With what the open streams speak.", ""},
                          {"latency", 0, flag, "With round-trip times.", ""},
                          {"direction", 0, flag, "With who dialed.", ""},
-                         {"identify", 0, flag, "With what the peer says of itself.", ""}},
+                         {"identify", 0, flag, "With what the peer says of itself.", ""},
+                         {"details", 0, flag,
+                          "With transport, security, how long, bytes, direct or relayed, and "
+                          "where it was found.",
+                          ""},
+                         {"rates", 0, flag, "The same, and bytes a second, after a second.", ""}},
              .where = Where::network,
              .run = run_peers,
              .renderer = [](const RenderContext& context) {
