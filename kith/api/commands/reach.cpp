@@ -9,7 +9,6 @@
 #include <kith/api/detail/nat_report.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/node/node.hpp>
 
 namespace kith::api {

@@ -8,7 +8,6 @@
 #include <kith/api/detail/nat_report.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/net/address_scope.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/node/node.hpp>
 
@@ -24,7 +23,7 @@ std::size_t speakers(net::Swarm& swarm, const std::vector<PeerId>& peers,
                      std::string_view protocol) {
   return static_cast<std::size_t>(std::ranges::count_if(peers, [&](const PeerId& peer) {
     return std::ranges::binary_search(swarm.peer_store().protocols(peer), protocol) &&
-           net::direct_connection(swarm, peer).has_value();
+           swarm.direct_connection_to(peer).has_value();
   }));
 }
 
