@@ -98,6 +98,8 @@ Task<void> HolePuncher::make_direct(const ConnectionInfo& relayed) {
     if (outcome || outcome.error().is(Errc::cancelled)) break;
     KITH_LOG_DEBUG(log_, "hole punch {} with {}: {}", attempt, relayed.peer.to_string(),
                    outcome.error().message());
+    if (last || !swarm_.connected(relayed.peer)) break;
+    KITH_CO_CHECK(co_await port::sleep_for(env_.clock, dcutr_attempt_pause * (attempt * attempt)));
   }
   co_return outcome;
 }

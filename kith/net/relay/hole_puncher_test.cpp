@@ -99,6 +99,24 @@ TEST(HolePuncher, MakesOneConnectionOfTwoDials) {
   sim::run_seeds(1, 5, punches);
 }
 
+Task<void> not_ready(sim::World& world) {
+  Scene scene(world);
+  scene.caller.told = std::vector<Multiaddr>();
+  KITH_CO_CHECK(co_await scene.call());
+  // The dial and the first attempt have failed.
+  KITH_CO_CHECK(co_await scene.pause(dcutr_dial_timeout + 500ms));
+  scene.caller.told.reset();
+  world.net().heal();
+  KITH_CO_CHECK(co_await scene.pause(5s));
+  EXPECT_TRUE(scene.direct());
+  EXPECT_EQ(scene.called.puncher.counters().punched, 1u);
+  co_return co_await scene.close();
+}
+
+TEST(HolePuncher, TriesAgainWithWhoDidNotKnowYetWhereItIsSeen) {
+  sim::run_test(1, not_ready);
+}
+
 Task<void> gives_up(sim::World& world) {
   Scene scene(world);
   KITH_CO_CHECK(co_await scene.call());

@@ -73,6 +73,9 @@ inline constexpr std::size_t dcutr_message_bytes_max = 4096;
 /// Addresses of the other side that are dialed; further ones are passed over.
 inline constexpr std::size_t dcutr_addresses_max = 16;
 inline constexpr int dcutr_attempts_max = 3;
+/// Waited after an attempt, times its number squared. A peer that was just started punches holes
+/// only once it knows where it is seen: go-libp2p looks every five seconds.
+inline constexpr Duration dcutr_attempt_pause = 1s;
 inline constexpr Duration dcutr_stream_timeout = 60s;
 /// Of one attempt at a direct connection.
 inline constexpr Duration dcutr_dial_timeout = 10s;
