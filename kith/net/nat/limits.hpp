@@ -90,7 +90,35 @@ inline constexpr Duration gateway_retry_interval = 2min;
 /// RFC 6886 section 3.1 begins with 250 ms and doubles; after so many tries nobody is there.
 inline constexpr Duration nat_pmp_first_timeout = 250ms;
 inline constexpr int nat_pmp_tries = 5;
+/// To find out what a router speaks, so that other protocols have their turn soon.
+inline constexpr int gateway_look_tries = 3;
+inline constexpr std::size_t gateway_datagram_bytes_max = 1100;
 inline constexpr std::size_t gateways_max = 4;
+/// For all mappings together, at the end.
+inline constexpr Duration give_back_timeout = 2s;
+
+// UPnP. A router's answers, and what of them is looked at.
+inline constexpr std::size_t ssdp_answer_bytes_max = 2048;
+inline constexpr std::size_t ssdp_answer_fields_max = 32;
+inline constexpr Duration ssdp_patience = 2s;
+inline constexpr int ssdp_tries = 2;
+/// Datagrams that are read in one search, ours or not.
+inline constexpr std::size_t ssdp_answers_max = 64;
+inline constexpr std::size_t device_url_bytes_max = 256;
+/// A description with all its devices has 4 to 8 KiB.
+inline constexpr std::size_t upnp_document_bytes_max = 64 * 1024;
+inline constexpr std::size_t xml_elements_max = 1024;
+inline constexpr std::size_t xml_depth_max = 16;
+inline constexpr std::size_t xml_name_bytes_max = 64;
+inline constexpr std::size_t xml_text_bytes_max = 1024;
+inline constexpr std::size_t igd_services_max = 4;
+inline constexpr Duration upnp_request_timeout = 5s;
+/// Other ports that are tried if somebody else has ours outside.
+inline constexpr int upnp_other_ports_max = 3;
+static_assert(gateway_look_tries <= nat_pmp_tries);
+static_assert(xml_name_bytes_max <= xml_text_bytes_max);
+static_assert(xml_text_bytes_max <= upnp_document_bytes_max);
+static_assert(device_url_bytes_max <= ssdp_answer_bytes_max);
 static_assert(port_mapping_lifetime_least < port_mapping_lifetime);
 static_assert(port_mapping_lifetime <= port_mapping_lifetime_most);
 

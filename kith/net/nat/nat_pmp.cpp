@@ -87,7 +87,8 @@ Result<NatPmpAnswer> decode_nat_pmp(ByteView datagram) {
   if (result != 0) return std::unexpected(static_cast<NatPmpError>(result));
   const std::uint8_t opcode = datagram[1] - answers;
   if (opcode == 0 && datagram.size() >= address_answer_bytes)
-    return NatPmpAddress{*port::IpAddress::from_bytes(datagram.subspan(8, 4))};
+    return NatPmpAddress{*port::IpAddress::from_bytes(datagram.subspan(8, 4)),
+                         load_be<std::uint32_t>(&datagram[4])};
   const bool mapping = opcode == static_cast<std::uint8_t>(IpTransport::udp) ||
                        opcode == static_cast<std::uint8_t>(IpTransport::tcp);
   if (!mapping || datagram.size() < mapping_answer_bytes) return std::unexpected(Errc::corrupt);

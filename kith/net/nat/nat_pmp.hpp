@@ -16,13 +16,12 @@
 #include <kith/base/bytes.hpp>
 #include <kith/base/result.hpp>
 #include <kith/base/time.hpp>
+#include <kith/net/nat/ip_transport.hpp>
 #include <kith/port/ip.hpp>
 
 namespace kith::net {
 
 inline constexpr std::uint16_t nat_pmp_port = 5351;
-
-enum class IpTransport : std::uint8_t { udp = 1, tcp = 2 };
 
 enum class NatPmpError {
   unsupported_version = 1,
@@ -43,6 +42,7 @@ struct NatPmpMapping {
 };
 struct NatPmpAddress {
   port::IpAddress outside;
+  std::uint32_t epoch_s = 0;
   bool operator==(const NatPmpAddress&) const = default;
 };
 using NatPmpAnswer = std::variant<NatPmpAddress, NatPmpMapping>;

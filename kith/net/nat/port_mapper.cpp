@@ -15,15 +15,6 @@ namespace {
 
 constexpr auto lifetime_s = static_cast<std::uint32_t>(
     std::chrono::duration_cast<std::chrono::seconds>(port_mapping_lifetime).count());
-constexpr std::size_t answer_bytes_max = 64;
-
-/// Whether this answers that; a router may still be answering an earlier question.
-bool answers(const NatPmpAnswer& answer, ByteView request) {
-  const auto* mapping = std::get_if<NatPmpMapping>(&answer);
-  if (mapping == nullptr) return request.size() == nat_pmp_ask_address().size();
-  return request.size() > 5 && request[1] == static_cast<std::uint8_t>(mapping->transport) &&
-         load_be<std::uint16_t>(&request[4]) == mapping->inside;
-}
 
 }  // namespace
 
@@ -35,6 +26,7 @@ PortMapper::PortMapper(port::Env& env, Swarm& swarm, Gateways gateways, Changed 
       changed_(std::move(changed)),
       changed_ports_(env.clock),
       tasks_(env.executor, env.clock) {
+  env_.random.fill(nonce_);
   swarm_.observe(*this);
   tasks_.spawn(run());
 }
@@ -46,45 +38,57 @@ PortMapper::~PortMapper() {
 Task<void> PortMapper::close_shielded() {
   tasks_.cancel();
   co_await tasks_.join_shielded();
-  co_await give_back();
+  co_await give_back({});
   mappings_.clear();
   co_return Result<void>{};
 }
 
-/// One datagram for each, and no waiting for answers.
-Task<void> PortMapper::give_back() {
-  if (!router_ || mappings_.empty()) co_return Result<void>{};
-  KITH_CO_TRY(const std::unique_ptr<port::UdpSocket> socket,
-              env_.net.bind_udp({port::IpAddress::any(port::IpFamily::v4), 0}, {}));
-  const port::Endpoint to{*router_, nat_pmp_port};
-  for (const auto& [key, mapping] : mappings_) {
-    const Bytes request = nat_pmp_ask_mapping({key.transport, key.port, 0, 0});
-    KITH_CO_CHECK(co_await socket->send(to, request));
+/// All mappings but those of `keep`, within give_back_timeout.
+Task<void> PortMapper::give_back(std::vector<Key> keep) {
+  const Instant deadline = env_.clock.now() + give_back_timeout;
+  for (const auto& [key, mapping] : std::map(mappings_)) {
+    if (std::ranges::find(keep, key) != keep.end()) continue;
+    mappings_.erase(key);
+    if (!gateway_ || env_.clock.now() >= deadline) continue;
+    const PortRequest mapped{key.transport, key.port, mapping.outside.port, 0};
+    auto given = co_await gateway_->unmap(mapped, deadline);
+    if (!given) {
+      KITH_LOG_DEBUG(log_, "giving back port {}: {}", key.port, given.error().message());
+      if (given.error().is(Errc::cancelled)) co_return given;
+    }
   }
   co_return Result<void>{};
 }
 
 std::vector<Multiaddr> PortMapper::addresses() const {
   std::vector<Multiaddr> all;
-  if (scope_of(outside_) != AddressScope::global || outside_.is_unspecified()) return all;
+  for (const Opened& one : opened()) {
+    const port::IpAddress& ip = one.outside.address;
+    if (scope_of(ip) != AddressScope::global || ip.is_unspecified() || ip.is_multicast()) continue;
+    const bool tcp = one.transport == IpTransport::tcp;
+    all.push_back(tcp ? tcp_address(one.outside) : quic_address(one.outside));
+  }
+  return all;
+}
+
+std::vector<PortMapper::Opened> PortMapper::opened() const {
+  std::vector<Opened> all;
   const Instant now = env_.clock.now();
   for (const auto& [key, mapping] : mappings_) {
     if (now >= mapping.until) continue;
-    const port::Endpoint outside{outside_, mapping.outside};
-    all.push_back(key.transport == IpTransport::tcp ? tcp_address(outside) : quic_address(outside));
+    all.push_back({key.transport, key.port, mapping.outside, mapping.until, mapping.protocol});
   }
   return all;
 }
 
 PortMappings PortMapper::report() const {
-  PortMappings report{.router = router_, .last_failure = last_failure_};
-  if (!router_) return report;
-  report.protocol = "NAT-PMP";
-  if (!outside_.is_unspecified()) report.outside = outside_;
-  const Instant now = env_.clock.now();
-  for (const auto& [key, mapping] : mappings_) {
-    if (now < mapping.until)
-      report.mappings.push_back({key.transport, key.port, mapping.outside, mapping.until});
+  PortMappings report{.last_failure = last_failure_};
+  if (!gateway_) return report;
+  report.protocol = gateway_->protocol();
+  report.router = router_;
+  for (const Opened& one : opened()) {
+    report.outside = one.outside.address;
+    report.mappings.push_back({one.transport, one.inside, one.outside.port, one.until});
   }
   return report;
 }
@@ -106,7 +110,7 @@ std::vector<PortMapper::Key> PortMapper::wanted() const {
 
 Instant PortMapper::next_look() const {
   const Instant now = env_.clock.now();
-  if (!router_) return now + gateway_retry_interval;
+  if (!gateway_) return now + gateway_retry_interval;
   Instant next = now + gateway_look_interval;
   for (const auto& [key, mapping] : mappings_)
     next = std::min(next, std::max(mapping.renew_at, now + 1s));
@@ -127,88 +131,95 @@ Task<void> PortMapper::run() {
 }
 
 Task<void> PortMapper::look() {
-  const std::vector<Key> keys = wanted();
-  std::erase_if(mappings_, [&keys](const auto& entry) {
-    return std::ranges::find(keys, entry.first) == keys.end();
-  });
+  std::vector<Key> keys = wanted();
+  KITH_CO_CHECK(co_await give_back(keys));
   if (keys.empty()) co_return Result<void>{};
-  KITH_CO_CHECK(co_await find_router());
-  for (const Key& key : keys) {
-    auto known = mappings_.find(key);
-    if (known != mappings_.end() && env_.clock.now() < known->second.renew_at) continue;
-    auto mapped = co_await map(key, lifetime_s);
-    if (mapped) continue;
-    if (mapped.error().is(Errc::timed_out)) forget_router();
-    co_return std::unexpected(mapped.error());
+  if (gateway_) {
+    auto renewed = co_await renew(*gateway_, keys);
+    if (renewed || renewed.error().is(Errc::cancelled)) co_return renewed;
+    gateway_.reset();
   }
-  co_return Result<void>{};
+  co_return co_await find_gateway(std::move(keys));
 }
 
-void PortMapper::forget_router() {
-  router_.reset();
-  std::erase_if(mappings_,
-                [this](const auto& entry) { return env_.clock.now() >= entry.second.until; });
-}
-
-/// Asks for the outside address each time: a router that gets another one tells nobody.
-Task<void> PortMapper::find_router() {
-  std::vector<port::IpAddress> candidates = gateways_();
-  if (router_) candidates.insert(candidates.begin(), *router_);
+/// What was mapped by another one stays known until its time is over.
+Task<void> PortMapper::find_gateway(std::vector<Key> keys) {
+  const Instant now = env_.clock.now();
+  std::erase_if(mappings_, [now](const auto& entry) { return now >= entry.second.until; });
   Error why = Errc::not_found;
-  for (const port::IpAddress& candidate : candidates) {
-    auto answer = co_await ask(candidate, nat_pmp_ask_address());
-    if (answer) {
-      if (router_ != candidate) mappings_.clear();
-      router_ = candidate;
-      outside_ = std::get<NatPmpAddress>(*answer).outside;
-      co_return Result<void>{};
+  for (const port::IpAddress& router : gateways_()) {
+    std::array<std::unique_ptr<MappingGateway>, 3> ways = {
+        make_pcp_gateway(env_, router, nonce_),
+        make_nat_pmp_gateway(env_, router),
+        make_upnp_gateway(env_, router),
+    };
+    for (std::unique_ptr<MappingGateway>& way : ways) {
+      renew_all();
+      auto tried = co_await renew(*way, keys);
+      if (tried) {
+        gateway_ = std::move(way);
+        router_ = router;
+        co_return Result<void>{};
+      }
+      why = tried.error();
+      KITH_LOG_DEBUG(log_, "{} at {}: {}", way->protocol(), router.to_string(), why.message());
+      if (why.is(Errc::cancelled)) co_return std::unexpected(why);
     }
-    why = answer.error();
-    if (why.is(Errc::cancelled)) break;
   }
-  if (!why.is(Errc::cancelled)) forget_router();
   co_return std::unexpected(why);
 }
 
-Task<void> PortMapper::map(Key key, std::uint32_t seconds) {
-  const port::IpAddress router = *router_;
-  auto known = mappings_.find(key);
-  const std::uint16_t outside = known == mappings_.end() ? key.port : known->second.outside;
-  Bytes request = nat_pmp_ask_mapping({key.transport, key.port, outside, seconds});
-  KITH_CO_TRY(const NatPmpAnswer answer, co_await ask(router, std::move(request)));
-  const auto& made = std::get<NatPmpMapping>(answer);
-  if (made.outside == 0 || made.lifetime_s == 0) co_return std::unexpected(NatPmpError::other);
-  const Duration lifetime =
-      std::clamp<Duration>(std::chrono::seconds(made.lifetime_s), port_mapping_lifetime_least,
-                           port_mapping_lifetime_most);
-  const Instant now = env_.clock.now();
-  mappings_[key] = {made.outside, now + lifetime / 2, now + lifetime};
-  KITH_LOG_DEBUG(log_, "port {} is {} outside", key.port, made.outside);
+void PortMapper::renew_all() {
+  for (auto& [key, mapping] : mappings_)
+    mapping.renew_at = env_.clock.now();
+}
+
+/// Asks whether the router is there each time, and where: one that gets another address tells
+/// nobody. An error if it did nothing for us.
+Task<void> PortMapper::renew(MappingGateway& gateway, std::vector<Key> keys) {
+  KITH_CO_TRY(const MappingGateway::Presence presence, co_await gateway.look());
+  const bool moved =
+      presence.outside && std::ranges::any_of(mappings_, [&presence](const auto& entry) {
+        return entry.second.outside.address != *presence.outside;
+      });
+  if (presence.restarted || moved) renew_all();
+  std::optional<Error> why;
+  bool any = false;
+  for (const Key& key : keys) {
+    auto known = mappings_.find(key);
+    if (known != mappings_.end() && env_.clock.now() < known->second.renew_at) {
+      any = true;
+      continue;
+    }
+    auto mapped = co_await map(gateway, key);
+    any = any || mapped.has_value();
+    if (mapped) continue;
+    why = mapped.error();
+    known = mappings_.find(key);
+    if (known != mappings_.end())
+      known->second.renew_at = env_.clock.now() + gateway_retry_interval;
+    if (why->is(Errc::cancelled) || why->is(Errc::timed_out)) co_return mapped;
+    KITH_LOG_DEBUG(log_, "port {}: {}", key.port, why->message());
+  }
+  if (!any && why) co_return std::unexpected(*why);
   co_return Result<void>{};
 }
 
-Task<NatPmpAnswer> PortMapper::ask(port::IpAddress router, Bytes request) {
-  KITH_CO_TRY(const std::unique_ptr<port::UdpSocket> socket,
-              env_.net.bind_udp({port::IpAddress::any(port::IpFamily::v4), 0}, {}));
-  const port::Endpoint to{router, nat_pmp_port};
-  Duration patience = nat_pmp_first_timeout;
-  for (int attempt = 0; attempt < nat_pmp_tries; ++attempt, patience *= 2) {
-    KITH_CO_CHECK(co_await socket->send(to, request));
-    const Instant deadline = env_.clock.now() + patience;
-    for (;;) {
-      std::array<std::uint8_t, answer_bytes_max> buffer{};
-      MutableBytes into = buffer;
-      auto got = co_await socket->receive(into, deadline);
-      if (!got && got.error().is(Errc::timed_out)) break;
-      if (!got) co_return std::unexpected(got.error());
-      if (got->from != to) continue;
-      auto answer = decode_nat_pmp(ByteView(buffer).first(got->size));
-      if (!answer && answer.error().is(Errc::corrupt)) continue;
-      if (!answer) co_return std::unexpected(answer.error());
-      if (answers(*answer, request)) co_return answer;
-    }
-  }
-  co_return std::unexpected(Errc::timed_out);
+Task<void> PortMapper::map(MappingGateway& gateway, Key key) {
+  auto known = mappings_.find(key);
+  const std::uint16_t outside = known == mappings_.end() ? key.port : known->second.outside.port;
+  const PortRequest request{key.transport, key.port, outside, lifetime_s};
+  KITH_CO_TRY(const PortGrant grant, co_await gateway.map(request));
+  const bool made = grant.outside.port != 0 && grant.lifetime_s != 0;
+  if (!made) co_return std::unexpected(Errc::refused);
+  const Duration lifetime =
+      std::clamp<Duration>(std::chrono::seconds(grant.lifetime_s), port_mapping_lifetime_least,
+                           port_mapping_lifetime_most);
+  const Instant now = env_.clock.now();
+  mappings_[key] = {grant.outside, now + lifetime / 2, now + lifetime, gateway.protocol()};
+  KITH_LOG_DEBUG(log_, "port {} is {} outside, by {}", key.port, grant.outside.to_string(),
+                 gateway.protocol());
+  co_return Result<void>{};
 }
 
 }  // namespace kith::net

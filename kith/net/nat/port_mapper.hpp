@@ -1,10 +1,12 @@
-// PortMapper: has the router pass on connections to where we listen (NAT-PMP, RFC 6886).
+// PortMapper: has the router pass on connections to where we listen, by PCP, NAT-PMP or UPnP
+// (mapping_gateway.hpp).
 //
-// Routers are those of the machine's default routes, asked in turn until one answers; nothing is
-// sent anywhere else. Each TCP port and each QUIC port that the swarm listens on for more than
-// loopback is asked for, renewed at half of its lifetime, and given back at the end. What a router
-// says is believed as far as it can be true: an address that isn't public (a router behind another
-// one) helps nobody and isn't told.
+// Routers are those of the machine's default routes, asked in turn and in that order of protocols
+// until one opens a port; but for UPnP's search, which is multicast, nothing is sent anywhere else.
+// Each TCP port and each QUIC port that the swarm listens on for more than loopback is asked for,
+// renewed at half of its lifetime or when the router has begun anew, and given back at the end or
+// when nobody listens there any more. What a router says is believed as far as it can be true: an
+// address that isn't public (a router behind another one) helps nobody and isn't told.
 // Limits: limits.hpp. Loop thread only.
 #pragma once
 
@@ -14,7 +16,8 @@
 #include <optional>
 #include <vector>
 
-#include <kith/net/nat/nat_pmp.hpp>
+#include <kith/net/nat/mapping_gateway.hpp>
+#include <kith/net/nat/pcp.hpp>
 #include <kith/net/nat/port_mappings.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
@@ -37,6 +40,15 @@ class PortMapper final : public SwarmObserver {
 
   /// What the router was asked for and has done, for people.
   PortMappings report() const;
+  struct Opened {
+    IpTransport transport{};
+    std::uint16_t inside = 0;
+    port::Endpoint outside;
+    Instant until;
+    std::string_view protocol;  ///< MappingGateway::protocol
+  };
+  /// Those mappings, whether their address is public or not.
+  std::vector<Opened> opened() const;
 
   /// Gives back what is mapped, within a moment.
   Task<void> close_shielded();
@@ -50,28 +62,30 @@ class PortMapper final : public SwarmObserver {
     auto operator<=>(const Key&) const = default;
   };
   struct Mapping {
-    std::uint16_t outside = 0;
+    port::Endpoint outside{};
     Instant renew_at{};
     Instant until{};
+    std::string_view protocol{};
   };
 
   Task<void> run();
   Task<void> look();
-  Task<void> find_router();
-  Task<void> map(Key key, std::uint32_t lifetime_s);
-  Task<NatPmpAnswer> ask(port::IpAddress router, Bytes request);
-  Task<void> give_back();
+  Task<void> find_gateway(std::vector<Key> keys);
+  Task<void> renew(MappingGateway& gateway, std::vector<Key> keys);
+  Task<void> map(MappingGateway& gateway, Key key);
+  Task<void> give_back(std::vector<Key> keep);
   std::vector<Key> wanted() const;
   Instant next_look() const;
-  void forget_router();
+  void renew_all();
 
   port::Env& env_;
   port::Logger log_;
   Swarm& swarm_;
   Gateways gateways_;
   Changed changed_;
-  std::optional<port::IpAddress> router_;
-  port::IpAddress outside_;
+  PcpNonce nonce_{};
+  std::unique_ptr<MappingGateway> gateway_;  ///< that has opened a port
+  std::optional<port::IpAddress> router_;    ///< where that one is
   std::map<Key, Mapping> mappings_;
   std::string last_failure_;
   port::Event changed_ports_;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <kith/net/nat/limits.hpp>
+#include <kith/net/nat/nat_pmp.hpp>
 #include <kith/net/nat/port_mapper.hpp>
 #include <kith/net/test_peer.hpp>
 
@@ -63,7 +64,13 @@ struct Router {
   }
 
   Bytes answer_to(ByteView request) {
-    Bytes answer = {0, static_cast<std::uint8_t>(128 + request[1]), 0, 0, 0, 0, 0, 1};
+    Bytes answer = {0, static_cast<std::uint8_t>(128 + request[1]), 0, 0, 0, 0, 0, 0};
+    const auto since = std::chrono::floor<std::chrono::seconds>(node.env().clock.now() - began);
+    store_be(&answer[4], static_cast<std::uint32_t>(since.count()));
+    if (request[0] != 0) {
+      answer[3] = 1;
+      return answer;
+    }
     if (request.size() == 2) {
       append(answer, outside.bytes());
       return answer;
@@ -89,6 +96,7 @@ struct Router {
   bool silent = false;
   std::uint32_t given_s = 3600;
   std::uint16_t shift = 0;
+  Instant began{};
   std::size_t requests = 0;
   std::map<std::uint16_t, int> mapped;
 };
@@ -151,6 +159,37 @@ Task<void> second_nat(sim::World& world) {
   EXPECT_TRUE(scene.mapper.addresses().empty());
   EXPECT_EQ(scene.mapper.report().outside, scene.router.outside);
   co_return co_await scene.close();
+}
+
+Task<void> begins_anew(sim::World& world) {
+  Scene scene(world);
+  KITH_CO_CHECK(co_await scene.pause(1min));
+  EXPECT_EQ(scene.router.requests, 1u);
+  scene.router.mapped.clear();
+  scene.router.began = scene.peer.env().clock.now();
+  KITH_CO_CHECK(co_await scene.pause(gateway_look_interval));
+  EXPECT_EQ(scene.router.requests, 2u);
+  EXPECT_TRUE(scene.router.mapped.contains(4001));
+  co_return co_await scene.close();
+}
+
+TEST(PortMapper, MapsAgainWhenTheRouterHasBegunAnew) {
+  sim::run_test(1, begins_anew);
+}
+
+Task<void> listens_no_more(sim::World& world) {
+  Scene scene(world);
+  KITH_CO_CHECK(co_await scene.pause(1min));
+  EXPECT_EQ(scene.mapper.opened().size(), 1u);
+  EXPECT_TRUE(scene.peer.swarm.stop_listening(address("/ip4/0.0.0.0/tcp/4001")));
+  KITH_CO_CHECK(co_await scene.pause(1min));
+  EXPECT_TRUE(scene.mapper.opened().empty());
+  EXPECT_TRUE(scene.router.mapped.empty());
+  co_return co_await scene.close();
+}
+
+TEST(PortMapper, GivesBackAPortWhereNobodyListensAnyMore) {
+  sim::run_test(1, listens_no_more);
 }
 
 TEST(PortMapper, TellsNoAddressThatIsNotPublic) {

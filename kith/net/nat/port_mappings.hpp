@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <kith/base/time.hpp>
-#include <kith/net/nat/nat_pmp.hpp>
+#include <kith/net/nat/ip_transport.hpp>
 #include <kith/port/ip.hpp>
 
 namespace kith::net {

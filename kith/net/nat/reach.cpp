@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <kith/net/address_scope.hpp>
+#include <kith/net/nat/nat_pmp.hpp>
 #include <kith/net/nat/observed.hpp>
 #include <kith/net/nat/reach.hpp>
 
@@ -98,6 +99,10 @@ NatMapping Reach::nat_mapping() const {
     sightings.push_back({one.local_address, *std::move(seen), witness_of(one.remote_address)});
   }
   return net::nat_mapping(sightings, own);
+}
+
+std::vector<PortMapper::Opened> Reach::opened_ports() const {
+  return mapper_ ? mapper_->opened() : std::vector<PortMapper::Opened>();
 }
 
 void Reach::adapt() {
