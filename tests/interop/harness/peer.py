@@ -42,8 +42,8 @@ def _command(kind):
 class Peer:
     """One running peer. `call` waits for the answer, `start` returns a Future of it."""
 
-    def __init__(self, kind, listen=(), security=None):
-        command = _command(kind)
+    def __init__(self, kind, listen=(), security=None, enter=(), flags=()):
+        command = [*enter, *_command(kind), *flags]
         if security:
             command += ["--security", security]
         for addr in listen:

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
 use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, Stream, StreamProtocol, SwarmEvent};
-use libp2p::{identify, noise, ping, tcp, tls, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
+use libp2p::{dcutr, identify, noise, ping, relay, tcp, tls, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
 use serde_json::{json, Value};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot, Barrier};
@@ -35,6 +37,8 @@ struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     streams: streams::Behaviour,
+    relayed: Toggle<relay::client::Behaviour>,
+    punching: Toggle<dcutr::Behaviour>,
 }
 
 /// What a command asks of the swarm, which lives in one task.
@@ -45,6 +49,7 @@ enum Ask {
     ListenAddrs(oneshot::Sender<Vec<String>>),
     Identify(PeerId, oneshot::Sender<identify::Info>),
     Open(PeerId, OpenRequest),
+    Reserve(Multiaddr, oneshot::Sender<Result<(), String>>),
 }
 
 type Asks = mpsc::UnboundedSender<Ask>;
@@ -55,6 +60,7 @@ struct Node {
     dials: HashMap<ConnectionId, oneshot::Sender<Result<(), String>>>,
     identified: HashMap<PeerId, identify::Info>,
     waiting_for_identify: Vec<(PeerId, oneshot::Sender<identify::Info>)>,
+    reservations: HashMap<ListenerId, oneshot::Sender<Result<(), String>>>,
 }
 
 fn emit(line: Value) {
@@ -101,6 +107,14 @@ impl Node {
                 }
                 None => self.waiting_for_identify.push((peer, reply)),
             },
+            Ask::Reserve(relay, reply) => match self.swarm.listen_on(relay.with(Protocol::P2pCircuit)) {
+                Ok(listener) => {
+                    self.reservations.insert(listener, reply);
+                }
+                Err(e) => {
+                    let _ = reply.send(Err(e.to_string()));
+                }
+            },
             Ask::Open(peer, request) => self.swarm.behaviour_mut().streams.open(peer, request),
         }
     }
@@ -121,6 +135,16 @@ impl Node {
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 if let Some(reply) = self.dials.remove(&connection_id) {
                     let _ = reply.send(Err(error.to_string()));
+                }
+            }
+            SwarmEvent::NewListenAddr { listener_id, .. } => {
+                if let Some(reply) = self.reservations.remove(&listener_id) {
+                    let _ = reply.send(Ok(()));
+                }
+            }
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                if let Some(reply) = self.reservations.remove(&listener_id) {
+                    let _ = reply.send(Err(format!("{reason:?}")));
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Streams(inbound)) => {
@@ -174,6 +198,13 @@ async fn connect(asks: &Asks, addr: &str) -> Reply {
     Ok(json!({"peer": peer.to_string()}))
 }
 
+async fn reserve(asks: &Asks, relay: &str) -> Reply {
+    let (reply, answer) = oneshot::channel();
+    asks.send(Ask::Reserve(relay.parse()?, reply))?;
+    answer.await??;
+    Ok(json!({}))
+}
+
 async fn identify(asks: &Asks, peer: PeerId) -> Reply {
     let (reply, answer) = oneshot::channel();
     asks.send(Ask::Identify(peer, reply))?;
@@ -206,6 +237,7 @@ async fn run(request: &Value, asks: &Asks, me: PeerId) -> Reply {
             return Ok(json!({"peer": me.to_string(), "addrs": answer.await?, "agent": AGENT}));
         }
         "connect" => return connect(asks, text(request, "addr")?).await,
+        "reserve" => return reserve(asks, text(request, "addr")?).await,
         "connections" => {
             let (reply, answer) = oneshot::channel();
             asks.send(Ask::Connections(reply))?;
@@ -254,24 +286,31 @@ async fn answer(request: Value, asks: Asks, me: PeerId) {
     emit(line);
 }
 
+fn muxer() -> yamux::Config {
+    let mut muxer = yamux::Config::default();
+    muxer.set_max_num_streams(STREAMS_MAX);
+    muxer
+}
+
 /// A node's swarm whose streams of TCP are secured by this one protocol, whose type is part of the builder's.
 macro_rules! swarm_with {
-    ($security:expr) => {{
-        let mut muxer = yamux::Config::default();
-        muxer.set_max_num_streams(STREAMS_MAX);
+    ($security:expr, $relayed:expr) => {{
         SwarmBuilder::with_new_identity()
             .with_tokio()
-            .with_tcp(tcp::Config::default(), $security, || muxer)?
+            .with_tcp(tcp::Config::default(), $security, muxer)?
             .with_quic_config(|mut config| {
                 config.max_concurrent_stream_limit = STREAMS_MAX as u32;
                 config
             })
-            .with_behaviour(|key| Behaviour {
+            .with_relay_client($security, muxer)?
+            .with_behaviour(|key, relay| Behaviour {
                 identify: identify::Behaviour::new(
                     identify::Config::new("kith-interop/1.0.0".into(), key.public()).with_agent_version(AGENT.into()),
                 ),
                 ping: ping::Behaviour::default(),
                 streams: streams::Behaviour::new(&protocols::SERVED),
+                relayed: $relayed.then_some(relay).into(),
+                punching: $relayed.then(|| dcutr::Behaviour::new(key.public().to_peer_id())).into(),
             })?
             .with_swarm_config(|config| {
                 config
@@ -282,10 +321,10 @@ macro_rules! swarm_with {
     }};
 }
 
-fn new_swarm(security: &str) -> Result<Swarm<Behaviour>, Failure> {
+fn new_swarm(security: &str, relayed: bool) -> Result<Swarm<Behaviour>, Failure> {
     match security {
-        "noise" => Ok(swarm_with!(noise::Config::new)),
-        "tls" => Ok(swarm_with!(tls::Config::new)),
+        "noise" => Ok(swarm_with!(noise::Config::new, relayed)),
+        "tls" => Ok(swarm_with!(tls::Config::new, relayed)),
         _ => Err(format!("no such security {security}; there are noise and tls").into()),
     }
 }
@@ -293,17 +332,25 @@ fn new_swarm(security: &str) -> Result<Swarm<Behaviour>, Failure> {
 struct Arguments {
     listen: Vec<Multiaddr>,
     security: String,
+    relayed: bool,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
-    let mut found = Arguments { listen: Vec::new(), security: "noise".into() };
+    let mut found = Arguments { listen: Vec::new(), security: "noise".into(), relayed: false };
     let mut given = std::env::args().skip(1);
     while let Some(flag) = given.next() {
+        if flag == "--relayed" {
+            found.relayed = true;
+            continue;
+        }
         let value = given.next().ok_or(format!("{flag} needs a value"))?;
         match flag.trim_start_matches('-') {
             "listen" => found.listen.push(value.parse()?),
             "security" => found.security = value,
-            _ => return Err(format!("unknown option {flag}; there are --listen MULTIADDR and --security NAME").into()),
+            _ => {
+                let known = "--listen MULTIADDR, --security NAME and --relayed";
+                return Err(format!("unknown option {flag}; there are {known}").into());
+            }
         }
     }
     if found.listen.is_empty() {
@@ -314,13 +361,14 @@ fn arguments() -> Result<Arguments, Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let Arguments { listen: addrs, security } = arguments()?;
+    let Arguments { listen: addrs, security, relayed } = arguments()?;
     let mut node = Node {
-        swarm: new_swarm(&security)?,
+        swarm: new_swarm(&security, relayed)?,
         connections: HashMap::new(),
         dials: HashMap::new(),
         identified: HashMap::new(),
         waiting_for_identify: Vec::new(),
+        reservations: HashMap::new(),
     };
     for addr in &addrs {
         node.swarm.listen_on(addr.clone())?;

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	relay "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
@@ -127,6 +130,18 @@ func (n *node) run(ctx context.Context, r request) (object, error) {
 			return nil, err
 		}
 		return object{"peer": info.ID.String()}, nil
+	case "reserve":
+		info, err := peer.AddrInfoFromString(r.Addr)
+		if err != nil {
+			return nil, err
+		}
+		if err := n.host.Connect(ctx, *info); err != nil {
+			return nil, err
+		}
+		if _, err := relay.Reserve(ctx, n.host, *info); err != nil {
+			return nil, err
+		}
+		return object{}, n.waitPuncher(ctx)
 	case "connections":
 		list := []object{}
 		for _, c := range n.host.Network().Conns() {
@@ -181,6 +196,18 @@ func (n *node) ping(ctx context.Context, id peer.ID, count int) (object, error) 
 		}
 	}
 	return nil, errors.New("ping ended early")
+}
+
+// Holes are punched only once the relay has told where it sees us, and calls before that stay relayed for ever.
+func (n *node) waitPuncher(ctx context.Context) error {
+	for !slices.Contains(n.host.Mux().Protocols(), holepunch.Protocol) {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.New("no public address in time")
+		}
+	}
+	return nil
 }
 
 func identifyReply(done event.EvtPeerIdentificationCompleted) object {
@@ -250,7 +277,15 @@ func securityOption(name string) (libp2p.Option, error) {
 	return nil, fmt.Errorf("no such security %q; there are noise and tls", name)
 }
 
-func newNode(listen []string, security libp2p.Option) (*node, error) {
+// Whether circuits are dialed and taken, and holes punched.
+func relayOption(relayed bool) libp2p.Option {
+	if relayed {
+		return libp2p.ChainOptions(libp2p.EnableRelay(), libp2p.EnableHolePunching())
+	}
+	return libp2p.DisableRelay()
+}
+
+func newNode(listen []string, security libp2p.Option, relayed bool) (*node, error) {
 	h, err := libp2p.New(
 		libp2p.ListenAddrStrings(listen...),
 		libp2p.Transport(tcp.NewTCPTransport),
@@ -260,7 +295,7 @@ func newNode(listen []string, security libp2p.Option) (*node, error) {
 		// The default limits are for nodes in the open; here 1,000 streams at once are the point.
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.UserAgent(agent),
-		libp2p.DisableRelay(),
+		relayOption(relayed),
 		libp2p.DisableMetrics(),
 	)
 	if err != nil {
@@ -294,6 +329,7 @@ func main() {
 	var listen addrList
 	flag.Var(&listen, "listen", "multiaddr to listen on, may be repeated (default /ip4/127.0.0.1/tcp/0)")
 	securityName := flag.String("security", "noise", "noise or tls")
+	relayed := flag.Bool("relayed", false, "dial and take circuits, and punch holes")
 	flag.Parse()
 	if len(listen) == 0 {
 		listen = addrList{"/ip4/127.0.0.1/tcp/0"}
@@ -303,7 +339,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(2)
 	}
-	n, err := newNode(listen, security)
+	n, err := newNode(listen, security, *relayed)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(1)
