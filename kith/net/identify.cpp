@@ -315,14 +315,17 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
     observer->on_identified(peer);
 }
 
-/// Whether a peer at the other end of this connection may see us there, and others may reach us: it
-/// can't have another kind than the connection has, and a port that we don't listen on is of no use
-/// to anybody. Through a relay we are seen where the relay is.
-bool Identify::may_be_ours(const Link& link, const Multiaddr& observed) const {
+/// Whether a peer at the other end of this connection may see us there: it can't have another kind
+/// than the connection has. Through a relay we are seen where the relay is.
+bool Identify::may_be_ours(const Link& link, const Multiaddr& observed) {
   const Multiaddr& local = link.local_address;
   if (local.is_relayed() || link.remote_address.is_relayed()) return false;
-  if (observed.protocols() != local.without_peer_id().protocols()) return false;
-  const std::optional<TransportAddress> at = transport_address(local);
+  return observed.protocols() == local.without_peer_id().protocols();
+}
+
+/// Whether others may reach us where this connection is seen.
+bool Identify::from_listener(const Link& link) const {
+  const std::optional<TransportAddress> at = transport_address(link.local_address);
   if (!at || !at->endpoint) return false;
   return std::ranges::any_of(swarm_.listen_addresses(), [&at](const Multiaddr& listened) {
     const std::optional<TransportAddress> door = transport_address(listened);
@@ -372,7 +375,7 @@ std::vector<Identify::Observed> Identify::observed_addresses() const {
   };
   std::map<Multiaddr, Observers> observers;
   for (const auto& [connection, link] : links_) {
-    if (!link.observed) continue;
+    if (!link.observed || !from_listener(link)) continue;
     Observers& of_address = observers[*link.observed];
     of_address.peers.insert(link.peer);
     of_address.networks.insert(network_of(link.remote_address));

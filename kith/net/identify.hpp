@@ -57,6 +57,7 @@ class Identify final : public SwarmObserver {
     /// From how many networks they do: of IPv6, a /56 is one. One machine can be many peers.
     std::size_t networks;
   };
+  /// Of connections from a port that we listen on: nobody reaches us at another one.
   std::vector<Observed> observed_addresses() const;
   /// Where this connection's peer sees us, if it has said so.
   std::optional<multiformats::Multiaddr> observed_by(ConnectionId connection) const;
@@ -113,7 +114,8 @@ class Identify final : public SwarmObserver {
   bool is_behind(const multiformats::PeerId& peer);
   bool push_allowed(ConnectionId connection);
   void learn(ConnectionId connection, IdentifyMessage message);
-  bool may_be_ours(const Link& link, const multiformats::Multiaddr& observed) const;
+  static bool may_be_ours(const Link& link, const multiformats::Multiaddr& observed);
+  bool from_listener(const Link& link) const;
   void learn_addresses(const Link& link, IdentifyMessage message);
 
   port::Env& env_;

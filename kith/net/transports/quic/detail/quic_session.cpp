@@ -192,7 +192,9 @@ Result<void> QuicSession::start(Instant now) {
 
   ngtcp2_settings settings;
   ngtcp2_settings_default(&settings);
-  settings.cc_algo = NGTCP2_CC_ALGO_CUBIC;
+  // ngtcp2's CUBIC ends its slow start at the first delay and then hardly grows; and BBR2 isn't
+  // stopped by a line that loses a packet now and then (docs/decisions/0009).
+  settings.cc_algo = NGTCP2_CC_ALGO_BBR2;
   settings.initial_ts = quic_time(now);
   settings.rand_ctx.native_handle = &host_;
   const Instant deadline = options_.terms.deadline;
