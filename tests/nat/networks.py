@@ -3,10 +3,12 @@
     with Internet() as internet:
         relay = internet.public()                 # a host at a public address
         home = internet.behind_nat(SYMMETRIC)     # a host behind a router of its own
+        flat = internet.behind_nat(CARRIER, PORT_RESTRICTED)    # and behind its provider's
         subprocess.run([*home.enter, "ip", "addr"])
 
 All namespaces live in one user namespace, need no root, and end with the processes that hold them open. Public addresses
-are those of TEST-NET-3 (RFC 5737); nothing leads out of here.
+are ordinary ones: libp2p programs and routers take those that are for documentation for private ones. Nothing leads out
+of here.
 """
 
 import subprocess
@@ -17,14 +19,28 @@ from harness.process import Process
 
 _SECONDS = 10
 
-# What a router makes of connections that go out: the same port outside for all of them, or another one each time. From
-# outside comes only what answers; the rest is dropped without a word.
-PORT_RESTRICTED = "masquerade"
-SYMMETRIC = "masquerade fully-random"
+
+@dataclass(frozen=True)
+class Router:
+    """`nat` is what it makes of connections that go out, `out` which of them it lets out. From outside comes only what
+    answers; the rest is dropped without a word."""
+
+    name: str
+    nat: str = "masquerade"
+    out: str = "accept"
+
+
+# The same port outside for all connections from one inside, or another one each time.
+PORT_RESTRICTED = Router("port-restricted")
+SYMMETRIC = Router("symmetric", nat="masquerade fully-random")
+# A provider's, between many homes and the Internet (RFC 6598).
+CARRIER = Router("carrier-grade")
+# That of an office that lets its people look at web pages.
+ONLY_443 = Router("only TCP 443", out="tcp dport 443 accept")
 
 _RULES = """
 table ip router {{
-  chain out {{ type nat hook postrouting priority srcnat; oifname "outside" {how}; }}
+  chain out {{ type nat hook postrouting priority srcnat; oifname "outside" {nat}; }}
   chain to_router {{
     type filter hook input priority filter; policy drop;
     ct state established,related accept
@@ -33,7 +49,7 @@ table ip router {{
   chain through {{
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
-    iifname "inside" accept
+    iifname "inside" {out}
   }}
 }}
 """
@@ -41,10 +57,11 @@ table ip router {{
 
 @dataclass
 class Host:
-    """`enter` is a command prefix that enters it; it is seen at `address` from outside."""
+    """`enter` is a command prefix that enters it; it is seen at `address` from outside. `router` enters what it is behind."""
 
     enter: list
     address: str
+    router: list = None
 
 
 class Internet:
@@ -66,22 +83,27 @@ class Internet:
         address = self._join(namespace)
         return Host(namespace[0], address)
 
-    def behind_nat(self, how):
-        """A host in a network of its own, whose router has a public address."""
-        router, host = self._namespace(), self._namespace()
-        address = self._join(router)
-        inside = f"10.{self._hosts}.0"
-        self._run(router[0], f"ip link add inside type veth peer name home netns {host[1]}")
-        self._run(router[0], f"ip addr add {inside}.1/24 dev inside")
-        self._run(router[0], "ip link set inside up")
-        self._run(host[0], f"ip addr add {inside}.2/24 dev home")
-        self._run(host[0], "ip link set home up")
-        self._run(host[0], f"ip route add default via {inside}.1")
-        self._run(router[0], "sh -c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
-        self._filter(router[0], _RULES.format(how=how))
-        return Host(host[0], address)
+    def behind_nat(self, *routers):
+        """A host in a network of its own, behind these one after the other; the first has the public address."""
+        here = router_of_last = self._namespace()
+        address = self._join(here)
+        for depth, router in enumerate(routers):
+            at_home = depth == len(routers) - 1
+            network = f"10.{self._hosts}.0" if at_home else f"100.64.{self._hosts}"
+            link = "home" if at_home else "outside"
+            next_one = self._namespace()
+            self._run(here[0], f"ip link add inside type veth peer name {link} netns {next_one[1]}")
+            self._run(here[0], f"ip addr add {network}.1/24 dev inside")
+            self._run(here[0], "ip link set inside up")
+            self._run(next_one[0], f"ip addr add {network}.2/24 dev {link}")
+            self._run(next_one[0], f"ip link set {link} up")
+            self._run(next_one[0], f"ip route add default via {network}.1")
+            self._run(here[0], "sh -c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+            self.filter(here[0], _RULES.format(nat=router.nat, out=router.out))
+            here, router_of_last = next_one, here
+        return Host(here[0], address, router_of_last[0])
 
-    def _filter(self, enter, rules):
+    def filter(self, enter, rules):
         try:
             subprocess.run([*enter, "nft", "-f", "-"], input=rules.encode(), check=True, timeout=_SECONDS, capture_output=True)
         except (OSError, subprocess.SubprocessError) as error:
@@ -91,7 +113,7 @@ class Internet:
     def _join(self, namespace):
         """Plugs it into the exchange; returns its address there."""
         self._hosts += 1
-        address = f"203.0.113.{self._hosts}"
+        address = f"30.0.0.{self._hosts}"
         self._run(self._root, f"ip link add port{self._hosts} type veth peer name outside netns {namespace[1]}")
         self._run(self._root, f"ip link set port{self._hosts} master exchange up")
         self._run(namespace[0], f"ip addr add {address}/24 dev outside")
