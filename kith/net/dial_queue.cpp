@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <kith/net/address_scope.hpp>
 #include <kith/net/dial_queue.hpp>
 #include <kith/net/limits.hpp>
@@ -13,8 +15,10 @@ void DialQueue::add(std::vector<Multiaddr> addresses, bool trusted) {
 
 void DialQueue::sort_in(std::vector<Multiaddr> addresses, int depth, bool trusted) {
   std::vector<Multiaddr> ranked;
-  for (RankedAddress& waiting : pending_)
-    ranked.push_back(std::move(waiting.address));
+  for (Lane* lane : {&direct_, &circuits_}) {
+    for (RankedAddress& waiting : std::exchange(lane->pending, {}))
+      ranked.push_back(std::move(waiting.address));
+  }
   for (Multiaddr& address : addresses) {
     std::optional<multiformats::PeerId> named = address.peer_id();
     if (named && *named != peer_) continue;
@@ -27,7 +31,10 @@ void DialQueue::sort_in(std::vector<Multiaddr> addresses, int depth, bool truste
       if (wants(address)) ranked.push_back(std::move(address));
     }
   }
-  pending_ = rank_addresses(std::move(ranked));
+  for (RankedAddress& one : rank_addresses(std::move(ranked))) {
+    Lane& lane = one.address.is_relayed() ? circuits_ : direct_;
+    lane.pending.push_back(std::move(one));
+  }
 }
 
 bool DialQueue::wants(const Multiaddr& address) {
@@ -65,17 +72,35 @@ void DialQueue::resolved(const Name& name, std::vector<Multiaddr> found) {
 }
 
 std::optional<Multiaddr> DialQueue::next_attempt(Instant now) {
-  if (next_attempt_at() > now) return std::nullopt;
-  Multiaddr next = std::move(pending_.front().address);
-  pending_.erase(pending_.begin());
-  ++running_;
-  last_begun_ = now;
-  return next;
+  const bool direct = direct_.next_at() <= now;
+  if (!direct && next_circuit_at() > now) return std::nullopt;
+  if (!first_begun_) first_begun_ = now;
+  return (direct ? direct_ : circuits_).begin(now);
 }
 
 Instant DialQueue::next_attempt_at() const noexcept {
-  if (pending_.empty() || running_ >= attempts_max_) return never;
-  return running_ == 0 ? Instant::min() : last_begun_ + pending_.front().delay;
+  return std::min(direct_.next_at(), next_circuit_at());
+}
+
+/// At once if there is nothing else.
+Instant DialQueue::next_circuit_at() const noexcept {
+  const bool first = circuits_.running == 0;
+  if (!first || circuits_.pending.empty() || direct_.over()) return circuits_.next_at();
+  const Instant least = first_begun_ ? *first_begun_ + circuit_attempt_delay : never;
+  return std::max(least, circuits_.next_at());
+}
+
+Instant DialQueue::Lane::next_at() const noexcept {
+  if (pending.empty() || running >= running_max) return never;
+  return running == 0 ? Instant::min() : last_begun + pending.front().delay;
+}
+
+Multiaddr DialQueue::Lane::begin(Instant now) {
+  Multiaddr next = std::move(pending.front().address);
+  pending.erase(pending.begin());
+  ++running;
+  last_begun = now;
+  return next;
 }
 
 }  // namespace kith::net

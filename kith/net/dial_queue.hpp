@@ -8,6 +8,8 @@
 // Nothing waits for a name: what is known is tried at once, and what a name stands for takes its
 // place among the addresses that are still to be tried. An attempt begins when its delay after the
 // one before it is over, or when all before it have ended; at most `attempts_max` go on at a time.
+// Circuits through relays stand in a queue of their own, which begins circuit_attempt_delay after
+// the first attempt: however many addresses of a peer are dead, they don't wait for all of them.
 //
 // Strangers write addresses and DNS records, so all that one dial costs is limited for the dial as
 // a whole: dial_addresses_max attempts, dial_lookups_max look-ups, resolve_depth_max names one
@@ -29,6 +31,7 @@
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/address_rank.hpp>
+#include <kith/net/limits.hpp>
 
 namespace kith::net {
 
@@ -52,7 +55,10 @@ class DialQueue {
   using Choose = std::function<DialChoice(const multiformats::Multiaddr&)>;
 
   DialQueue(multiformats::PeerId peer, std::size_t attempts_max, Choose choose)
-      : peer_(peer), attempts_max_(attempts_max), choose_(std::move(choose)) {}
+      : peer_(peer),
+        choose_(std::move(choose)),
+        direct_{.running_max = attempts_max},
+        circuits_{.running_max = dial_circuits_at_once} {}
 
   void add(std::vector<multiformats::Multiaddr> addresses, bool trusted);
 
@@ -65,11 +71,11 @@ class DialQueue {
   /// When next_attempt should be asked again if nothing else happens; `never` if that changes
   /// nothing.
   Instant next_attempt_at() const noexcept;
-  void attempt_ended() noexcept { --running_; }
+  void attempt_ended(bool relayed = false) noexcept { --(relayed ? circuits_ : direct_).running; }
 
   /// Nothing goes on and nothing is left to do.
   bool exhausted() const noexcept {
-    return pending_.empty() && names_.empty() && running_ == 0 && looking_up_ == 0;
+    return direct_.over() && circuits_.over() && names_.empty() && looking_up_ == 0;
   }
   /// Addresses that were offered by add(), whatever became of them.
   std::size_t offered() const noexcept { return offered_; }
@@ -78,11 +84,23 @@ class DialQueue {
   std::size_t ourselves() const noexcept { return ourselves_; }
 
  private:
+  /// Those that are tried one after the other.
+  struct Lane {
+    std::vector<RankedAddress> pending{};
+    std::size_t running = 0;
+    std::size_t running_max = 0;
+    Instant last_begun{};
+
+    bool over() const noexcept { return pending.empty() && running == 0; }
+    /// As far as this lane is concerned.
+    Instant next_at() const noexcept;
+    multiformats::Multiaddr begin(Instant now);
+  };
+  Instant next_circuit_at() const noexcept;
   void sort_in(std::vector<multiformats::Multiaddr> addresses, int depth, bool trusted);
   bool wants(const multiformats::Multiaddr& address);
 
   multiformats::PeerId peer_;
-  std::size_t attempts_max_;
   Choose choose_;
   std::size_t offered_ = 0;
   std::size_t left_alone_ = 0;
@@ -93,10 +111,10 @@ class DialQueue {
   std::size_t lookups_ = 0;                                        ///< begun
   std::size_t looking_up_ = 0;
 
-  std::vector<RankedAddress> pending_;
-  std::set<multiformats::Multiaddr> seen_;  ///< what came into pending_
-  std::size_t running_ = 0;
-  Instant last_begun_{};
+  Lane direct_;
+  Lane circuits_;
+  std::set<multiformats::Multiaddr> seen_;  ///< what came into one of them
+  std::optional<Instant> first_begun_{};
 };
 
 }  // namespace kith::net

@@ -84,6 +84,50 @@ TEST(DialQueue, WaitsForNothingOnceAllAttemptsHaveFailed) {
   EXPECT_TRUE(dial.queue.exhausted());
 }
 
+std::string circuit(int number) {
+  return numbered(number).to_string() + "/p2p/" + bob.to_string() + "/p2p-circuit";
+}
+
+TEST(DialQueue, DoesNotKeepCircuitsWaitingForAllDeadAddresses) {
+  Dial dial(2);
+  dial.queue.add(many(1, 20), true);
+  dial.with({circuit(1), circuit(2)});
+  EXPECT_EQ(dial.begins(0ms), numbered(1).to_string());
+  EXPECT_EQ(dial.begins(250ms), numbered(2).to_string());
+  // No more of them for now, but a circuit has its turn.
+  EXPECT_EQ(dial.next_in(250ms), 250ms);
+  EXPECT_EQ(dial.begins(499ms), "");
+  EXPECT_EQ(dial.begins(500ms), circuit(1));
+  EXPECT_EQ(dial.next_in(500ms), 500ms);
+  // One that fails makes room for the next; the others' room is theirs.
+  dial.queue.attempt_ended(true);
+  EXPECT_EQ(dial.begins(600ms), circuit(2));
+  EXPECT_EQ(dial.begins(1h), "");
+  dial.queue.attempt_ended();
+  EXPECT_EQ(dial.begins(1h), numbered(3).to_string());
+}
+
+TEST(DialQueue, BeginsWithACircuitWhereThereIsNothingElse) {
+  Dial dial;
+  dial.with({circuit(1), circuit(2)});
+  EXPECT_EQ(dial.begins(0ms), circuit(1));
+  EXPECT_EQ(dial.begins(0ms), "");
+  EXPECT_EQ(dial.begins(500ms), circuit(2));
+  dial.queue.attempt_ended(true);
+  dial.queue.attempt_ended(true);
+  EXPECT_TRUE(dial.queue.exhausted());
+}
+
+TEST(DialQueue, AsksOnlySoManyRelaysAtATime) {
+  Dial dial;
+  for (int i = 1; i <= 10; ++i)
+    dial.with({circuit(i)});
+  std::size_t begun = 0;
+  while (!dial.begins(1s * (begun + 1)).empty())
+    ++begun;
+  EXPECT_EQ(begun, dial_circuits_at_once);
+}
+
 TEST(DialQueue, LetsOnlySoManyAttemptsGoOnAtATime) {
   Dial dial(2);
   dial.queue.add(many(1, 3), true);

@@ -28,6 +28,11 @@ inline constexpr std::uint64_t connection_base_bytes = 32 * 1024;
 /// Connection attempts under way, in all and to one peer.
 inline constexpr std::size_t dials_max = 100;
 inline constexpr std::size_t dials_per_peer_max = 8;
+/// Circuits that are asked for, in all and to one peer. They hold no socket: their relays' dials
+/// count above.
+inline constexpr std::size_t circuit_dials_max = 64;
+inline constexpr std::size_t dial_circuits_at_once = 4;
+static_assert(dial_circuits_at_once <= circuit_dials_max);
 /// Those of connect_directly, which strangers can bring about (hole punching), beside them.
 inline constexpr std::size_t direct_dials_max = 64;
 

@@ -73,6 +73,7 @@ Swarm::Swarm(port::Env& env, crypto::PrivateKey identity, PeerStore& peers, Swar
       bandwidth_(env.clock, limits_.bandwidth),
       dial_slots_(env.clock, limits_.dials_max),
       direct_dial_slots_(env.clock, limits_.direct_dials_max),
+      circuit_dial_slots_(env.clock, limits_.circuit_dials_max),
       linked_(env.clock),
       accepting_(env.executor, env.clock),
       handshakes_(env.executor, env.clock),
@@ -114,7 +115,10 @@ Task<void> Swarm::run_link(ConnectionId id) {
   Link& link = *links_.at(id);
   const PeerId peer = link.connection->remote_peer();
   // Who is being dialed and comes by itself needs no dial any more.
-  if (auto dial = dials_.find(peer); dial != dials_.end()) dial->second->progress.notify_all();
+  for (const bool unrelayed : {false, true}) {
+    auto dial = dials_.find({peer, unrelayed});
+    if (dial != dials_.end()) dial->second->progress.notify_all();
+  }
   const auto [first, end] = direct_dials_.equal_range(peer);
   for (auto dial = first; dial != end; ++dial)
     dial->second->progress.notify_all();

@@ -83,6 +83,7 @@ struct SwarmLimits {
   std::size_t dials_max = net::dials_max;
   std::size_t dials_per_peer_max = net::dials_per_peer_max;
   std::size_t direct_dials_max = net::direct_dials_max;
+  std::size_t circuit_dials_max = net::circuit_dials_max;
   ResourceLimits resources =
       default_limits(memory_bytes_max_default, descriptors_max_default, high_water);
   BandwidthLimits bandwidth;
@@ -193,6 +194,11 @@ class Swarm {
   Task<ConnectionId> connect(multiformats::PeerId peer,
                              std::vector<multiformats::Multiaddr> addresses, Instant deadline);
 
+  /// The same, and a connection through a relay won't do: for reaching relays.
+  Task<ConnectionId> connect_unrelayed(multiformats::PeerId peer,
+                                       std::vector<multiformats::Multiaddr> addresses,
+                                       Instant deadline);
+
   /// Returns once there is a connection that leads through no relay. All of these addresses are
   /// tried at once, and no others. `punching`: the other side does the same at this moment, and
   /// this is our part in what comes about (ConnectionTerms).
@@ -289,8 +295,13 @@ class Swarm {
   Task<void> handshake_inbound(std::unique_ptr<Incoming> incoming,
                                std::unique_ptr<ConnectionGrant> grant);
   Task<void> upgrade_inbound(Incoming& incoming, std::unique_ptr<ConnectionGrant> grant);
+  Task<ConnectionId> connect_in_turn(multiformats::PeerId peer,
+                                     std::vector<multiformats::Multiaddr> addresses, bool unrelayed,
+                                     Instant deadline);
+  Link* link_for(const multiformats::PeerId& peer, bool unrelayed) const;
   Result<std::shared_ptr<Dial>> dial_of(const multiformats::PeerId& peer,
-                                        std::vector<multiformats::Multiaddr> given);
+                                        std::vector<multiformats::Multiaddr> given, bool unrelayed);
+  void spawn_attempt(Dial& dial, multiformats::Multiaddr address);
   Task<void> run_dial(std::shared_ptr<Dial> dial);
   Task<void> run_direct_dial(std::shared_ptr<Dial> dial);
   Task<void> race(Dial& dial);
@@ -344,11 +355,13 @@ class Swarm {
   std::vector<std::shared_ptr<Door>> doors_;
   std::map<ConnectionId, std::unique_ptr<Link>> links_;
   std::unordered_map<multiformats::PeerId, std::vector<ConnectionId>> links_by_peer_;
-  std::map<multiformats::PeerId, std::shared_ptr<Dial>> dials_;
+  /// And whether only a connection through no relay will do.
+  std::map<std::pair<multiformats::PeerId, bool>, std::shared_ptr<Dial>> dials_;
   /// Those of connect_directly.
   std::multimap<multiformats::PeerId, std::shared_ptr<Dial>> direct_dials_;
   DialSlots dial_slots_;
   DialSlots direct_dial_slots_;
+  DialSlots circuit_dial_slots_;
   std::map<multiformats::PeerId, std::set<std::string>> protected_;
   PeerTags tags_;
   DialBackoff backoff_;

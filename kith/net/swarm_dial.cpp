@@ -204,11 +204,13 @@ void Swarm::clear_backoff(const PeerId& peer) {
   backoff_.clear(peer);
 }
 
-Swarm::Dial::Dial(Swarm& swarm, PeerId to)
+Swarm::Dial::Dial(Swarm& swarm, PeerId to, bool only_unrelayed)
     : peer(to),
       deadline(swarm.env_.clock.now() + dial_peer_timeout),
       queue(to, swarm.limits_.dials_per_peer_max,
-            [&swarm, to, own = swarm.reachable_addresses()](const Multiaddr& address) {
+            [&swarm, to, only_unrelayed,
+             own = swarm.reachable_addresses()](const Multiaddr& address) {
+              if (only_unrelayed && address.is_relayed()) return DialChoice::no_transport;
               if (swarm.dialer_of(address) == nullptr) return DialChoice::no_transport;
               // A relay's circuits are as many peers' as it serves.
               const bool ours = std::ranges::find(own, address) != own.end();
@@ -216,6 +218,7 @@ Swarm::Dial::Dial(Swarm& swarm, PeerId to)
               const bool allowed = swarm.backoff_.allows(to, address, swarm.env_.clock.now());
               return allowed ? DialChoice::go : DialChoice::leave_alone;
             }),
+      unrelayed(only_unrelayed),
       progress(swarm.env_.clock),
       done(swarm.env_.clock),
       tasks(swarm.env_.executor, swarm.env_.clock) {}
@@ -232,6 +235,7 @@ Swarm::Dial::Dial(Swarm& swarm, PeerId to, std::optional<Direction> its_punching
             }),
       punching(its_punching),
       directly(true),
+      unrelayed(true),
       progress(swarm.env_.clock),
       done(swarm.env_.clock),
       tasks(swarm.env_.executor, swarm.env_.clock) {}
@@ -255,7 +259,7 @@ Task<ConnectionId> Swarm::connect_directly(PeerId peer, std::vector<Multiaddr> a
 Task<void> Swarm::run_direct_dial(std::shared_ptr<Dial> dial) {
   while (dial->queue.next_attempt_at() != never) {
     auto address = dial->queue.next_attempt(dial->queue.next_attempt_at());
-    if (address) dial->tasks.spawn(attempt(*dial, *std::move(address), DialAttempt(*dial)));
+    if (address) spawn_attempt(*dial, *std::move(address));
   }
   auto raced = co_await race_directly(*dial);
   std::erase_if(direct_dials_, [&dial](const auto& entry) { return entry.second == dial; });
@@ -280,25 +284,39 @@ Task<void> Swarm::race_directly(Dial& dial) {
 }
 
 Task<ConnectionId> Swarm::connect(PeerId peer, std::vector<Multiaddr> addresses, Instant deadline) {
+  return connect_in_turn(peer, std::move(addresses), false, deadline);
+}
+
+Task<ConnectionId> Swarm::connect_unrelayed(PeerId peer, std::vector<Multiaddr> addresses,
+                                            Instant deadline) {
+  return connect_in_turn(peer, std::move(addresses), true, deadline);
+}
+
+Swarm::Link* Swarm::link_for(const PeerId& peer, bool unrelayed) const {
+  return unrelayed ? direct_link(peer) : best_link(peer);
+}
+
+Task<ConnectionId> Swarm::connect_in_turn(PeerId peer, std::vector<Multiaddr> addresses,
+                                          bool unrelayed, Instant deadline) {
   if (peer == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (closing_) co_return std::unexpected(Errc::closed);
-  if (Link* link = best_link(peer)) co_return link->id;
+  if (Link* link = link_for(peer, unrelayed)) co_return link->id;
   if (gater_ != nullptr && !gater_->allow_dial_peer(peer)) co_return std::unexpected(Errc::refused);
 
-  KITH_CO_TRY(const std::shared_ptr<Dial> dial, dial_of(peer, std::move(addresses)));
+  KITH_CO_TRY(const std::shared_ptr<Dial> dial, dial_of(peer, std::move(addresses), unrelayed));
   const DialWaiter waiter(dial);
   co_return co_await dial->done.wait(deadline);
 }
 
 /// The dial of the peer that goes on, or a new one, with these addresses among what it tries.
 Result<std::shared_ptr<Swarm::Dial>> Swarm::dial_of(const PeerId& peer,
-                                                    std::vector<Multiaddr> given) {
-  auto found = dials_.find(peer);
+                                                    std::vector<Multiaddr> given, bool unrelayed) {
+  auto found = dials_.find({peer, unrelayed});
   if (found != dials_.end()) {
     found->second->add(std::move(given));
     return found->second;
   }
-  auto dial = std::make_shared<Dial>(*this, peer);
+  auto dial = std::make_shared<Dial>(*this, peer, unrelayed);
   dial->add(std::move(given));
   for (Multiaddr& address : peers_.addresses(peer, env_.wall.now())) {
     // A name that a stranger says is its own may stand for a neighbour of ours.
@@ -306,7 +324,7 @@ Result<std::shared_ptr<Swarm::Dial>> Swarm::dial_of(const PeerId& peer,
     dial->queue.add({std::move(address)}, trusted);
   }
   if (!dialing_.spawn(run_dial(dial))) return std::unexpected(Errc::closed);
-  dials_.emplace(peer, dial);
+  dials_.emplace(std::pair(peer, unrelayed), dial);
   return dial;
 }
 
@@ -321,7 +339,7 @@ void Swarm::Dial::add(std::vector<Multiaddr> addresses) {
 Task<void> Swarm::run_dial(std::shared_ptr<Dial> dial) {
   auto raced = co_await race(*dial);
   // Whoever comes now begins anew.
-  dials_.erase(dial->peer);
+  dials_.erase({dial->peer, dial->unrelayed});
   dial->done.set(outcome_of(*dial, std::move(raced)));
   dial->tasks.cancel();
   co_await dial->tasks.join_shielded();
@@ -332,7 +350,7 @@ Task<void> Swarm::run_dial(std::shared_ptr<Dial> dial) {
 Task<void> Swarm::race(Dial& dial) {
   for (;;) {
     // The peer may reach us meanwhile.
-    if (dial.winner || best_link(dial.peer) != nullptr) co_return Result<void>{};
+    if (dial.winner || link_for(dial.peer, dial.unrelayed) != nullptr) co_return Result<void>{};
     if (dial.waiting == 0) co_return std::unexpected(Errc::cancelled);
     if (env_.clock.now() >= dial.deadline) {
       dial.failures.emplace_back("the time for a dial is up");
@@ -341,7 +359,7 @@ Task<void> Swarm::race(Dial& dial) {
     while (auto name = dial.queue.next_name())
       dial.tasks.spawn(look_up(dial, *std::move(name)));
     while (auto address = dial.queue.next_attempt(env_.clock.now()))
-      dial.tasks.spawn(attempt(dial, *std::move(address), DialAttempt(dial)));
+      spawn_attempt(dial, *std::move(address));
     if (dial.queue.exhausted()) co_return std::unexpected(failure_of(dial));
     const Instant next = std::min(dial.queue.next_attempt_at(), dial.deadline);
     auto woken = co_await dial.progress.wait(next);
@@ -352,7 +370,7 @@ Task<void> Swarm::race(Dial& dial) {
 Result<ConnectionId> Swarm::outcome_of(Dial& dial, Result<void> raced) {
   if (!raced) return std::unexpected(raced.error());
   if (!dial.winner) {
-    const Link* came = dial.directly ? direct_link(dial.peer) : best_link(dial.peer);
+    const Link* came = link_for(dial.peer, dial.unrelayed);
     if (came == nullptr) return std::unexpected(Errc::closed);
     return came->id;
   }
@@ -390,8 +408,16 @@ Task<void> Swarm::look_up(Dial& dial, DialQueue::Name name) {
   co_return Result<void>{};
 }
 
+void Swarm::spawn_attempt(Dial& dial, Multiaddr address) {
+  DialAttempt begun(dial, address);
+  dial.tasks.spawn(attempt(dial, std::move(address), std::move(begun)));
+}
+
 Task<void> Swarm::attempt(Dial& dial, Multiaddr address, DialAttempt) {
-  DialSlots& slots = dial.directly ? direct_dial_slots_ : dial_slots_;
+  // A circuit waits for the dial of its relay, which has places of its own.
+  DialSlots& slots = address.is_relayed() ? circuit_dial_slots_
+                     : dial.directly      ? direct_dial_slots_
+                                          : dial_slots_;
   auto slot = co_await slots.take(dial.deadline);
   if (slot && closing_) slot = std::unexpected(Errc::closed);
   if (!slot) {

@@ -62,6 +62,31 @@ TEST(SwarmDial, ToBlackHolesEndsByItsDeadlineAndLeavesNoSlotTaken) {
   sim::run_seeds(1, 5, black_holed);
 }
 
+Task<void> crowd(sim::World& world) {
+  SwarmLimits limits;
+  limits.dials_max = 20;
+  limits.direct_dials_max = 10;
+  Peer one(world.add_node(), 1, limits);
+  port::TaskGroup dials(one.env().executor, one.env().clock);
+  std::vector<Outcome> outcomes(100);
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    dials.spawn(connect_into(one.swarm, peer_of(key_of(100 + i)), black_holes(10),
+                             world.now() + 30s, outcomes[i]));
+  }
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 10s));
+  EXPECT_EQ(one.net.half_open, 20u);
+  std::vector<Multiaddr> holes = black_holes(16);
+  auto direct = co_await one.swarm.connect_directly(nobody, holes, std::nullopt, world.now() + 5s);
+  EXPECT_FALSE(direct);
+  KITH_CO_CHECK(co_await dials.join());
+  EXPECT_EQ(one.net.half_open_max, 30u);
+  EXPECT_EQ(one.net.half_open, 0u);
+  co_return co_await close_all(one);
+}
+TEST(SwarmDial, HasSoManyConnectionsHalfOpenAndNoMore) {
+  sim::run_seeds(1, 3, crowd);
+}
+
 Task<void> patient(sim::World& world) {
   SwarmLimits limits;
   limits.dials_max = 4;

@@ -69,6 +69,8 @@ class TestNet final : public port::Net {
     port::Endpoint remote;
   };
   std::vector<Dial> dials;
+  std::size_t half_open = 0;  ///< TCP connections that aren't there yet
+  std::size_t half_open_max = 0;
   std::vector<std::string> lookups;
   std::size_t lookups_at_once = 0;
   int accept_failures = 0;
@@ -94,7 +96,8 @@ class TestNet final : public port::Net {
                                                   Instant deadline) override {
     dials.push_back({clock_.now(), remote});
     if (!reuses_ports) options.local.reset();
-    return net_.dial_tcp(remote, options, deadline);
+    half_open_max = std::max(half_open_max, ++half_open);
+    return counted_dial(remote, options, deadline);
   }
   Result<std::unique_ptr<port::TcpListener>> listen_tcp(port::Endpoint local,
                                                         port::TcpListenOptions options) override {
@@ -120,6 +123,13 @@ class TestNet final : public port::Net {
   }
 
  private:
+  Task<std::unique_ptr<port::TcpStream>> counted_dial(port::Endpoint remote,
+                                                      port::TcpDialOptions options,
+                                                      Instant deadline) {
+    auto dialed = co_await net_.dial_tcp(remote, options, deadline);
+    --half_open;
+    co_return dialed;
+  }
   void begin_lookup(const std::string& name) {
     lookups.push_back(name);
     lookups_at_once = std::max(lookups_at_once, ++looking_up_);

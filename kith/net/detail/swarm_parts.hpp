@@ -54,7 +54,7 @@ struct Swarm::Door {
 /// number of tasks wait for it, and add addresses to it; when none is left it is given up. It is in
 /// dials_ until its outcome is known.
 struct Swarm::Dial {
-  Dial(Swarm& swarm, multiformats::PeerId to);
+  Dial(Swarm& swarm, multiformats::PeerId to, bool only_unrelayed);
   /// Of which backoff doesn't count: a hole is punched where a dial has failed before.
   Dial(Swarm& swarm, multiformats::PeerId to, std::optional<Direction> its_punching);
   /// Addresses that somebody who asks for the dial knows.
@@ -66,6 +66,7 @@ struct Swarm::Dial {
   DialQueue queue;
   std::optional<Direction> punching;  ///< ConnectionTerms
   bool directly = false;
+  bool unrelayed = false;  ///< only a connection through no relay will do
   std::size_t waiting = 0;
   std::optional<Admitted> winner;
   std::vector<std::string> failures;
@@ -92,17 +93,20 @@ class Swarm::DialWaiter {
 /// queue.
 class Swarm::DialAttempt {
  public:
-  explicit DialAttempt(Dial& dial) noexcept : dial_(&dial) {}
-  DialAttempt(DialAttempt&& other) noexcept : dial_(std::exchange(other.dial_, nullptr)) {}
+  DialAttempt(Dial& dial, const multiformats::Multiaddr& address) noexcept
+      : dial_(&dial), relayed_(address.is_relayed()) {}
+  DialAttempt(DialAttempt&& other) noexcept
+      : dial_(std::exchange(other.dial_, nullptr)), relayed_(other.relayed_) {}
   DialAttempt& operator=(DialAttempt&&) = delete;
   ~DialAttempt() {
     if (dial_ == nullptr) return;
-    dial_->queue.attempt_ended();
+    dial_->queue.attempt_ended(relayed_);
     dial_->progress.notify_all();
   }
 
  private:
   Dial* dial_;
+  bool relayed_;
 };
 
 }  // namespace kith::net

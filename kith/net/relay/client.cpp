@@ -240,10 +240,9 @@ Task<ConnectionId> RelayTransport::reach(PeerId relay, Multiaddr address, Addres
   if (!address.empty()) {
     swarm_.peer_store().add_addresses(relay, {std::move(address)}, source, env_.wall.now());
   }
-  KITH_CO_CHECK(co_await swarm_.connect(relay, {}, deadline));
-  const std::optional<ConnectionId> there = swarm_.direct_connection_to(relay);
-  if (!there) co_return std::unexpected(SwarmError::only_relayed);
-  co_return *there;
+  auto reached = co_await swarm_.connect_unrelayed(relay, {}, deadline);
+  if (!reached && swarm_.connected(relay)) co_return std::unexpected(SwarmError::only_relayed);
+  co_return reached;
 }
 
 /// The stream on which the relay has said OK.

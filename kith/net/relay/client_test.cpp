@@ -194,6 +194,48 @@ TEST(RelayTransport, TakesCircuitsOnlyFromItsRelays) {
   sim::run_test(1, strangers);
 }
 
+Task<void> few_places(sim::World& world) {
+  RelayPeer relay(world.add_node(at("198.51.100.1")), 1);
+  RelayServer server(relay.env(), relay.swarm);
+  RelayPeer far(world.add_node(at("203.0.113.2")), 2);
+  SwarmLimits limits;
+  limits.dials_max = 1;
+  RelayPeer near(world.add_node(at("192.0.2.3")), 3, limits);
+  KITH_CO_CHECK(far.swarm.listen(circuit_through(relay)));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+  // The circuit and the dial of its relay are two attempts.
+  std::vector<Multiaddr> there = {circuit_through(relay)};
+  KITH_CO_CHECK(co_await near.swarm.connect(far.id(), there, world.now() + 5s));
+  EXPECT_EQ(near.net.half_open_max, 1u);
+  KITH_CO_CHECK(co_await close_all(near, far, relay));
+  co_return co_await server.close_shielded();
+}
+
+TEST(RelayTransport, ACircuitTakesNoPlaceFromTheDialOfItsRelay) {
+  sim::run_test(1, few_places);
+}
+
+Task<void> round_and_round(sim::World& world) {
+  RelayPeer near(world.add_node(at("192.0.2.3")), 3);
+  const PeerId one = PeerId::from_public_key(key_of(8).public_key());
+  const PeerId other = PeerId::from_public_key(key_of(9).public_key());
+  const auto through = [](const PeerId& relay) {
+    return *Multiaddr::parse("/p2p/" + relay.to_string() + "/p2p-circuit");
+  };
+  near.swarm.peer_store().add_addresses(other, {through(one)}, AddressSource::heard,
+                                        near.env().wall.now());
+  std::vector<Multiaddr> there = {through(other)};
+  const Instant begun = world.now();
+  auto dialed = co_await near.swarm.connect(one, there, world.now() + 5min);
+  EXPECT_TRUE(!dialed && dialed.error().is(SwarmError::all_dials_failed));
+  EXPECT_LT(world.now() - begun, 1s);
+  co_return co_await near.close();
+}
+
+TEST(RelayTransport, RelaysThatLeadToEachOtherAreNotWaitedFor) {
+  sim::run_test(1, round_and_round);
+}
+
 Task<void> no_second_relay(sim::World& world) {
   Three all(world);
   RelayServer second(all.far.env(), all.far.swarm);

@@ -10,7 +10,8 @@ namespace kith::net {
 
 /// A peer that can be reached, and dial, through relays.
 struct RelayPeer : TestPeer {
-  RelayPeer(sim::Node& its_node, std::uint8_t number) : TestPeer(its_node, number) {
+  RelayPeer(sim::Node& its_node, std::uint8_t number, SwarmLimits limits = {})
+      : TestPeer(its_node, number, std::move(limits)) {
     auto transport = std::make_unique<RelayTransport>(env(), swarm);
     relays = transport.get();
     swarm.add_transport(std::move(transport));
