@@ -43,7 +43,7 @@ def connected(run, kind):
         before = memory_mib(daemon.process.pid)
         crowd = Process([program, str(count), daemon.addrs[0]], stdout=subprocess.PIPE)
         try:
-            if crowd.popen.stdout.readline() != b"connected\n":
+            if not crowd.popen.stdout.readline().startswith(b"connected "):
                 raise AssertionError(f"the crowd ended early: {crowd.log()}")
             sample = idle_for(daemon, run.pick(30, 2))
             if (held := len(daemon.peers())) != count:

@@ -24,11 +24,11 @@ COLUMNS = [Column("down", "download Mbit/s", 1), Column("up", "upload Mbit/s", 1
            Column("cpu down", "download CPU s/GiB", 2), Column("cpu up", "upload CPU s/GiB", 2)]
 
 
-def peer(stack, kind, transport, ip, enter=()):
+def peer(stack, kind, transport, ip="127.0.0.1", enter=(), options=()):
     """One that listens there by that transport alone."""
     last = "udp/0/quic-v1" if transport == QUIC else "tcp/0"
     security = "tls" if transport == TLS else "noise"
-    one = Peer(kind, listen=[f"/ip4/{ip}/{last}"], security=security, enter=enter)
+    one = Peer(kind, listen=[f"/ip4/{ip}/{last}"], security=security, enter=enter, flags=options)
     stack.callback(one.stop)
     return one
 
@@ -92,7 +92,8 @@ def one_way(copy):
 def contenders_on(run, stack, place, size):
     for transport in TRANSPORTS:
         for name, kind in LIBRARIES.items():
-            yield Contender(f"{transport}: {name}", lambda kind=kind, transport=transport: once(kind, transport, place, size),
+            yield Contender(f"{transport}: {name}",
+                            lambda kind=kind, transport=transport: once(kind, transport, place, size),
                             "" if kind == "kith" else f"{transport}: kith")
     yield Contender("QUIC by ngtcp2 alone", lambda: raw_quic(place, size), f"{QUIC}: kith")
     path = Lazily(lambda: write_random(run.folder / "copied.bin", size))
@@ -104,8 +105,8 @@ def contenders_on(run, stack, place, size):
 def table_on(run, title, size, stack, place, rounds=None):
     table = Table(title, COLUMNS, "down", ratios=("down", "up"))
     run.measure(table, list(contenders_on(run, stack, place, size)), rounds)
-    table.notes.append("One connection and one stream between two peers of the same library, each direction by itself, first the upload. "
-                       "CPU is that of both ends. A copy goes one way and stands in both columns.")
+    table.notes.append("One connection and one stream between two peers of the same library, each direction by itself, "
+                       "first the upload. CPU is that of both ends. A copy goes one way and stands in both columns.")
     return table
 
 
@@ -119,6 +120,6 @@ def tables(run):
         with contextlib.ExitStack() as stack:
             line = Lazily(lambda: stack.enter_context(Line(RTT_MS / 2, RATE_MBIT, QUEUE_BYTES, loss)))
             table = table_on(run, f"{title}, {size / MIB:g} MiB each way", size, stack, PlaceLater(line), rounds)
-            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes; TCP's congestion control is {CONGESTION_CONTROL}, "
-                               "QUIC's each library's own.")
+            table.notes.append(f"A drop-tail queue of {QUEUE_BYTES:,} bytes; TCP's congestion control is "
+                               f"{CONGESTION_CONTROL}, QUIC's each library's own.")
             yield table

@@ -2,7 +2,8 @@
 """kith and its peers, measured side by side in one run, with the machine's own limits. Ends with tables in Markdown.
 
     bench/compare/run.py                        all sections, five rounds: about an hour and a half on two cores
-    bench/compare/run.py --only add,link        these: add, loopback, link, perf, network, memory, start
+    bench/compare/run.py --only add,link        these: add, loopback, link, perf, network, connections,
+                                                memory, start
     bench/compare/run.py --quick                tiny sizes, one round: whether it works, not how fast it is
     bench/compare/run.py --write --json FILE    puts the tables into docs/benchmarks.md, and all samples into FILE
 
@@ -25,8 +26,8 @@ sys.path[:0] = [str(HERE.parent), str(ROOT / "tests/interop")]
 sys.path = [folder for folder in sys.path if Path(folder or ".").resolve() != HERE]
 
 PAGE = ROOT / "docs/benchmarks.md"
-SECTIONS = {"add": "add", "loopback": "transfer", "link": "link", "perf": "perf", "network": "network", "memory": "memory",
-            "start": "start"}
+SECTIONS = {"add": "add", "loopback": "transfer", "link": "link", "perf": "perf", "network": "network",
+            "connections": "connections", "memory": "memory", "start": "start"}
 
 
 def parse():

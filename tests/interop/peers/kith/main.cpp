@@ -178,9 +178,20 @@ Task<void> run(Host& host) {
 
 int usage(const std::string& fault) {
   std::fprintf(stderr,
-               "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]... [--security noise|tls]\n",
+               "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]... [--security noise|tls] "
+               "[--limits none]\n",
                fault.c_str());
   return 2;
+}
+
+/// Nobody is turned away or closed for being one too many: all come from one address here.
+kith::net::SwarmLimits no_limits() {
+  kith::net::SwarmLimits limits;
+  kith::net::ResourceLimits none;
+  none.connection = limits.resources.connection;
+  limits.resources = std::move(none);
+  limits.low_water = limits.high_water = 0;
+  return limits;
 }
 
 }  // namespace
@@ -188,6 +199,7 @@ int usage(const std::string& fault) {
 
 int main(int argc, char** argv) {
   using namespace kith_peer;
+  kith::io::raise_descriptor_limit();
   kith::host::ProgramOptions options;
   options.host.agent = agent;
   options.host.serve_perf = true;
@@ -202,6 +214,8 @@ int main(int argc, char** argv) {
       options.host.transports.security = {kith::net::SecureProtocol::tls};
     } else if (flag == "--security" && value == "noise") {
       options.host.transports.security = {kith::net::SecureProtocol::noise};
+    } else if (flag == "--limits" && value == "none") {
+      options.host.limits = no_limits();
     } else {
       return usage("bad arguments");
     }
