@@ -54,7 +54,8 @@ def holding(kind, transport, count, idle_seconds):
         used = cpu_seconds(pid) - used
         if (held := len(listening.call("connections")["connections"])) != count:
             raise AssertionError(f"{held} of {count} connections are still there")
-    return {"each": (after["rss"] - before["rss"]) * 1024 / count, "rss": after["rss"], "cpu": used / idle_seconds * 100}
+    each = (after["rss"] - before["rss"]) * 1024 / count
+    return {"each": each, "rss": after["rss"], "cpu": used / idle_seconds * 100}
 
 
 def rows(measure, transports):
@@ -65,11 +66,11 @@ def rows(measure, transports):
 
 def tables(run):
     count = run.pick(1_000, 20)
-    table = Table(f"Taking in {count:,} peers", [Column("rate", "connections/s"), Column("cpu", "listener's CPU, ms each", 2)],
-                  "rate", ratios=("rate", "cpu"))
+    columns = [Column("rate", "connections/s"), Column("cpu", "listener's CPU, ms each", 2)]
+    table = Table(f"Taking in {count:,} peers", columns, "rate", ratios=("rate", "cpu"))
     run.measure(table, rows(lambda kind, transport: accepting(kind, transport, count), TRANSPORTS))
-    table.notes.append(f"{AT_ONCE} at a time, from dialing to knowing by identify who is there. All dial from one process of "
-                       "kith's library, whose CPU is most of what limits the rate; the listener's own says more.")
+    table.notes.append(f"{AT_ONCE} at a time, from dialing to knowing by identify who is there. All dial from one process "
+                       "of kith's library, whose CPU is most of what limits the rate; the listener's own says more.")
     yield table
     idle_seconds = run.pick(IDLE_SECONDS, QUICK_IDLE_SECONDS)
     for count in run.pick((1_000, 5_000), (20,)):
@@ -78,6 +79,6 @@ def tables(run):
                        Column("cpu", "CPU, % of a core", 2)], "each")
         measure = lambda kind, transport, count=count: holding(kind, transport, count, idle_seconds)
         run.measure(table, rows(measure, (NOISE, QUIC)), min(run.rounds, ROUNDS_MAX))
-        table.notes.append(f"What the listener's resident memory has grown by {idle_seconds} s after the last peer's identify. "
-                           "Ratios below 1 are in kith's favour.")
+        table.notes.append(f"What the listener's resident memory has grown by {idle_seconds} s after the last peer's "
+                           "identify. Ratios below 1 are in kith's favour.")
         yield table

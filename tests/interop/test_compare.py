@@ -4,7 +4,7 @@ import unittest
 
 from harness.compare import compared
 
-SECTIONS = ("add", "loopback", "link", "perf", "network", "connections", "memory", "start")
+SECTIONS = ("add", "loopback", "link", "perf", "network", "connections", "gossip", "memory", "start")
 
 
 class EveryPeer(unittest.TestCase):

@@ -160,9 +160,22 @@ Task<void> serve_stdin(Host& host, kith::port::TaskGroup& commands) {
   }
 }
 
-Task<void> run(Host& host) {
+/// Takes part in a topic, and throws away what comes.
+Task<void> drain(std::unique_ptr<kith::pubsub::Subscription> subscription) {
+  for (;;) {
+    KITH_CO_TRY(kith::pubsub::Received one, co_await subscription->next());
+  }
+}
+
+Task<void> run(Host& host, const std::string& topic) {
   Events events;
   serve_protocols(host);
+  kith::port::TaskGroup forwarding(host.env().executor, host.env().clock);
+  if (!topic.empty()) {
+    KITH_CO_TRY(std::unique_ptr<kith::pubsub::Subscription> subscription,
+                host.pubsub().subscribe(topic));
+    forwarding.spawn(drain(std::move(subscription)));
+  }
   json::object ready = info_of(host);
   ready["event"] = "ready";
   emit(ready);
@@ -171,6 +184,8 @@ Task<void> run(Host& host) {
   auto served = co_await serve_stdin(host, commands);
   commands.cancel();
   co_await commands.join_shielded();
+  forwarding.cancel();
+  co_await forwarding.join_shielded();
   co_await host.close_shielded();
   host.swarm().stop_observing(events);
   co_return served;
@@ -179,7 +194,7 @@ Task<void> run(Host& host) {
 int usage(const std::string& fault) {
   std::fprintf(stderr,
                "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]... [--security noise|tls] "
-               "[--limits none]\n",
+               "[--limits none] [--topic TOPIC]\n",
                fault.c_str());
   return 2;
 }
@@ -204,6 +219,7 @@ int main(int argc, char** argv) {
   options.host.agent = agent;
   options.host.serve_perf = true;
   std::vector<std::string> listen;
+  std::string topic;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (i + 1 == argc) return usage("bad arguments");
@@ -214,6 +230,9 @@ int main(int argc, char** argv) {
       options.host.transports.security = {kith::net::SecureProtocol::tls};
     } else if (flag == "--security" && value == "noise") {
       options.host.transports.security = {kith::net::SecureProtocol::noise};
+    } else if (flag == "--topic") {
+      topic = value;
+      options.host.pubsub.emplace();
     } else if (flag == "--limits" && value == "none") {
       options.host.limits = no_limits();
     } else {
@@ -226,5 +245,5 @@ int main(int argc, char** argv) {
     if (!address) return usage("no address to listen on: " + text);
     options.host.listen.push_back(*std::move(address));
   }
-  return kith::host::run_program(std::move(options), run);
+  return kith::host::run_program(std::move(options), [&](Host& host) { return run(host, topic); });
 }

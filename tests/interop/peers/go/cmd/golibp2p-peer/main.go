@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -320,6 +321,30 @@ func newNode(listen []string, security libp2p.Option, relayed bool) (*node, erro
 	return n, nil
 }
 
+// forward takes part in a topic for as long as the process lives, and throws away what comes.
+func (n *node) forward(topic string) error {
+	service, err := pubsub.NewGossipSub(context.Background(), n.host)
+	if err != nil {
+		return err
+	}
+	joined, err := service.Join(topic)
+	if err != nil {
+		return err
+	}
+	subscription, err := joined.Subscribe()
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			if _, err := subscription.Next(context.Background()); err != nil {
+				return
+			}
+		}
+	}()
+	return nil
+}
+
 type addrList []string
 
 func (l *addrList) String() string     { return fmt.Sprint([]string(*l)) }
@@ -328,6 +353,7 @@ func (l *addrList) Set(s string) error { *l = append(*l, s); return nil }
 func main() {
 	var listen addrList
 	flag.Var(&listen, "listen", "multiaddr to listen on, may be repeated (default /ip4/127.0.0.1/tcp/0)")
+	topic := flag.String("topic", "", "topic of gossipsub to be in and to forward")
 	securityName := flag.String("security", "noise", "noise or tls")
 	relayed := flag.Bool("relayed", false, "dial and take circuits, and punch holes")
 	flag.Parse()
@@ -343,6 +369,12 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(1)
+	}
+	if *topic != "" {
+		if err := n.forward(*topic); err != nil {
+			fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
+			os.Exit(1)
+		}
 	}
 	n.emit(object{"event": "ready", "peer": n.host.ID().String(), "addrs": n.listenAddrs(), "agent": agent})
 	if err := serveStdin(n); err != nil && err != io.EOF {
