@@ -207,6 +207,7 @@ CommandTable make_command_table() {
   add_dag_commands(table);
   add_car_commands(table);
   add_swarm_commands(table);
+  add_diag_commands(table);
   add_peering_commands(table);
   add_reach_commands(table);
   add_routing_commands(table);

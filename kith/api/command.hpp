@@ -39,6 +39,7 @@ class Runtime;
 namespace kith::api {
 
 class CommandTable;
+class RequestLog;
 struct WebAsset;
 namespace json = boost::json;
 
@@ -150,9 +151,10 @@ class Renderer {
 /// What a command works on.
 struct Context {
   port::Env& env;
-  node::Node* node;     ///< of commands that need one
-  std::string home;     ///< the folder
-  std::string program;  ///< "kith" or "ipfs", for messages
+  node::Node* node;                ///< of commands that need one
+  std::string home;                ///< the folder
+  std::string program;             ///< "kith" or "ipfs", for messages
+  RequestLog* requests = nullptr;  ///< the RPC's; null where there is none
 };
 
 /// What a command that runs in the program itself works on (Where::client).
@@ -249,6 +251,7 @@ void add_block_commands(CommandTable& table);
 void add_dag_commands(CommandTable& table);
 void add_car_commands(CommandTable& table);
 void add_swarm_commands(CommandTable& table);
+void add_diag_commands(CommandTable& table);
 void add_peering_commands(CommandTable& table);
 void add_reach_commands(CommandTable& table);
 void add_routing_commands(CommandTable& table);

@@ -217,6 +217,24 @@ Task<void> read_body_arguments(InputTree& body, std::vector<std::string>& argume
   co_return Result<void>{};
 }
 
+/// A command's place in the log, while it runs.
+class LoggedRequest {
+ public:
+  LoggedRequest(RequestLog& log, port::Env& env, const Request& call)
+      : log_(log),
+        env_(env),
+        number_(
+            log.begin(call.command_path(), call.arguments(), call.raw_options(), env.wall.now())) {}
+  LoggedRequest(const LoggedRequest&) = delete;
+  LoggedRequest& operator=(const LoggedRequest&) = delete;
+  ~LoggedRequest() { log_.end(number_, env_.wall.now()); }
+
+ private:
+  RequestLog& log_;
+  port::Env& env_;
+  std::uint64_t number_;
+};
+
 Task<void> run_command(const Command& command, Context& context, const Request& call,
                        Output& output, Result<void>& outcome) {
   outcome = co_await command.run(context, call, output);
@@ -315,6 +333,7 @@ Task<void> Rpc::run(const Command& command, Request call, http::ResponseWriter& 
     if (!parsed) co_return co_await refuse(response, 400, sentence_of(parsed.error()));
     timeout = *parsed;
   }
+  const LoggedRequest logged(requests_, context_.env, call);
   RpcOutput output(context_.env, command, response);
   // What it stays if the time is over before the command has begun.
   Result<void> outcome = std::unexpected(Errc::cancelled);

@@ -26,6 +26,7 @@
 
 #include <kith/api/command.hpp>
 #include <kith/api/detail/authorization.hpp>
+#include <kith/api/detail/request_log.hpp>
 #include <kith/http/server.hpp>
 
 namespace kith::api {
@@ -55,7 +56,11 @@ struct RpcOptions {
 class Rpc {
  public:
   Rpc(const CommandTable& table, Context context, RpcOptions options)
-      : table_(table), context_(std::move(context)), options_(std::move(options)) {}
+      : table_(table), context_(std::move(context)), options_(std::move(options)) {
+    context_.requests = &requests_;
+  }
+  Rpc(const Rpc&) = delete;
+  Rpc& operator=(const Rpc&) = delete;
 
   /// Answers a request whose path is_rpc_path.
   Task<void> serve(http::Request& request, http::ResponseWriter& response);
@@ -68,6 +73,7 @@ class Rpc {
   const CommandTable& table_;
   Context context_;
   RpcOptions options_;
+  RequestLog requests_;
 };
 
 }  // namespace kith::api

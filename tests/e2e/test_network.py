@@ -107,3 +107,71 @@ class Connections(Case):
                   f'[{{"ID": "{first.id}", "Addrs": ["{address.partition("/p2p/")[0]}"]}}]')
         second.start()
         wait_until(lambda: first.id in second.peers(), what="a connection")
+
+
+class Diagnosis(Case):
+    def test_the_doctor_goes_through_all_that_the_network_needs(self):
+        node = self.started()
+        checkup = node.json("doctor")
+        states = {check["Name"]: check["State"] for check in checkup["Checks"]}
+        self.assertEqual(set(states), {"clock", "disk", "network", "listening", "peers", "dht", "reachability", "relays",
+                                       "bandwidth", "limits"})
+        self.assertEqual(states["peers"], "warning", "there is no bootstrap list")
+        for check in checkup["Checks"]:
+            self.assertEqual(bool(check["Advice"]) or check["State"] == "ok", True, check)
+        text = node.text("doctor")
+        self.assertRegex(text, r"(?m)^warning  peers         nobody is connected, and there is no bootstrap list$")
+        self.assertRegex(text, r"(?m)^ {23}-> Connect to somebody ")
+        self.assertRegex(text, r"\n\d problems, \d+ warnings?\Z")
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+
+    def test_the_doctor_sees_a_node_that_listens_nowhere_and_one_that_is_offline(self):
+        node = self.made()
+        node.ok("config", "--json", "Addresses.Swarm", "[]")
+        node.start()
+        self.assertIn("nobody can call this node", node.text("doctor"))
+        node.stop()
+        node.start("--offline")
+        self.assertRegex(node.text("doctor"), r"(?m)^warning  network       the node runs offline$")
+        node.stop()
+        self.assertIn("daemon", node.fails("doctor"))
+
+    def test_diag_cmds_shows_what_runs_and_ran(self):
+        node = self.started()
+        missing = node.text("add", "-nQ", stdin=b"nobody has this")
+        cat = node.background("cat", missing, "--offset=2")
+        self.addCleanup(cat.stop)
+        [running] = wait_until(lambda: [one for one in node.json("diag", "cmds") if one["Command"] == "cat"], what="the command")
+        self.assertEqual((running["Active"], running["Args"], running["Options"]["offset"]), (True, [missing], "2"))
+        text = node.text("diag", "cmds", "-v")
+        self.assertRegex(text, r"\AID +Command +Arguments +Options +Active +StartTime +RunTime\n")
+        self.assertRegex(text, rf"\d+ +cat +\[{missing}\] +\[.*offset=2,.*\] +true +20")
+        node.ok("diag", "cmds", "clear")
+        self.assertEqual([one["Command"] for one in node.json("diag", "cmds")], ["cat", "diag/cmds/clear", "diag/cmds"])
+        node.ok("diag", "cmds", "set-time", "0s")
+        self.assertEqual([one["Command"] for one in node.json("diag", "cmds")], ["cat", "diag/cmds"])
+        self.assertIn("nonsense", node.fails("diag", "cmds", "set-time", "nonsense"))
+
+    def test_diag_sys_and_healthy(self):
+        node = self.started()
+        system = node.json("diag", "sys")
+        self.assertEqual(system["runtime"]["os"], "linux")
+        self.assertGreater(system["runtime"]["numcpu"], 0)
+        self.assertGreater(system["memory"]["resident"], 1_000_000)
+        self.assertGreater(system["diskinfo"]["free_space"], 0)
+        self.assertNotEqual(system["diskinfo"]["fstype"], "")
+        self.assertIn("/ip4/127.0.0.1", system["net"]["interface_addresses"])
+        self.assertTrue(system["net"]["online"])
+        self.assertFalse(self.made("idle").json("diag", "sys")["net"]["online"])
+        self.assertEqual(node.text("diag", "healthy"), "ok")
+        node.stop()
+        self.assertIn("daemon", node.fails("diag", "healthy"))
+
+    def test_who_asks_the_dht_alone_is_told_what_to_do(self):
+        node = self.started()
+        cid = node.text("add", "-Q", stdin=b"mine")
+        for words in (["routing", "findpeer", "12D3KooWREQGVTFhgjxJUnZ8sRRPpUGrUfHzmg2NpqDd4qnx1vnq"], ["routing", "provide", cid]):
+            with self.subTest(words):
+                error = node.fails(*words)
+                self.assertIn("swarm connect", error)
+                self.assertIn("kith doctor", error)

@@ -63,6 +63,16 @@ Result<routing::Routing*> router_of(Context& context) {
   return std::unexpected(say("this node takes part in no DHT: Routing.Type is \"none\""));
 }
 
+/// Who is told that nobody could be asked wants to know what to do.
+Error explained(const Context& context, const Error& error) {
+  if (error.is(RoutingError::not_found)) return say("routing: not found");
+  if (!error.is(RoutingError::no_peers) && !error.is(RoutingError::none_took_it)) return error;
+  return say(
+      fmt::format("{}: connect to somebody with `{} swarm connect <address>`, or see what "
+                  "is wrong with `{} doctor`",
+                  error.message(), context.program, context.program));
+}
+
 Instant search_end(Context& context) {
   return context.env.clock.now() + search_deadline;
 }
@@ -143,10 +153,7 @@ Task<void> run_findpeer(Context& context, const Request& request, Output& output
   KITH_CO_TRY(routing::Routing * router, router_of(context));
   KITH_CO_TRY(PeerId peer, parse_peer(request.argument(0)));
   auto found = co_await router->find_peer(peer, search_end(context));
-  if (!found && found.error().is(RoutingError::not_found)) {
-    co_return std::unexpected(say("routing: not found"));
-  }
-  if (!found) co_return std::unexpected(found.error());
+  if (!found) co_return std::unexpected(explained(context, found.error()));
   json::value value = event(EventType::final_peer, responses(*found));
   co_return co_await output.value(std::move(value));
 }
@@ -173,7 +180,10 @@ Task<void> provide_all(Context& context, routing::Routing& router, Cid root, boo
 Task<void> run_provide(Context& context, const Request& request, Output&) {
   KITH_CO_TRY(routing::Routing * router, router_of(context));
   if (context.node->swarm().connection_count() == 0) {
-    co_return std::unexpected(say("cannot provide, no connected peers"));
+    co_return std::unexpected(
+        say(fmt::format("cannot provide, no connected peers: connect to somebody with `{} swarm "
+                        "connect <address>`, or see what is wrong with `{} doctor`",
+                        context.program, context.program)));
   }
   std::vector<Cid> roots;
   for (const std::string& argument : request.arguments()) {
@@ -186,8 +196,10 @@ Task<void> run_provide(Context& context, const Request& request, Output&) {
     roots.push_back(cid);
   }
   const bool below = request.flag("recursive");
-  for (const Cid& root : roots)
-    KITH_CO_CHECK(co_await provide_all(context, *router, root, below));
+  for (const Cid& root : roots) {
+    auto provided = co_await provide_all(context, *router, root, below);
+    if (!provided) co_return std::unexpected(explained(context, provided.error()));
+  }
   co_return Result<void>{};
 }
 
@@ -210,10 +222,7 @@ Task<void> run_get_value(Context& context, const Request& request, Output& outpu
   KITH_CO_TRY(routing::Routing * router, router_of(context));
   KITH_CO_TRY(Bytes key, value_key(request.argument(0)));
   auto got = co_await router->get_value(std::move(key), search_end(context));
-  if (!got && got.error().is(RoutingError::not_found)) {
-    co_return std::unexpected(say("routing: not found"));
-  }
-  if (!got) co_return std::unexpected(got.error());
+  if (!got) co_return std::unexpected(explained(context, got.error()));
   json::object value = event(EventType::value);
   value["Extra"] = multiformats::base_encode(multiformats::Base::base64pad, *got).value_or("");
   co_return co_await output.value(std::move(value));
@@ -245,7 +254,8 @@ Task<void> run_put_value(Context& context, const Request& request, Output& outpu
     }
   }
   Instant deadline = search_end(context);
-  KITH_CO_CHECK(co_await router->put_value(std::move(key), std::move(content), deadline));
+  auto put = co_await router->put_value(std::move(key), std::move(content), deadline);
+  if (!put) co_return std::unexpected(explained(context, put.error()));
   json::object value = event(EventType::value);
   value["ID"] = context.node->peer().to_string();
   co_return co_await output.value(std::move(value));
