@@ -181,6 +181,44 @@ export interface Peer {
   Direction?: number;
   Streams?: { Protocol: string }[] | null;
   Identify?: { AgentVersion?: string; Protocols?: string[] | null };
+  // What kith tells besides, and Kubo doesn't.
+  Transport?: string;
+  Security?: string;
+  Relayed?: boolean;
+  Limited?: boolean;
+  FoundBy?: string;
+  OpenedAt?: string;
+  Seconds?: number;
+  BytesIn?: number;
+  BytesOut?: number;
+}
+
+/** nat/status, of which a Kubo knows nothing. */
+export interface NatStatus {
+  Reachability: string;
+  Since: string | null;
+  Summary: string;
+  Advice: string[];
+  Addresses: { Address: string; Reachability: string; Reached: number; Failed: number; Refused: boolean; Since: string | null }[];
+  Observed: { Address: string; Networks: number; Believed: boolean }[];
+  NAT: { Mapping: string; Behind: string };
+  PortMapping: { Enabled: boolean; Protocol: string; Router: string; Outside: string; Mappings: { Transport: string; Inside: number; Outside: number; Until: string }[] };
+  Relays: { Enabled: boolean; Wanted: boolean; Known: number; Reservations: Reservation[] };
+  HolePunching: { Enabled: boolean; Begun: number; Dialed: number; Punched: number; Failed: number };
+}
+
+export interface Reservation {
+  Relay: string;
+  Held: boolean;
+  Expires: string | null;
+  LastFailure: string;
+}
+
+/** doctor */
+export interface Checkup {
+  Checks: { Name: string; State: "ok" | "warning" | "problem"; Text: string; Advice: string }[];
+  Problems: number;
+  Warnings: number;
 }
 
 export interface Bandwidth {

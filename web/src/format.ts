@@ -30,6 +30,15 @@ export function duration(seconds: number): string {
   return hours < 36 ? `${hours.toFixed(1)} h` : `${Math.round(hours / 24)} days`;
 }
 
+/** "since 14:05", "since 3 Nov": when something began that goes on. */
+export function since(iso: string, now = Date.now()): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) return "";
+  const recent = now - time.getTime() < 20 * 3600 * 1000;
+  const text = recent ? time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }) : time.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+  return `since ${text}`;
+}
+
 export function ago(time: number, now = Date.now()): string {
   const seconds = (now - time) / 1000;
   if (seconds < 45) return "just now";

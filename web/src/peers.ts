@@ -5,23 +5,47 @@ import { errorBox, explain, showError, type Explanation } from "./errors";
 import * as format from "./format";
 import { glyph } from "./glyph";
 import { placeOf, reachText } from "./multiaddr";
+import { healthCard, reachCard } from "./reach";
 
 const shownMax = 300;
+
+/** Where peers are, as the buttons above the list tell them apart. */
+const groups: [string, string, (peer: Peer) => boolean][] = [
+  ["all", "All", () => true],
+  ["near", "Nearby", (peer) => ["network", "computer"].includes(placeOf(peer.Addr).reach)],
+  ["far", "Internet", (peer) => placeOf(peer.Addr).reach === "internet"],
+  ["relay", "By relay", (peer) => placeOf(peer.Addr).reach === "relay"],
+];
 
 export function peersView(signal: AbortSignal): Element {
   const heading = h("p", { "data-testid": "peer-count" }, "Asking the node…");
   const filter = h("input", { type: "search", id: "filter", placeholder: "Filter by id, address or program", autocomplete: "off", spellcheck: "false" });
   const filterRow = h("div", { class: "search", hidden: true }, icon("search"), h("label", { for: "filter", class: "visually-hidden" }, "Filter"), filter);
+  let group = "all";
+  const groupRow = h("div", { class: "groups", role: "group", "aria-label": "Which peers", hidden: true });
+  const groupButtons = groups.map(([name, label]) => {
+    const count = h("span", { class: "group-count" });
+    const button = h("button", { type: "button", class: "group", "aria-pressed": String(name === group), "data-group": name }, label, " ", count);
+    button.addEventListener("click", () => {
+      group = name;
+      for (const each of groupButtons) each.button.setAttribute("aria-pressed", String(each.name === group));
+      draw();
+    });
+    groupRow.append(button);
+    return { name, button, count };
+  });
   const list = h("ul", { class: "list peers", "data-testid": "peers" });
   const note = h("div");
   const rows = new Map<string, Row>();
+  const rates = new Rates();
   let peers: Peer[] = [];
   /** Why the list isn't what it was when the node last answered. */
   let failure: Explanation | null = null;
 
   const draw = () => {
     const wanted = filter.value.trim().toLowerCase();
-    const chosen = peers.filter((peer) => !wanted || `${peer.Peer} ${peer.Addr} ${peer.Identify?.AgentVersion ?? ""}`.toLowerCase().includes(wanted));
+    const inGroup = groups.find(([name]) => name === group)![2];
+    const chosen = peers.filter((peer) => inGroup(peer)).filter((peer) => !wanted || `${peer.Peer} ${peer.Addr} ${peer.Identify?.AgentVersion ?? ""}`.toLowerCase().includes(wanted));
     const shown = new Map<string, Row>();
     for (const peer of chosen.slice(0, shownMax)) {
       const key = `${peer.Peer} ${peer.Addr}`;
@@ -31,12 +55,18 @@ export function peersView(signal: AbortSignal): Element {
         rows.set(key, row);
       }
       shown.set(key, row);
-      row.update(peer);
+      row.update(peer, rates.of(peer));
     }
     for (const key of rows.keys()) if (!shown.has(key)) rows.delete(key);
     arrange(list, [...shown.values()].map((row) => row.element));
     list.classList.toggle("stale", failure !== null);
     filterRow.hidden = peers.length < 6;
+    groups.forEach(([name, , belongs], index) => {
+      const count = peers.filter(belongs).length;
+      groupButtons[index]!.count.textContent = String(count);
+      groupButtons[index]!.button.hidden = count === 0 && name !== group;
+    });
+    groupRow.hidden = peers.length < 2;
     const different = new Set(peers.map((peer) => peer.Peer)).size;
     const connected = `Connected to ${format.count(different, "peer")}`;
     if (failure) {
@@ -64,7 +94,8 @@ export function peersView(signal: AbortSignal): Element {
 
   async function refresh(): Promise<void> {
     try {
-      const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, direction: true, identify: true }, signal);
+      const answer = await call<{ Peers: Peer[] | null }>("swarm/peers", { verbose: true, latency: true, direction: true, identify: true, details: true }, signal);
+      rates.look(answer.Peers ?? [], performance.now());
       peers = (answer.Peers ?? []).sort((a, b) => a.Peer.localeCompare(b.Peer) || a.Addr.localeCompare(b.Addr));
       failure = null;
     } catch (error) {
@@ -79,8 +110,10 @@ export function peersView(signal: AbortSignal): Element {
     "div",
     { class: "view" },
     h("header", { class: "view-head" }, h("h1", null, "Peers"), heading),
+    reachCard(signal),
     connectCard(refresh),
-    h("section", { class: "card", "aria-label": "Connections" }, filterRow, list, note),
+    h("section", { class: "card", "aria-label": "Connections" }, filterRow, groupRow, list, note),
+    healthCard(signal),
   );
 }
 
@@ -142,9 +175,56 @@ function connectCard(refresh: () => Promise<void>): Element {
   );
 }
 
+export interface Rate {
+  in: number;
+  out: number;
+}
+
+/** Bytes a second of each connection: what came between two looks. A node that doesn't count (Kubo) has none. */
+export class Rates {
+  private before = new Map<string, { in: number; out: number; at: number }>();
+  private rates = new Map<string, Rate>();
+
+  look(peers: Peer[], at: number): void {
+    const now = new Map<string, { in: number; out: number; at: number }>();
+    this.rates.clear();
+    for (const peer of peers) {
+      if (peer.BytesIn === undefined || peer.BytesOut === undefined) continue;
+      const key = Rates.key(peer);
+      const was = this.before.get(key);
+      now.set(key, { in: peer.BytesIn, out: peer.BytesOut, at });
+      if (!was || at <= was.at) continue;
+      const seconds = (at - was.at) / 1000;
+      this.rates.set(key, { in: (peer.BytesIn - was.in) / seconds, out: (peer.BytesOut - was.out) / seconds });
+    }
+    this.before = now;
+  }
+
+  of(peer: Peer): Rate | null {
+    return this.rates.get(Rates.key(peer)) ?? null;
+  }
+
+  private static key(peer: Peer): string {
+    return `${peer.Peer} ${peer.Addr} ${peer.OpenedAt ?? ""}`;
+  }
+}
+
+/** Less is the noise of pings and the like. */
+const rateLeast = 200;
+
+const foundWords: Record<string, string> = {
+  bootstrap: "from the bootstrap list",
+  peering: "kept connected, as you asked",
+  mdns: "in your local network",
+  dht: "through the directory (DHT)",
+  given: "by an address that you gave",
+  remembered: "from before",
+  inbound: "it called you",
+};
+
 interface Row {
   element: HTMLElement;
-  update: (peer: Peer) => void;
+  update: (peer: Peer, rate: Rate | null) => void;
 }
 
 function makeRow(first: Peer, refresh: () => Promise<void>): Row {
@@ -152,6 +232,10 @@ function makeRow(first: Peer, refresh: () => Promise<void>): Row {
   const agent = h("span", { class: "peer-agent" });
   const tags = h("span", { class: "tags" });
   const latency = h("span", { class: "peer-latency", title: "Round trip" });
+  const rateIn = h("span", { class: "rate in" });
+  const rateOut = h("span", { class: "rate out" });
+  const rates = h("span", { class: "peer-rates" }, rateIn, rateOut);
+  const figures = h("dl", { class: "pairs" });
   const more = h("div", { class: "peer-more" });
   const full = () => (first.Addr.includes("/p2p/" + first.Peer) ? first.Addr : `${first.Addr}/p2p/${first.Peer}`);
   const trouble = h("div");
@@ -175,6 +259,7 @@ function makeRow(first: Peer, refresh: () => Promise<void>): Row {
   more.append(
     trouble,
     h("dl", { class: "pairs" }, h("dt", null, "Peer id"), h("dd", { class: "mono breakable" }, first.Peer), h("dt", null, "Address"), h("dd", { class: "mono breakable" }, full())),
+    figures,
     h("div", { class: "row" }, copyButton(full, "Copy the address", "Copy address"), disconnect),
     protocolsName,
     protocols,
@@ -192,13 +277,37 @@ function makeRow(first: Peer, refresh: () => Promise<void>): Row {
         h("span", { class: "peer-main" }, h("span", { class: "peer-name mono" }, format.short(first.Peer, 10, 8)), agent),
         h("span", { class: "peer-where mono" }, place.where),
         tags,
+        rates,
         latency,
       ),
       more,
     ),
   );
   let shown = "";
-  const update = (peer: Peer) => {
+  let figuresShown = "";
+  const showRate = (element: HTMLElement, name: string, value: number | undefined) => {
+    const text = value === undefined || value < rateLeast ? "" : format.rate(value);
+    if (element.dataset["rate"] === text) return;
+    element.dataset["rate"] = text;
+    fill(element, text !== "" && [icon(name === "in" ? "down" : "up"), h("span", { class: "visually-hidden" }, name === "in" ? "receiving " : "sending "), text]);
+  };
+  const showFigures = (peer: Peer) => {
+    const pairs: [string, string][] = [];
+    if (peer.Seconds !== undefined && peer.OpenedAt) pairs.push(["Connected", `${format.since(peer.OpenedAt)}, for ${format.duration(peer.Seconds)}`]);
+    if (peer.FoundBy) pairs.push(["Found", foundWords[peer.FoundBy] ?? peer.FoundBy]);
+    if (peer.BytesIn !== undefined && peer.BytesOut !== undefined) pairs.push(["Carried", `${format.bytes(peer.BytesIn)} in, ${format.bytes(peer.BytesOut)} out`]);
+    const secured = [peer.Security, peer.Muxer].filter((name) => name).join(" ");
+    if (secured) pairs.push(["Secured by", secured]);
+    if (peer.Limited) pairs.push(["Limit", "The relay carries little, and not for long."]);
+    const text = JSON.stringify(pairs);
+    if (text === figuresShown) return;
+    figuresShown = text;
+    fill(figures, pairs.map(([name, value]) => [h("dt", null, name), h("dd", { class: "breakable" }, value)]));
+  };
+  const update = (peer: Peer, rate: Rate | null) => {
+    showRate(rateIn, "in", rate?.in);
+    showRate(rateOut, "out", rate?.out);
+    showFigures(peer);
     const now = JSON.stringify([peer.Direction, peer.Latency, peer.Identify?.AgentVersion, peer.Streams, peer.Identify?.Protocols, peer.Muxer]);
     if (now === shown) return;
     shown = now;

@@ -241,11 +241,8 @@ std::string nat_summary(const NatReport& report) {
   switch (report.overall.verdict) {
     case Reachability::reachable:
       return fmt::format("Others reach this node directly{}{}.", by_setting, since);
-    case Reachability::unreachable: {
-      const std::string relays = by_relays(report);
-      return fmt::format("Nobody who tried reached {}{}{}{}.", report.ports(), by_setting, since,
-                         relays.empty() ? "" : "; " + relays);
-    }
+    case Reachability::unreachable:
+      return fmt::format("Nobody who tried reached {}{}{}.", report.ports(), by_setting, since);
     case Reachability::unknown:
       break;
   }

@@ -73,7 +73,6 @@ TEST(NatWords, SayWhichPortsToOpenAndWhoHelpsMeanwhile) {
   EXPECT_TRUE(says(report, "Relays are being asked"));
   report.reservations = {held_at(1)};
   EXPECT_TRUE(says(report, "Or leave it: peers reach you by relay " + peer(1).to_string() + "."));
-  EXPECT_TRUE(nat_summary(report).find("peers reach you by relay") != std::string::npos);
   report.reservations.push_back(held_at(2));
   EXPECT_TRUE(says(report, "by the relays " + peer(1).to_string() + ", " + peer(2).to_string()));
   EXPECT_EQ(report.relays_held(), 2u);

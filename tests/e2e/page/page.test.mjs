@@ -334,6 +334,89 @@ test("Peers connects to a second node, shows it and lets it go", async () => {
   assert.ok(!peers.some((peer) => peer.Peer === peerId));
 });
 
+/** What kith tells of the network, and Kubo doesn't: without it the page has less to show. */
+const tellsOfNetwork = await rpc("nat/status").then(() => true, () => false);
+const kithOnly = { skip: !tellsOfNetwork && "the node has no nat status" };
+
+/** Has the page get these answers to a command, one after the other, until the test has ended. */
+async function answering(test, command, ...answers) {
+  const pattern = `**/api/v0/${command}?*`;
+  const plain = `**/api/v0/${command}`;
+  const answer = (route) => route.fulfill({ json: answers.length > 1 ? answers.shift() : answers[0] });
+  for (const each of [pattern, plain]) await page.route(each, answer);
+  test.after(async () => {
+    for (const each of [pattern, plain]) await page.unroute(each, answer);
+  });
+}
+
+test("Peers says how the node is reached, and how it is", kithOnly, async () => {
+  await browser.visit("#/peers");
+  await page.getByTestId("reach-title").getByText("Finding out whether others reach you").waitFor();
+  await page.getByTestId("reach-summary").getByText("isn't known yet").waitFor();
+  await page.getByText("What others found").click();
+  await page.getByText("Nobody has said yet.").waitFor();
+  await page.getByRole("heading", { name: "Checkup" }).click();
+  await page.locator("[data-check=clock]").getByText(/^20\d\d-/).waitFor();
+  await page.locator("[data-check=peers]").getByText("Connect to somebody").waitFor();
+  assert.equal(await page.locator("[data-check=peers] code").first().textContent(), "swarm connect <address>");
+  assert.match(await page.getByTestId("health").textContent(), /1 thing to look at/);
+});
+
+test("Whether others reach the node is told in words, with what to do", kithOnly, async (test) => {
+  const real = await (await rpc("nat/status")).json();
+  const relay = { Relay: peerId, Held: true, Expires: "2099-01-01T00:00:00Z", LastFailure: "" };
+  const address = { Address: "/ip4/203.0.113.7/tcp/4001", Reachability: "Private", Reached: 0, Failed: 3, Refused: false, Since: null };
+  const closed = { ...real, Reachability: "Private", Summary: "Nobody who tried reached TCP port 4001.", Advice: ["Open TCP port 4001 in your router."], Addresses: [address] };
+  const relayed = { ...closed, Advice: [`Or leave it: peers reach you by relay ${peerId}.`], Relays: { ...real.Relays, Enabled: true, Wanted: true, Reservations: [relay] } };
+  const open = { ...real, Reachability: "Public", Summary: "Others reach this node directly.", Advice: [] };
+  await answering(test, "nat/status", closed, relayed, open);
+  await browser.visit("#/peers");
+  await page.getByTestId("reach-title").getByText("Nobody can call you yet").waitFor();
+  await page.getByText("Open TCP port 4001 in your router.").waitFor();
+  await page.getByText("What others found").click();
+  await page.getByText("not reached, 0 of 3 tries").waitFor();
+  await page.getByTestId("reach-title").getByText("Others reach you through a relay").waitFor();
+  await page.getByText("holds a place until").waitFor();
+  assert.doesNotMatch(await page.locator(".advice").textContent(), new RegExp(peerId), "ids are short in sentences");
+  await page.getByTestId("reach-title").getByText("Others reach you directly").waitFor();
+  assert.equal(await page.locator(".advice li").count(), 0);
+});
+
+test("Peers tells where each is, how it came, and what it carries now", kithOnly, async (test) => {
+  const ids = [1, 2, 3, 4].map(() => strangerId());
+  const peer = (index, Addr, more) => ({ Addr, Peer: ids[index], Direction: 1, Latency: "23ms", Security: "/noise", Muxer: "/yamux/1.0.0", OpenedAt: "2026-11-30T05:00:00Z", Seconds: 300, FoundBy: "inbound", BytesIn: 0, BytesOut: 0, ...more });
+  const answer = (carried) => ({
+    Peers: [
+      peer(0, "/ip4/192.168.1.9/tcp/4001", { FoundBy: "mdns", BytesIn: carried }),
+      peer(1, "/ip4/198.51.100.7/udp/4001/quic-v1", { FoundBy: "dht", Direction: 2 }),
+      peer(2, `/ip4/198.51.100.8/tcp/4001/p2p/${ids[1]}/p2p-circuit`, { Relayed: true, Limited: true }),
+      peer(3, "/ip4/203.0.113.4/tcp/4001/ws", {}),
+    ],
+  });
+  await answering(test, "swarm/peers", answer(0), answer(0), answer(50_000_000));
+  await browser.visit("#/peers");
+  const row = (index) => page.locator(`[data-peer="${ids[index]}"]`);
+  for (const word of ["TCP", "direct", "in", "local network", "23 ms"]) await row(0).getByText(word, { exact: true }).waitFor();
+  for (const word of ["QUIC", "out", "internet"]) await row(1).getByText(word, { exact: true }).waitFor();
+  await row(2).getByText("relayed", { exact: true }).waitFor();
+  await row(0).getByText(/MiB\/s/).waitFor();
+  assert.equal(await row(1).getByText(/B\/s/).count(), 0);
+  await row(2).locator("summary").click();
+  await row(2).getByText("it called you").waitFor();
+  await row(2).getByText("The relay carries little").waitFor();
+  await row(0).locator("summary").click();
+  for (const text of ["in your local network", "/noise /yamux/1.0.0"]) await row(0).getByText(text).waitFor();
+  // By the keyboard alone.
+  const byRelay = page.getByRole("button", { name: "By relay 1" });
+  await byRelay.focus();
+  await page.keyboard.press("Enter");
+  await row(0).waitFor({ state: "detached" });
+  assert.equal(await byRelay.getAttribute("aria-pressed"), "true");
+  assert.equal(await page.locator(".peers > li").count(), 1);
+  await page.getByRole("button", { name: "All 4" }).click();
+  await row(3).waitFor();
+});
+
 test("Fetch brings content from a peer into the node, with progress", async () => {
   const content = randomBytes(24 * mebibyte);
   const cid = await addBytes(content, peerRpc);
