@@ -91,6 +91,16 @@ bool SendQueue::drop_newest_of_others() {
   return true;
 }
 
+void SendQueue::clear() noexcept {
+  subscriptions_.clear();
+  mesh_.clear();
+  idontwant_.clear();
+  iwant_.clear();
+  ihave_.clear();
+  messages_.clear();
+  ihave_ids_ = bytes_ = 0;
+}
+
 bool SendQueue::empty() const noexcept {
   return subscriptions_.empty() && mesh_.empty() && idontwant_.empty() && iwant_.empty() &&
          ihave_.empty() && messages_.empty();

@@ -25,6 +25,9 @@ class SendQueue {
   /// `own`: its messages are ours.
   void push(Rpc rpc, bool own = false);
 
+  /// Forgets all that waits.
+  void clear() noexcept;
+
   bool empty() const noexcept;
   /// The next that should be sent; empty if the queue is.
   Rpc next();

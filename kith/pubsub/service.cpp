@@ -82,7 +82,10 @@ Task<void> PubSub::close_shielded() {
       subscription->queue_.close();
   }
   tasks_.cancel();
-  co_return co_await tasks_.join_shielded();
+  auto joined = co_await tasks_.join_shielded();
+  // Of those whose tasks hadn't begun, and never did.
+  sessions_.clear();
+  co_return joined;
 }
 
 // Peers.
@@ -92,28 +95,38 @@ void PubSub::on_connected(const net::ConnectionInfo& connection) {
   if (found == sessions_.end()) return begin_session(connection.peer);
   if (found->second == nullptr) return;
   Session& session = *found->second;
-  // Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless
-  // we dialed at the same time.
-  for (const net::ConnectionInfo& other : swarm_.connections_of(connection.peer)) {
-    if (other.id == connection.id || connection.direction != net::Direction::inbound) continue;
-    if (!swarm_.crossed(other.id, connection.id)) lose(connection.peer);
-  }
+  // Another one of its race, or a detour: nothing moves.
+  if (session.connection == swarm_.connection_to(connection.peer)) return;
+  if (dialed_anew(session, connection)) lose(connection.peer, session);
   // Of two that crossed one goes once nothing is open on it.
-  if (session.connection != swarm_.connection_to(connection.peer)) session.move = true;
+  session.move = true;
   session.wake.notify_all();
 }
 
 void PubSub::on_disconnected(const net::ConnectionInfo& connection, bool last) {
   auto found = sessions_.find(connection.peer);
   if (found == sessions_.end() || found->second == nullptr) return;
-  if (last) lose(connection.peer);
-  if (last || found->second->connection == connection.id) found->second->move = true;
+  if (last) lose(connection.peer, *found->second);
+  if (found->second->connection == connection.id) found->second->move = true;
   found->second->wake.notify_all();
 }
 
-/// What the peer says next must not be taken for a part of what it said before.
-void PubSub::lose(const PeerId& peer) {
+/// Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless we
+/// dialed at the same time, or it has found a way around a relay.
+bool PubSub::dialed_anew(const Session& session, const net::ConnectionInfo& connection) const {
+  if (connection.direction != net::Direction::inbound || !session.connection) return false;
+  if (swarm_.connection_to(connection.peer) != connection.id) return false;
+  const std::optional<net::ConnectionInfo> before = swarm_.info(*session.connection);
+  if (!before || before->remote_address.is_relayed()) return false;
+  return !swarm_.crossed(before->id, connection.id);
+}
+
+/// What the peer says next must not be taken for a part of what it said before, nor must it hear
+/// what was meant for its former life.
+void PubSub::lose(const PeerId& peer, Session& session) {
   router_.remove_peer(peer, now());
+  session.queue.clear();
+  session.move = true;
 }
 
 void PubSub::begin_session(const PeerId& peer) {

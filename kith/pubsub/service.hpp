@@ -148,7 +148,8 @@ class PubSub final : private net::SwarmObserver {
   void on_connected(const net::ConnectionInfo& connection) override;
   void on_disconnected(const net::ConnectionInfo& connection, bool last) override;
 
-  void lose(const PeerId& peer);
+  bool dialed_anew(const Session& session, const net::ConnectionInfo& connection) const;
+  void lose(const PeerId& peer, Session& session);
   void begin_session(const PeerId& peer);
   Task<void> serve_peer(PeerId peer);
   Task<void> serve_streams(PeerId peer, Session& session);

@@ -181,6 +181,83 @@ TEST(PubSub, PeersComeAndGo) {
   sim::run_seeds(1, 10, coming_back);
 }
 
+Task<void> races(sim::World& world) {
+  // Of two that cross, the connection dialed by whose id is smaller stays.
+  const bool first_is_smaller = PeerId::from_public_key(net::key_of(1).public_key()) <
+                                PeerId::from_public_key(net::key_of(2).public_key());
+  const std::uint8_t smaller = first_is_smaller ? 1 : 2;
+  const std::uint8_t larger = 3 - smaller;
+  Network network;
+  network.push_back(std::make_unique<PubSubPeer>(world, smaller));
+  network.push_back(std::make_unique<PubSubPeer>(world, larger));
+  PubSubPeer& one = *network[0];
+  PubSubPeer& two = *network[1];
+  KITH_CO_TRY(auto here, one.pubsub.subscribe(topic));
+  KITH_CO_TRY(auto there, two.pubsub.subscribe(topic));
+  KITH_CO_CHECK(co_await one.connect(two));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
+  const auto before = one.peer.swarm.connection_to(two.id());
+  // Both ways of the other's own race come through.
+  net::TestPeer by_tcp(world.add_node(), larger);
+  net::TestPeer by_quic(world.add_node(), larger);
+  for (net::TestPeer* way : {&by_tcp, &by_quic})
+    KITH_CO_CHECK(co_await way->swarm.connect(one.id(), one.peer.addresses(), way->soon()));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 3s));
+  EXPECT_EQ(one.peer.swarm.connections_of(two.id()).size(), 3U);
+  EXPECT_EQ(one.peer.swarm.connection_to(two.id()), before);
+  EXPECT_EQ(one.pubsub.peers(topic), std::vector<PeerId>{two.id()});
+  KITH_CO_CHECK(co_await one.pubsub.publish(topic, to_bytes("a")));
+  KITH_CO_TRY(const std::string got, co_await next_text(*there, world.clock(), 5s));
+  EXPECT_EQ(got, "a");
+  here.reset();
+  there.reset();
+  KITH_CO_CHECK(co_await close_all(network));
+  KITH_CO_CHECK(co_await by_tcp.close());
+  co_return co_await by_quic.close();
+}
+TEST(PubSub, KeepsItsSessionWhenAPeersWholeRaceComesThrough) {
+  sim::run_seeds(1, 3, races);
+}
+
+Task<void> lives_again(sim::World& world) {
+  Network network;
+  for (std::uint8_t number : {1, 2, 2})
+    network.push_back(std::make_unique<PubSubPeer>(world, number));
+  PubSubPeer& one = *network[0];
+  KITH_CO_TRY(auto here, one.pubsub.subscribe(topic));
+  KITH_CO_TRY(auto former, network[1]->pubsub.subscribe("former"));
+  KITH_CO_TRY(auto there, network[2]->pubsub.subscribe(topic));
+  KITH_CO_CHECK(co_await network[1]->connect(one));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 3s));
+  EXPECT_EQ(one.pubsub.peers("former").size(), 1U);
+  // The same peer, started anew, while its old connection hasn't been found to be dead.
+  KITH_CO_CHECK(co_await network[2]->connect(one));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 3s));
+  EXPECT_TRUE(one.pubsub.peers("former").empty());
+  EXPECT_EQ(one.pubsub.peers(topic).size(), 1U);
+  KITH_CO_CHECK(co_await one.pubsub.publish(topic, to_bytes("a")));
+  KITH_CO_TRY(const std::string got, co_await next_text(*there, world.clock(), 5s));
+  EXPECT_EQ(got, "a");
+  here.reset();
+  former.reset();
+  there.reset();
+  co_return co_await close_all(network);
+}
+TEST(PubSub, HearsAPeerThatStartedAnewAndForgetsItsFormerLife) {
+  sim::run_seeds(1, 3, lives_again);
+}
+
+Task<void> ends_at_once(sim::World& world) {
+  Network network;
+  for (std::uint8_t i = 1; i <= 2; ++i)
+    network.push_back(std::make_unique<PubSubPeer>(world, i));
+  KITH_CO_CHECK(co_await network[0]->connect(*network[1]));
+  co_return co_await close_all(network);
+}
+TEST(PubSub, EndsInTheMomentInWhichAPeerComes) {
+  sim::run_seeds(1, 20, ends_at_once);
+}
+
 Task<void> protects(sim::World& world) {
   net::SwarmLimits limits;
   limits.low_water = 1;
@@ -342,6 +419,7 @@ Task<void> replays(sim::World& world) {
   KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
   EXPECT_EQ(victim.pubsub.router().counts().invalid, 1U);
   EXPECT_LT(victim.pubsub.router().score_report(stranger.id()).topics.at(topic).invalid, 1.1);
+  EXPECT_GT(victim.pubsub.router().score_report(stranger.id()).topics.at(topic).invalid, 0.9);
   stream.reset();
   subscription.reset();
   KITH_CO_CHECK(co_await close_all(network));
