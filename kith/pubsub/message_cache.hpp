@@ -18,8 +18,8 @@ namespace kith::pubsub {
 class MessageCache {
  public:
   /// Keeps messages for `length` heartbeats, and tells of those of the last `gossip`.
-  MessageCache(std::size_t length, std::size_t gossip, std::uint64_t seed)
-      : length_(length), gossip_(gossip), messages_(0, IdHash(seed)), windows_(1) {}
+  MessageCache(std::size_t length, std::size_t gossip, IdHash hash)
+      : length_(length), gossip_(gossip), messages_(0, hash), windows_(1) {}
 
   void put(const MessageId& id, MessagePtr message);
 

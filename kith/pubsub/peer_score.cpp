@@ -21,8 +21,8 @@ double share(Duration part, Duration whole) {
 
 }  // namespace
 
-PeerScore::PeerScore(ScoreOptions options, Duration record_ttl, std::uint64_t seed)
-    : options_(std::move(options)), record_ttl_(record_ttl), records_(0, IdHash(seed)) {}
+PeerScore::PeerScore(ScoreOptions options, Duration record_ttl, IdHash hash)
+    : options_(std::move(options)), record_ttl_(record_ttl), records_(0, hash) {}
 
 // Peers.
 

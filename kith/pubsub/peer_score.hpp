@@ -43,7 +43,7 @@ struct ScoreReport {
 class PeerScore {
  public:
   /// `record_ttl` is how long late copies of a message are counted.
-  PeerScore(ScoreOptions options, Duration record_ttl, std::uint64_t seed);
+  PeerScore(ScoreOptions options, Duration record_ttl, IdHash hash);
 
   const ScoreOptions& options() const noexcept { return options_; }
 

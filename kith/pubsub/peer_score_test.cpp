@@ -9,7 +9,7 @@ const std::string topic = "news";
 
 struct ScoreBench {
   explicit ScoreBench(TopicScore scored, ScoreOptions rest = {})
-      : scores(with(std::move(scored), std::move(rest)), 120s, 1) {
+      : scores(with(std::move(scored), std::move(rest)), 120s, test_hash) {
     scores.add_peer(one, {});
     scores.add_peer(two, {});
   }
@@ -180,9 +180,41 @@ TEST(PeerScore, KeepsBoundedWhoHasGoneAndWhatCame) {
   EXPECT_EQ(bench.scores.records(), 0U);
 }
 
+// The vectors of the authors' reference implementation: key 00 01 .. 0f, input 00 01 .. of each
+// length.
+TEST(IdHash, IsSipHash24) {
+  const IdHash hash(0x0706050403020100, 0x0f0e0d0c0b0a0908);
+  std::string input;
+  for (char i = 0; i < 63; ++i)
+    input.push_back(i);
+  const std::string_view whole = input;
+  EXPECT_EQ(hash(whole.substr(0, 0)), 0x726fdb47dd0e0e31U);
+  EXPECT_EQ(hash(whole.substr(0, 1)), 0x74f839c593dc67fdU);
+  EXPECT_EQ(hash(whole.substr(0, 7)), 0xab0200f58b01d137U);
+  EXPECT_EQ(hash(whole.substr(0, 8)), 0x93f5f5799a932462U);
+  EXPECT_EQ(hash(whole.substr(0, 15)), 0xa129ca6149be45e5U);
+  EXPECT_EQ(hash(whole.substr(0, 63)), 0x958a324ceb064572U);
+}
+
+// With a multiplication of input words alone, one word makes all that comes before it vanish,
+// whatever the key.
+TEST(IdHash, NoWordHidesWhatComesBeforeIt) {
+  for (std::uint64_t key : {1, 2}) {
+    const IdHash hash(key, 3);
+    std::set<std::uint64_t> hashes;
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+      Bytes id(48, 0);
+      store_be(id.data(), i);
+      store_le(id.data() + 24, std::uint64_t{0xe7037ed1a0b428db});
+      hashes.insert(hash(as_text(id)));
+    }
+    EXPECT_EQ(hashes.size(), 1000U);
+  }
+}
+
 TEST(SeenCache, ForgetsAfterTheFirstOrTheLastTime) {
-  SeenCache first(10s, SeenStrategy::first_seen, 1);
-  SeenCache last(10s, SeenStrategy::last_seen, 1);
+  SeenCache first(10s, SeenStrategy::first_seen, test_hash);
+  SeenCache last(10s, SeenStrategy::last_seen, test_hash);
   const Instant begin{};
   EXPECT_TRUE(first.add("a", begin) && last.add("a", begin));
   EXPECT_FALSE(first.add("a", begin + 6s) || last.add("a", begin + 6s));
@@ -192,7 +224,7 @@ TEST(SeenCache, ForgetsAfterTheFirstOrTheLastTime) {
 }
 
 TEST(SeenCache, IsBounded) {
-  SeenCache cache(10s, SeenStrategy::first_seen, 1, 3);
+  SeenCache cache(10s, SeenStrategy::first_seen, test_hash, 3);
   for (int i = 0; i < 5; ++i)
     EXPECT_TRUE(cache.add(std::to_string(i), Instant{}));
   EXPECT_EQ(cache.size(), 3U);
@@ -201,7 +233,7 @@ TEST(SeenCache, IsBounded) {
 }
 
 TEST(MessageCache, IsBoundedInNumberAndBytes) {
-  MessageCache cache(5, 3, 1);
+  MessageCache cache(5, 3, test_hash);
   for (std::uint64_t i = 0; i < 40; ++i) {
     const MessagePtr message = test_message(test_peer(1), i, topic, 1'000'000);
     cache.put(default_message_id(*message), message);

@@ -13,7 +13,7 @@ GossipRouter router_with_mesh(Signing signing) {
   RouterOptions options;
   options.signing = signing;
   options.scores = careful_scores();
-  GossipRouter router(test_peer(0), std::move(options), Prng(1), Instant{});
+  GossipRouter router(test_peer(0), std::move(options), Prng(1), test_hash, Instant{});
   for (std::uint32_t i = 1; i <= 50; ++i) {
     router.add_peer(test_peer(i), {});
     Rpc rpc;

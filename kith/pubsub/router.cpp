@@ -27,19 +27,20 @@ std::optional<Protocol> protocol_from(std::string_view id) noexcept {
   return std::nullopt;
 }
 
-GossipRouter::GossipRouter(PeerId self, RouterOptions options, Prng prng, Instant now)
+GossipRouter::GossipRouter(PeerId self, RouterOptions options, Prng prng, IdHash hash,
+                           Instant now)
     : self_(self),
       options_(std::move(options)),
       prng_(prng),
-      id_hash_(prng_.next()),
-      seen_(options_.seen_ttl, options_.seen_strategy, prng_.next()),
-      cache_(options_.mesh.history_length, options_.mesh.history_gossip, prng_.next()),
+      id_hash_(hash),
+      seen_(options_.seen_ttl, options_.seen_strategy, hash),
+      cache_(options_.mesh.history_length, options_.mesh.history_gossip, hash),
       verifying_(0, id_hash_),
       next_heartbeat_(now + options_.mesh.first_heartbeat),
       next_decay_(never) {
   ASSERT(check(options_).has_value());
   if (!options_.scores) return;
-  scores_.emplace(*options_.scores, options_.seen_ttl, prng_.next());
+  scores_.emplace(*options_.scores, options_.seen_ttl, hash);
   next_decay_ = now + options_.scores->decay_interval;
 }
 

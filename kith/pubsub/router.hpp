@@ -115,8 +115,8 @@ struct RouterCounts {
 
 class GossipRouter {
  public:
-  /// `options` have been checked (options.hpp, check).
-  GossipRouter(PeerId self, RouterOptions options, Prng prng, Instant now);
+  /// `options` have been checked (options.hpp, check). `hash` has a secret key.
+  GossipRouter(PeerId self, RouterOptions options, Prng prng, IdHash hash, Instant now);
 
   // Peers.
 

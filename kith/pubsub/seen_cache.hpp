@@ -14,9 +14,9 @@ namespace kith::pubsub {
 
 class SeenCache {
  public:
-  SeenCache(Duration ttl, SeenStrategy strategy, std::uint64_t seed,
+  SeenCache(Duration ttl, SeenStrategy strategy, IdHash hash,
             std::size_t entries_max = seen_messages_max)
-      : ttl_(ttl), strategy_(strategy), entries_max_(entries_max), places_(0, IdHash(seed)) {}
+      : ttl_(ttl), strategy_(strategy), entries_max_(entries_max), places_(0, hash) {}
 
   /// Notes that it has come. False if it had before.
   bool add(const MessageId& id, Instant now) {

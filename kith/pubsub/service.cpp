@@ -23,6 +23,12 @@ std::vector<net::ProtocolId> protocol_ids(bool flood_only) {
   return ids;
 }
 
+IdHash hash_with_secret(port::CryptoRandom& random) {
+  std::uint8_t key[16];
+  random.fill(key);
+  return {load_le<std::uint64_t>(key), load_le<std::uint64_t>(key + 8)};
+}
+
 }  // namespace
 
 Subscription::~Subscription() {
@@ -34,7 +40,8 @@ PubSub::PubSub(port::Env& env, net::Swarm& swarm, PubSubOptions options)
       log_(env.log, "pubsub"),
       swarm_(swarm),
       options_(std::move(options)),
-      router_(swarm.local_peer(), options_.router, env.prng.split(0x70756273), env.clock.now()),
+      router_(swarm.local_peer(), options_.router, env.prng.split(0x70756273),
+              hash_with_secret(env.random), env.clock.now()),
       authors_(options_.router.seen_ttl),
       next_number_(static_cast<std::uint64_t>(env.wall.now().time_since_epoch().count())),
       verify_wanted_(env.clock),

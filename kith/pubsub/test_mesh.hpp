@@ -61,7 +61,8 @@ class TestMesh {
       made.number = i;
       numbers_[test_peer(i)] = i;
       made.router =
-          std::make_unique<GossipRouter>(test_peer(i), options_.router, Prng(prng_.next()), now_);
+          std::make_unique<GossipRouter>(test_peer(i), options_.router, Prng(prng_.next()),
+                                         test_hash, now_);
       // Nobody begins at the same moment as all others.
       schedule_tick(made, now_ + Duration(prng_.below(std::uint64_t{1'000'000'000})));
     }

@@ -27,6 +27,8 @@ inline PeerId test_peer(std::uint32_t number) {
   return PeerId::from_public_key(ByteView(key));
 }
 
+inline const IdHash test_hash(1, 2);
+
 inline multiformats::Multiaddr test_address(std::string_view text) {
   return *multiformats::Multiaddr::parse(text);
 }
@@ -55,7 +57,7 @@ inline MessagePtr test_message(const PeerId& author, std::uint64_t number, std::
 /// A peer that says everything without signatures, and answers as the test wants.
 struct RouterBench {
   explicit RouterBench(RouterOptions options = unsigned_options(), std::uint64_t seed = 1)
-      : router(test_peer(0), std::move(options), Prng(seed), now) {}
+      : router(test_peer(0), std::move(options), Prng(seed), test_hash, now) {}
 
   static RouterOptions unsigned_options() {
     RouterOptions options;
