@@ -61,6 +61,9 @@ class Bootstrap {
     co_return joined;
   }
 
+  /// When a round may bring more than the last one, at the soonest.
+  Instant next_turn(Instant now) const { return pauses_.next_over(now); }
+
  private:
   /// Dials candidates until one was really dialed.
   Task<void> dial_one(Candidates& candidates, bool from_list) {
@@ -72,19 +75,30 @@ class Bootstrap {
           co_await swarm_.connect(candidate->peer, std::move(candidate->addresses), deadline);
       if (outcome) {
         failed_.erase(candidate->peer);
+        pauses_.succeeded(candidate->peer);
         break;
       }
       if (outcome.error().is(Errc::cancelled)) co_return std::unexpected(outcome.error());
-      failed_.insert(candidate->peer);
+      note_failure(candidate->peer);
       if (!was_passed_over(outcome.error())) break;
     }
     co_return Result<void>{};
   }
 
+  void note_failure(const PeerId& peer) {
+    if (listed_.contains(peer)) {
+      pauses_.failed(peer, env_.clock.now(), env_.prng.below(bootstrap_chances));
+    } else {
+      failed_.insert(peer);
+    }
+  }
+
   std::deque<Candidate> listed() {
     std::deque<Candidate> all;
+    const Instant now = env_.clock.now();
     for (const auto& [peer, addresses] : listed_) {
-      if (!swarm_.connected(peer)) all.push_back({peer, addresses});
+      const bool due = !swarm_.connected(peer) && pauses_.allows(peer, now);
+      if (due) all.push_back({peer, addresses});
     }
     shuffle(all);
     return all;
@@ -123,11 +137,34 @@ class Bootstrap {
   port::Env& env_;
   net::Swarm& swarm_;
   BootstrapPeers listed_;
+  BootstrapPauses pauses_;
   /// Of the remembered ones, since all were last tried.
   std::set<PeerId> failed_;
 };
 
 }  // namespace
+
+bool BootstrapPauses::allows(const PeerId& peer, Instant now) const {
+  auto found = pauses_.find(peer);
+  return found == pauses_.end() || found->second.until <= now;
+}
+
+void BootstrapPauses::failed(const PeerId& peer, Instant now, std::uint64_t chance) {
+  Pause& pause = pauses_[peer];
+  const Duration whole = std::min(bootstrap_pause * (1 << pause.failures), bootstrap_pause_max);
+  // Beyond the longest pause there is nothing to count.
+  if (whole < bootstrap_pause_max) ++pause.failures;
+  const Duration half = whole / 2;
+  pause.until = now + half + half / bootstrap_chances * chance;
+}
+
+Instant BootstrapPauses::next_over(Instant now) const {
+  Instant next = never;
+  for (const auto& [peer, pause] : pauses_) {
+    if (pause.until > now) next = std::min(next, pause.until);
+  }
+  return next;
+}
 
 Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Multiaddr> bootstrap) {
   BootstrapPeers listed;
@@ -145,7 +182,9 @@ Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Mult
       better = swarm.connected_peers().size() > before;
     }
     wait = better ? bootstrap_interval : std::min(wait * 2, bootstrap_interval_max);
-    KITH_CO_CHECK(co_await port::sleep_for(env.clock, wait));
+    const Instant now = env.clock.now();
+    const Instant turn = std::max(dialing.next_turn(now), now + bootstrap_interval);
+    KITH_CO_CHECK(co_await port::sleep_until(env.clock, std::min(now + wait, turn)));
   }
 }
 

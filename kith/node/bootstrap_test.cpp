@@ -145,6 +145,107 @@ TEST(Bootstrap, PassesOverPeersThatFailedAMomentAgo) {
   sim::run_seeds(1, 5, left_alone);
 }
 
+TEST(BootstrapPauses, GrowWithEachFailureAndAreOfRandomLength) {
+  BootstrapPauses pauses;
+  const PeerId peer = peer_id(2);
+  Instant now = Instant(1000s);
+  EXPECT_TRUE(pauses.allows(peer, now));
+  EXPECT_EQ(pauses.next_over(now), never);
+  Duration whole = bootstrap_pause;
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t chance = i % 2 == 0 ? 0 : bootstrap_chances - 1;
+    pauses.failed(peer, now, chance);
+    const Duration pause = pauses.next_over(now) - now;
+    EXPECT_GE(pause, chance == 0 ? whole / 2 : whole * 99 / 100);
+    EXPECT_LE(pause, chance == 0 ? whole / 2 : whole);
+    EXPECT_FALSE(pauses.allows(peer, now + pause - 1ms));
+    EXPECT_TRUE(pauses.allows(peer, now + pause));
+    now += pause;
+    whole = std::min(whole * 2, bootstrap_pause_max);
+  }
+  pauses.succeeded(peer);
+  pauses.failed(peer, now, 0);
+  EXPECT_EQ(pauses.next_over(now), now + bootstrap_pause / 2);
+}
+
+/// As run_seeds, for a body that takes up to a day.
+void run_long(std::uint64_t seeds, Task<void> (*body)(sim::World&)) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    sim::World world(seed);
+    const Result<void> outcome = world.run(body(world), 24h);
+    EXPECT_TRUE(outcome.has_value());
+    world.finish();
+  }
+}
+
+/// When each listed peer was dialed.
+std::map<port::IpAddress, std::vector<Instant>> dials_of(const Scene& scene) {
+  std::map<port::IpAddress, std::vector<Instant>> all;
+  for (const net::TestNet::Dial& dial : scene.one.net.dials)
+    all[dial.remote.address].push_back(dial.at);
+  return all;
+}
+
+Task<void> all_down(sim::World& world) {
+  Scene scene(world);
+  for (std::uint8_t i = 1; i <= 4; ++i)
+    scene.list(peer_id(i + 1), {nowhere(i)});
+  scene.begin();
+  KITH_CO_CHECK(co_await scene.wait(6h));
+  std::map<Instant, int> late;
+  for (const auto& [address, times] : dials_of(scene)) {
+    EXPECT_GE(times.size(), 6h / bootstrap_pause_max);
+    EXPECT_LE(times.size(), 6h / (bootstrap_pause_max / 2) + 10);
+    EXPECT_GE(times.back() - times[times.size() - 2], bootstrap_pause_max / 2);
+    for (const Instant at : times) {
+      if (at - Instant{} > 3h) ++late[at];
+    }
+  }
+  // They were all asked at the start, and never are again.
+  for (const auto& [at, peers] : late)
+    EXPECT_LT(peers, 4);
+  co_return co_await scene.close();
+}
+TEST(Bootstrap, AsksAListThatIsDownSeldomAndNotAllAtOnce) {
+  run_long(5, all_down);
+}
+
+Task<void> comes_back(sim::World& world) {
+  Scene scene(world);
+  Peer& listed = scene.add_peer();
+  scene.list(listed.id(), listed.addresses());
+  world.net().cut(scene.one.node.id(), listed.node.id());
+  scene.begin();
+  KITH_CO_CHECK(co_await scene.wait(12h));
+  EXPECT_FALSE(scene.one.swarm.connected(listed.id()));
+  world.net().heal();
+  KITH_CO_CHECK(co_await scene.wait(bootstrap_pause_max + one_round));
+  EXPECT_TRUE(scene.one.swarm.connected(listed.id()));
+  co_return co_await scene.close();
+}
+TEST(Bootstrap, FindsAListedPeerThatWasAwayForLong) {
+  run_long(5, comes_back);
+}
+
+Task<void> enough(sim::World& world) {
+  Scene scene(world);
+  for (std::size_t i = 0; i < bootstrap_peers_wanted; ++i) {
+    Peer& peer = scene.add_peer();
+    KITH_CO_CHECK(co_await scene.one.swarm.connect(peer.id(), peer.addresses(), scene.one.soon()));
+  }
+  for (std::uint8_t i = 1; i <= 4; ++i)
+    scene.list(peer_id(i + 1), {nowhere(i)});
+  const std::size_t before = scene.one.net.dials.size();
+  scene.begin();
+  KITH_CO_CHECK(co_await scene.wait(2h));
+  EXPECT_EQ(scene.one.net.dials.size(), before);
+  co_return co_await scene.close();
+}
+TEST(Bootstrap, AsksNobodyWhileEnoughPeersAreConnected) {
+  run_long(3, enough);
+}
+
 Task<void> tries_all(sim::World& world) {
   Scene scene(world);
   scene.remember_nobody(20);
