@@ -25,6 +25,7 @@
 #include <kith/dht/provided_keys.hpp>
 #include <kith/dht/routing_table.hpp>
 #include <kith/dht/server.hpp>
+#include <kith/dht/state_file.hpp>
 #include <kith/port/env.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
@@ -90,6 +91,22 @@ class Dht final : public routing::Routing, private NetworkObserver {
   const ProviderRecords& provider_records() const noexcept { return providers_; }
   const ValueRecords& value_records() const noexcept { return values_; }
   const ProvidedKeys& provided() const noexcept { return provided_; }
+  ProvidedKeys& provided() noexcept { return provided_; }
+
+  // For StateKeeper.
+
+  /// What was saved in an earlier run, before start(). Values are checked again, and what is too
+  /// old is dropped; peers are asked whether they are there before they are believed.
+  void restore(SavedRecord record);
+  /// All is restored: nothing has changed since.
+  void begin_from_restored() { provided_.forget_changes(); }
+  struct SaveCursor {
+    bool peers = false;
+    bool providers = false;
+    std::optional<Key> after{};
+  };
+  /// Adds the peers, or about `count` records, that come next. False once there are no more.
+  bool save_some(SaveCursor& cursor, std::size_t count, FrameWriter& into) const;
   const DhtStats& stats() const noexcept { return stats_; }
 
  private:
@@ -135,6 +152,9 @@ class Dht final : public routing::Routing, private NetworkObserver {
   DhtOptions options_;
   RoutingTable table_;
   LostPeers lost_;
+  /// Of an earlier run, the first restored_asked_ of which were asked whether they are there.
+  std::vector<SavedPeer> restored_;
+  std::size_t restored_asked_ = 0;
   ProviderRecords providers_;
   ValueRecords values_;
   ProvidedKeys provided_;

@@ -28,6 +28,10 @@ Task<void> Dht::refresh() {
   Instant begin = env_.clock.now();
   providers_.expire(env_.wall.now());
   values_.expire(env_.wall.now());
+  std::vector<PeerId> restored;
+  while (restored_asked_ < restored_.size() && restored.size() < checked_per_refresh_max)
+    restored.push_back(restored_[restored_asked_++].peer);
+  KITH_CO_CHECK(co_await check_all(std::move(restored)));
   std::vector<PeerId> lost = lost_.due(begin, lost_peers_per_refresh_max);
   KITH_CO_CHECK(co_await check_all(std::move(lost)));
   std::vector<PeerId> silent =

@@ -65,16 +65,31 @@ DualDht::DualDht(port::Env& env, net::Swarm& swarm, net::Identify& identify, Dua
       wide_network_(env, swarm, identify, Reach::wide),
       local_network_(env, swarm, identify, Reach::local, options.local_loopback),
       wide_(env, wide_network_, validators_, options_of(options, options.wide_server)),
-      local_(env, local_network_, validators_, options_of(options, options.local_server)) {}
+      local_(env, local_network_, validators_, options_of(options, options.local_server)) {
+  if (options.state_path.empty()) return;
+  wide_keeper_ = std::make_unique<StateKeeper>(env, wide_, options.state_path + "-wide");
+  local_keeper_ = std::make_unique<StateKeeper>(env, local_, options.state_path + "-local");
+}
 
 void DualDht::start() {
+  for (StateKeeper* keeper : {wide_keeper_.get(), local_keeper_.get()}) {
+    if (keeper == nullptr) continue;
+    keeper->load();
+    keeper->start();
+  }
   wide_.start();
   local_.start();
 }
 
 Task<void> DualDht::close_shielded() {
   co_await wide_.close_shielded();
-  co_return co_await local_.close_shielded();
+  Result<void> outcome = co_await local_.close_shielded();
+  for (StateKeeper* keeper : {wide_keeper_.get(), local_keeper_.get()}) {
+    if (keeper == nullptr) continue;
+    auto saved = co_await keeper->close_shielded();
+    if (outcome) outcome = saved;
+  }
+  co_return outcome;
 }
 
 Task<void> DualDht::provide(Multihash content, Instant deadline) {

@@ -6,7 +6,11 @@
 // destruction after. Loop thread only.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include <kith/dht/dht.hpp>
+#include <kith/dht/state_keeper.hpp>
 #include <kith/dht/swarm_network.hpp>
 
 namespace kith::dht {
@@ -17,6 +21,8 @@ struct DualOptions {
   /// Loopback addresses count in the local DHT.
   bool local_loopback = false;
   std::function<Task<bool>(multiformats::Multihash content)> still_has{};
+  /// Files that begin with it keep the state of both between runs; empty: nothing is kept.
+  std::string state_path{};
 };
 
 class DualDht final : public routing::Routing {
@@ -25,6 +31,7 @@ class DualDht final : public routing::Routing {
   DualDht(const DualDht&) = delete;
   DualDht& operator=(const DualDht&) = delete;
 
+  /// Reads what was kept, which blocks, and begins.
   void start();
   Task<void> close_shielded();
 
@@ -60,6 +67,9 @@ class DualDht final : public routing::Routing {
   SwarmNetwork local_network_;
   Dht wide_;
   Dht local_;
+  /// None if nothing is kept.
+  std::unique_ptr<StateKeeper> wide_keeper_;
+  std::unique_ptr<StateKeeper> local_keeper_;
 };
 
 }  // namespace kith::dht

@@ -47,6 +47,22 @@ class Key {
 
   std::uint64_t leading_bits() const noexcept { return words_[0]; }
 
+  /// The first `count` bits, and zeros behind them.
+  Key prefix(std::size_t count) const noexcept {
+    Key key;
+    for (std::size_t i = 0; i < words_.size() && 64 * i < count; ++i) {
+      const std::size_t kept = count - 64 * i;
+      key.words_[i] = kept >= 64 ? words_[i] : words_[i] & ~(~std::uint64_t{0} >> kept);
+    }
+    return key;
+  }
+  /// With this bit, counted from the first, the other way.
+  Key flipped(std::size_t bit) const noexcept {
+    Key key = *this;
+    key.words_[bit / 64] ^= std::uint64_t{1} << (63 - bit % 64);
+    return key;
+  }
+
   friend auto operator<=>(const Key&, const Key&) noexcept = default;
 
  private:

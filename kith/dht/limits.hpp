@@ -130,6 +130,29 @@ inline constexpr Duration reprovide_look_interval = 1min;
 /// Content that could be told to nobody is told again after this.
 inline constexpr Duration reprovide_retry = 10min;
 
+// What is kept between two runs.
+
+inline constexpr Duration records_save_interval = 15min;
+/// A crash takes what was provided for the first time since then.
+inline constexpr Duration provided_save_interval = 10s;
+inline constexpr Duration state_retry = 1min;
+/// Encoded before other work has its turn.
+inline constexpr std::size_t state_records_at_once = 256;
+/// A frame is closed once it has so many bytes; a single record may lead it beyond.
+inline constexpr std::size_t state_frame_bytes = 64 * 1024;
+inline constexpr std::size_t state_frame_bytes_max = std::size_t{64} << 20;
+/// Changes that are added at least before the file is written anew.
+inline constexpr std::size_t state_slack_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t state_file_bytes_max = std::size_t{512} << 20;
+static_assert((state_records_at_once + providers_per_key_max) * request_bytes_max +
+                  state_frame_bytes <=
+              state_frame_bytes_max);
+static_assert(2 * provided_keys_max * (content_key_bytes_max + 16) + 4 * state_slack_bytes <
+              state_file_bytes_max);
+static_assert(provider_record_bytes_max + value_record_bytes_max < state_file_bytes_max / 2);
+/// Peers of the last run that are asked whether they are still there.
+inline constexpr std::size_t restored_peers_max = 1024;
+
 /// Of a search: providers told of, and dials of the peer that is looked for.
 inline constexpr std::size_t providers_found_max = 10'000;
 inline constexpr std::size_t reach_attempts_max = 8;

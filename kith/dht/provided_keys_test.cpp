@@ -13,8 +13,9 @@ TEST(ProvidedKeys, AreDueInTheOrderOfTheirTime) {
   EXPECT_TRUE(keys.set(as_bytes("b"), start + 1h));
   EXPECT_TRUE(keys.set(as_bytes("c"), start + 1h));
   EXPECT_TRUE(keys.due(start, 10).empty());
-  EXPECT_EQ(keys.due(start + 1h, 10), (std::vector<Bytes>{to_bytes("b"), to_bytes("c")}));
-  EXPECT_EQ(keys.due(start + 9h, 1), std::vector<Bytes>{to_bytes("b")});
+  // Of the same time, by their places.
+  EXPECT_EQ(keys.due(start + 1h, 10), (std::vector<Bytes>{to_bytes("c"), to_bytes("b")}));
+  EXPECT_EQ(keys.due(start + 9h, 1), std::vector<Bytes>{to_bytes("c")});
   keys.set(as_bytes("b"), start + 5h);
   EXPECT_EQ(keys.due(start + 9h, 10),
             (std::vector<Bytes>{to_bytes("c"), to_bytes("a"), to_bytes("b")}));
@@ -32,6 +33,39 @@ TEST(ProvidedKeys, AreSoMany) {
   EXPECT_FALSE(keys.set(as_bytes("c"), start));
   EXPECT_TRUE(keys.set(as_bytes("a"), start + 1h)) << "one that is there";
   EXPECT_EQ(keys.due(start + 2h, 10).size(), 2u);
+}
+
+TEST(ProvidedKeys, OfARegionAreFoundTogether) {
+  ProvidedKeys keys;
+  std::size_t expected = 0;
+  const Region region{Key::of(as_bytes("7")), 2};
+  for (int i = 0; i < 100; ++i) {
+    const Bytes content = to_bytes(std::to_string(i));
+    keys.set(content, start + Duration(i));
+    expected += i < 90 && region.contains(Key::of(content)) ? 1 : 0;
+  }
+  const std::vector<Bytes> found = keys.within(region, start + Duration(90));
+  EXPECT_EQ(found.size(), expected);
+  for (const Bytes& content : found)
+    EXPECT_GE(common_prefix(Key::of(content), region.place), 2u);
+  EXPECT_EQ(keys.within({Key{}, 0}, start + 1h).size(), 100u);
+}
+
+TEST(ProvidedKeys, RememberWhatHasChanged) {
+  ProvidedKeys keys;
+  keys.set(as_bytes("a"), start);
+  keys.set(as_bytes("b"), start);
+  keys.set(as_bytes("a"), start + 1h);
+  keys.remove(as_bytes("b"));
+  auto changes = keys.take_changes(10);
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].next, start + 1h);
+  EXPECT_FALSE(changes[1].next);
+  EXPECT_EQ(keys.changes(), 0u);
+  EXPECT_EQ(keys.clear(), 1u);
+  EXPECT_EQ(keys.size(), 0u);
+  EXPECT_FALSE(keys.next());
+  EXPECT_EQ(keys.take_changes(10).size(), 1u);
 }
 
 }  // namespace

@@ -171,4 +171,18 @@ void ProviderRecords::each(
   }
 }
 
+bool ProviderRecords::each_after(
+    std::optional<Key>& after, std::size_t count,
+    const std::function<void(ByteView content, const Provider&)>& visit) const {
+  auto at = after ? keys_.upper_bound(*after) : keys_.begin();
+  std::size_t visited = 0;
+  for (; at != keys_.end() && visited < count; ++at) {
+    for (const Provider& provider : at->second.providers)
+      visit(at->second.key, provider);
+    visited += at->second.providers.size();
+    after = at->first;
+  }
+  return at != keys_.end();
+}
+
 }  // namespace kith::dht

@@ -66,6 +66,10 @@ class ProviderRecords {
 
   /// All of them, by distance.
   void each(const std::function<void(ByteView content, const Provider&)>& visit) const;
+  /// About `count` behind this distance, all of a key together, from the nearest if there is none;
+  /// moves `after`. False once there are no more.
+  bool each_after(std::optional<Key>& after, std::size_t count,
+                  const std::function<void(ByteView content, const Provider&)>& visit) const;
 
  private:
   struct Content {

@@ -22,7 +22,7 @@ ValueRecords::Values::iterator ValueRecords::erase(Values::iterator at) {
   return values_.erase(at);
 }
 
-Result<void> ValueRecords::put(ByteView key, ByteView value, WallTime now) {
+Result<void> ValueRecords::put(ByteView key, ByteView value, WallTime received, WallTime now) {
   KITH_CHECK(validators_.check(key, value, now));
   Key away = distance(Key::of(key), self_);
   auto at = values_.find(away);
@@ -32,7 +32,7 @@ Result<void> ValueRecords::put(ByteView key, ByteView value, WallTime now) {
     }
     erase(at);
   }
-  at = values_.emplace(away, Held{to_bytes(key), {to_bytes(value), now}}).first;
+  at = values_.emplace(away, Held{to_bytes(key), {to_bytes(value), received}}).first;
   bytes_ += memory_of(key, value);
   while (values_.size() > limits_.records || bytes_ > limits_.bytes) {
     auto furthest = std::prev(values_.end());
@@ -52,6 +52,16 @@ std::optional<ValueRecords::Value> ValueRecords::get(ByteView key, WallTime now)
 void ValueRecords::expire(WallTime now) {
   for (auto at = values_.begin(); at != values_.end();)
     at = at->second.value.received + value_ttl <= now ? erase(at) : std::next(at);
+}
+
+bool ValueRecords::each_after(std::optional<Key>& after, std::size_t count,
+                              const std::function<void(ByteView, const Value&)>& visit) const {
+  auto at = after ? values_.upper_bound(*after) : values_.begin();
+  for (; at != values_.end() && count > 0; ++at, --count) {
+    visit(at->second.key, at->second.value);
+    after = at->first;
+  }
+  return at != values_.end();
 }
 
 }  // namespace kith::dht

@@ -5,6 +5,7 @@
 // outlive it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -28,7 +29,9 @@ class ValueRecords {
 
   /// Errors of Validators::check; RoutingError::older_value if a better one is here;
   /// Errc::limit_exceeded if all that is here is nearer.
-  Result<void> put(ByteView key, ByteView value, WallTime now);
+  Result<void> put(ByteView key, ByteView value, WallTime now) { return put(key, value, now, now); }
+  /// One that came at `received`, in an earlier life.
+  Result<void> put(ByteView key, ByteView value, WallTime received, WallTime now);
 
   struct Value {
     Bytes value;
@@ -38,6 +41,10 @@ class ValueRecords {
   std::optional<Value> get(ByteView key, WallTime now) const;
 
   void expire(WallTime now);
+  /// `count` behind this distance, from the nearest if there is none; moves `after`. False once
+  /// there are no more.
+  bool each_after(std::optional<Key>& after, std::size_t count,
+                  const std::function<void(ByteView key, const Value&)>& visit) const;
   std::size_t size() const noexcept { return values_.size(); }
   std::size_t bytes() const noexcept { return bytes_; }
 

@@ -6,6 +6,7 @@
 //   version       "kith " and the number of this layout
 //   blocks/       the store
 //   peers         the peer store; pubsub-authors: which messages are old (author_numbers.hpp)
+//   dht-wide.*, dht-local.*   what the DHTs keep between runs (dht/state_keeper.hpp)
 //   libp2p-resource-limit-overrides.json   limits, if the operator wants others
 //   api, gateway  addresses in use while a daemon runs (Kubo's names)
 //

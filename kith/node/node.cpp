@@ -90,8 +90,10 @@ Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
   return options;
 }
 
-dht::DualOptions dht_options(const RoutingSettings& settings, store::BlockStore& store) {
+dht::DualOptions dht_options(const RoutingSettings& settings, const Home& home,
+                             store::BlockStore& store) {
   dht::DualOptions options;
+  options.state_path = home.file("dht");
   options.wide_server = settings.wide_server;
   options.local_server = settings.local_server;
   options.local_loopback = settings.local_loopback;
@@ -155,8 +157,8 @@ struct Node::Network {
         tasks(env.executor, env.clock),
         providing(env.executor, env.clock, provides_at_once) {
     if (!settings.routing.enabled) return;
-    dht =
-        std::make_unique<dht::DualDht>(env, swarm, identify, dht_options(settings.routing, store));
+    dht = std::make_unique<dht::DualDht>(env, swarm, identify,
+                                         dht_options(settings.routing, home, store));
     search = std::make_unique<ProviderSearch>(env, swarm, *dht);
   }
 
