@@ -7,7 +7,6 @@
 
 #include <kith/api/detail/doctor.hpp>
 #include <kith/api/detail/values.hpp>
-#include <kith/net/direct.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/node/node.hpp>
 
@@ -265,7 +264,7 @@ void look_at_network(node::Node& node, Symptoms& found) {
   for (const PeerId& peer : swarm.connected_peers()) {
     ++found.peers;
     if (bootstrap.contains(peer)) ++found.bootstrap_connected;
-    if (!net::direct_connection(swarm, peer)) ++found.relayed_only;
+    if (!swarm.direct_connection_to(peer)) ++found.relayed_only;
   }
   dht::DualDht* dht = node.dht();
   found.dht = dht != nullptr;
