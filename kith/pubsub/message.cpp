@@ -221,8 +221,9 @@ class IdReader {
                     std::vector<MessageId>& ids) {
     while (reader.next()) {
       if (reader.tag_and_type() == bytes_field(number)) {
-        if (++count_ > rpc_ids_max) return std::unexpected(Errc::limit_exceeded);
         const ByteView id = reader.get_bytes();
+        // Go fits more into an RPC when it has many topics to tell of: they aren't needed.
+        if (++count_ > rpc_ids_max) continue;
         if (!id.empty() && id.size() <= message_id_bytes_max) ids.emplace_back(as_text(id));
       } else if (topic != nullptr && reader.tag_and_type() == bytes_field(1)) {
         *topic = as_text(reader.get_bytes());
