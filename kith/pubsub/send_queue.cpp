@@ -18,6 +18,10 @@ class SendQueue::Packer {
     used_ += bytes;
     return true;
   }
+  /// Whether a message of so many bytes goes into an RPC at all.
+  bool has_place_for(std::size_t bytes) const noexcept {
+    return used_ + bytes + overhead <= rpc_bytes_max;
+  }
 
  private:
   std::size_t used_ = 0;
@@ -99,6 +103,7 @@ void SendQueue::clear() noexcept {
   ihave_.clear();
   messages_.clear();
   ihave_ids_ = bytes_ = 0;
+  message_first_ = false;
 }
 
 bool SendQueue::empty() const noexcept {
@@ -128,9 +133,24 @@ void SendQueue::take_ihaves(Packer& packer, Rpc& rpc) {
   }
 }
 
-Rpc SendQueue::next() {
-  Rpc rpc;
-  Packer packer;
+void SendQueue::put_back(Rpc rpc) {
+  for (SubscriptionChange& change : rpc.subscriptions)
+    subscriptions_.try_emplace(std::move(change.topic), change.subscribe);
+  for (std::string& topic : rpc.graft)
+    mesh_.try_emplace(std::move(topic), Graft{});
+  for (Prune& prune : rpc.prune) {
+    std::string topic = prune.topic;
+    mesh_.try_emplace(std::move(topic), std::move(prune));
+  }
+}
+
+void SendQueue::take_message(Rpc& rpc) {
+  bytes_ -= messages_.front().message->bytes();
+  rpc.messages.push_back(std::move(messages_.front().message));
+  messages_.pop_front();
+}
+
+void SendQueue::take_control(Packer& packer, Rpc& rpc) {
   while (!subscriptions_.empty() && packer.takes(subscriptions_.begin()->first.size())) {
     auto change = subscriptions_.extract(subscriptions_.begin());
     rpc.subscriptions.push_back({std::move(change.key()), change.mapped()});
@@ -152,11 +172,24 @@ Rpc SendQueue::next() {
   }
   take_ids(packer, idontwant_, rpc.idontwant);
   take_ids(packer, iwant_, rpc.iwant);
-  while (!messages_.empty() && packer.takes(messages_.front().message->bytes())) {
-    bytes_ -= messages_.front().message->bytes();
-    rpc.messages.push_back(std::move(messages_.front().message));
-    messages_.pop_front();
+}
+
+Rpc SendQueue::next() {
+  Rpc rpc;
+  Packer packer;
+  if (message_first_ && !messages_.empty()) {
+    static_cast<void>(packer.takes(messages_.front().message->bytes()));
+    take_message(rpc);
   }
+  take_control(packer, rpc);
+  while (!messages_.empty()) {
+    const std::size_t size = messages_.front().message->bytes();
+    const bool is_long = size + overhead > rpc_target_bytes;
+    const bool goes_along = is_long && rpc.messages.empty() && packer.has_place_for(size);
+    if (!packer.takes(size) && !goes_along) break;
+    take_message(rpc);
+  }
+  message_first_ = !messages_.empty() && rpc.messages.empty();
   take_ihaves(packer, rpc);
   return rpc;
 }

@@ -4,7 +4,8 @@
 // topic only the last word counts, so that there is one for each of our topics at most. Pure.
 //
 // RPCs are kept to rpc_target_bytes, since rust reads no longer ones unless told; only a message
-// that is longer than that makes a longer one.
+// that is longer than that makes a longer one. It goes beside what else there is, or a peer that
+// there is always something to say to would never get it.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,9 @@ class SendQueue {
   /// `own`: its messages are ours.
   void push(Rpc rpc, bool own = false);
 
+  /// What next() gave wasn't sent: what it says of subscriptions and the mesh waits again, unless
+  /// there is a later word on it. The rest is lost.
+  void put_back(Rpc rpc);
   /// Forgets all that waits.
   void clear() noexcept;
 
@@ -50,6 +54,8 @@ class SendQueue {
   void push_ihave(IHave ihave);
   bool has_room(std::size_t bytes) const noexcept;
   bool drop_newest_of_others();
+  void take_message(Rpc& rpc);
+  void take_control(Packer& packer, Rpc& rpc);
   static void take_ids(Packer& packer, std::deque<MessageId>& queue, std::vector<MessageId>& into);
   void take_ihaves(Packer& packer, Rpc& rpc);
 
@@ -60,6 +66,8 @@ class SendQueue {
   std::deque<IHave> ihave_;
   std::size_t ihave_ids_ = 0;
   std::deque<Waiting> messages_;
+  /// The last RPC had no room for the first message.
+  bool message_first_ = false;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_messages_ = 0;
   std::uint64_t dropped_gossip_ = 0;

@@ -616,6 +616,48 @@ TEST(SendQueue, KeepsRpcsShortAndSendsAllThereIs) {
   EXPECT_EQ(messages, 101U);
 }
 
+TEST(SendQueue, SendsALongMessageThoughThereIsAlwaysSomethingToSay) {
+  for (std::size_t size : {std::size_t{200'000}, message_bytes_max - 100}) {
+    SendQueue queue;
+    Rpc rpc;
+    rpc.messages.push_back(sized(1, size));
+    queue.push(std::move(rpc));
+    std::size_t sent = 0;
+    for (int i = 0; i < 3; ++i) {
+      Rpc more;
+      for (int id = 0; id < 2000; ++id)
+        more.idontwant.push_back(std::string(40, 'i') + std::to_string(id));
+      queue.push(std::move(more));
+      const Rpc next = queue.next();
+      EXPECT_LE(rpc_bytes(next), rpc_bytes_max);
+      sent += next.messages.size();
+    }
+    EXPECT_EQ(sent, 1U) << size;
+  }
+}
+
+TEST(SendQueue, SaysAgainWhatWasLostOfTheMeshUnlessThereIsALaterWord) {
+  SendQueue queue;
+  Rpc first;
+  first.subscriptions = {{"a", true}, {"b", true}};
+  first.graft = {"a", "b"};
+  first.prune.push_back({"c"});
+  queue.push(std::move(first));
+  Rpc lost = queue.next();
+  Rpc later;
+  later.subscriptions = {{"a", false}};
+  later.prune.push_back({"a"});
+  queue.push(std::move(later));
+  queue.put_back(std::move(lost));
+  const Rpc next = queue.next();
+  EXPECT_EQ(next.graft, std::vector<std::string>{"b"});
+  ASSERT_EQ(next.prune.size(), 2U);
+  EXPECT_EQ(next.prune[0].topic, "a");
+  EXPECT_EQ(next.prune[1].topic, "c");
+  ASSERT_EQ(next.subscriptions.size(), 2U);
+  EXPECT_FALSE(next.subscriptions[0].subscribe);
+}
+
 TEST(AuthorNumbers, RefusesOldOnesButNotThoseThatWereOvertaken) {
   AuthorNumbers authors(120s);
   const PeerId author = PeerId::from_public_key(net::key_of(1).public_key());
