@@ -53,6 +53,9 @@ inline constexpr std::size_t cached_bytes_max = 32 * 1024 * 1024;
 /// without blame, and may come again. Go has the same number.
 inline constexpr std::size_t pending_messages_max = 8192;
 inline constexpr std::size_t pending_bytes_max = 64 * 1024 * 1024;
+/// Of which one peer has at most an eighth, or one RPC would leave no room for others.
+inline constexpr std::size_t pending_messages_share = pending_messages_max / 8;
+inline constexpr std::size_t pending_bytes_share = pending_bytes_max / 8;
 /// Of one peer: its next RPC isn't read before there are fewer.
 inline constexpr std::size_t pending_messages_per_peer_max = 256;
 inline constexpr std::size_t pending_bytes_per_peer_max = 4 * 1024 * 1024;
@@ -96,15 +99,21 @@ inline constexpr std::size_t verify_batch_max = 64;
 /// Streams of one peer and protocol that are read at a time: an old one may not have heard of its
 /// end yet.
 inline constexpr std::uint64_t streams_per_peer_max = 2;
+/// And of all protocols.
+inline constexpr std::size_t readers_per_peer_max = 4;
 /// An RPC that has begun comes within this time.
 inline constexpr Duration rpc_timeout = 30s;
 /// Memory for an RPC that comes in parts starts with this and doubles as it fills.
 inline constexpr std::size_t rpc_first_bytes = 16 * 1024;
 /// Beyond that first memory, of all peers: who comes later waits, and isn't read meanwhile.
 inline constexpr std::size_t reading_bytes_max = 64 * 1024 * 1024;
+/// Of one peer, on all its streams.
+inline constexpr std::size_t reading_bytes_per_peer_max = 2 * 1024 * 1024;
 inline constexpr Duration stream_open_timeout = 20s;
 /// The peer takes an RPC within this time, or its stream is given up.
 inline constexpr Duration send_timeout = 30s;
+/// An IWANT that hasn't gone out after this time is promised nothing.
+inline constexpr Duration promise_wait_max = 1min;
 /// After a stream has failed, and how often without success.
 inline constexpr Duration reopen_delay = 1s;
 inline constexpr int open_failures_max = 4;
@@ -122,8 +131,10 @@ static_assert(message_bytes_max < rpc_bytes_max);
 static_assert(message_bytes_max <= pending_bytes_per_peer_max);
 static_assert(pending_bytes_per_peer_max < pending_bytes_max);
 static_assert(message_bytes_max <= cached_bytes_max && message_bytes_max <= queued_bytes_max);
-static_assert(pending_messages_per_peer_max < pending_messages_max);
-static_assert(rpc_messages_max <= pending_messages_max, "one peer's RPC must fit where none waits");
+static_assert(pending_messages_per_peer_max < pending_messages_share);
+static_assert(pending_bytes_per_peer_max + message_bytes_max <= pending_bytes_share);
+static_assert(2 * rpc_bytes_max <= reading_bytes_per_peer_max &&
+              reading_bytes_per_peer_max < reading_bytes_max);
 static_assert(2 * rpc_bytes_max <= reading_bytes_max && rpc_first_bytes < rpc_bytes_max);
 static_assert(validations_per_topic_max <= validations_max);
 

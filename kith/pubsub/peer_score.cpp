@@ -44,8 +44,9 @@ void PeerScore::set_addresses(const PeerId& peer, const std::vector<Multiaddr>& 
   stats.addresses.clear();
   for (const Multiaddr& given : addresses) {
     if (stats.addresses.size() >= addresses_per_peer_max) break;
+    // Where its relay is says nothing of it.
     const std::optional<ByteView> bytes = given.ip();
-    if (!bytes) continue;
+    if (!bytes || given.is_relayed()) continue;
     const port::IpAddress address = net::unmapped(*port::IpAddress::from_bytes(*bytes));
     auto covers = [&given](const net::IpNetwork& network) { return network.contains(given); };
     if (address.is_loopback() || std::ranges::any_of(options_.colocation_allowed, covers)) continue;

@@ -27,8 +27,7 @@ std::optional<Protocol> protocol_from(std::string_view id) noexcept {
   return std::nullopt;
 }
 
-GossipRouter::GossipRouter(PeerId self, RouterOptions options, Prng prng, IdHash hash,
-                           Instant now)
+GossipRouter::GossipRouter(PeerId self, RouterOptions options, Prng prng, IdHash hash, Instant now)
     : self_(self),
       options_(std::move(options)),
       prng_(prng),
@@ -88,14 +87,26 @@ GossipRouter::Peer* GossipRouter::find(const PeerId& peer) {
 bool GossipRouter::add_peer(const PeerId& id, PeerInfo info) {
   if (peers_.size() >= peers_max && !has_peer(id)) return false;
   if (scores_) scores_->add_peer(id, info.addresses);
-  Peer& peer = peers_[id];
+  auto [place, added] = peers_.try_emplace(id);
+  Peer& peer = place->second;
   peer.info = std::move(info);
+  if (added) count_pending(id, peer);
   if (joined_topics_ == 0) return true;
   Rpc& hello = out(id, peer);
   for (const auto& [name, topic] : topics_) {
     if (topic.joined) hello.subscriptions.push_back({name, true});
+    if (topic.mesh.contains(id)) hello.graft.push_back(name);
   }
   return true;
+}
+
+/// Who comes back while its messages wait has no more room than before.
+void GossipRouter::count_pending(const PeerId& id, Peer& peer) const {
+  for (const auto& [ticket, pending] : pending_) {
+    if (pending.from != id) continue;
+    ++peer.pending;
+    peer.pending_bytes += pending.message->bytes();
+  }
 }
 
 void GossipRouter::remove_peer(const PeerId& id, Instant now) {
@@ -306,10 +317,13 @@ bool GossipRouter::follows_policy(const Message& message) const {
 void GossipRouter::on_message(const PeerId& from, Peer& peer, const MessagePtr& message,
                               Instant now) {
   auto topic = topics_.find(message->topic());
-  if (topic == topics_.end() || !topic->second.joined) return;
+  const bool joined = topic != topics_.end() && topic->second.joined;
+  // Of what we don't want any more only a promise to send it is of interest.
+  if (!joined && promises_.size() == 0) return;
   MessageId id;
   const bool proper = follows_policy(*message);
   if (proper) id = options_.message_id(*message);
+  if (!joined) return promises_.keep(id);
   if (id.empty() || id.size() > message_id_bytes_max) {
     ++counts_.invalid;
     if (scores_) scores_->invalid(from, message->topic());
@@ -321,7 +335,7 @@ void GossipRouter::on_message(const PeerId& from, Peer& peer, const MessagePtr& 
     return;
   }
   // Ours, from before we were started anew.
-  if (message->author() == self_) return;
+  if (message->author() == self_) return promises_.keep(id);
   if (is_copy(from, id, *message)) return;
   begin(from, peer, message, std::move(id), now);
 }
@@ -342,9 +356,15 @@ bool GossipRouter::is_copy(const PeerId& from, const MessageId& id, const Messag
 
 void GossipRouter::begin(const PeerId& from, Peer& peer, const MessagePtr& message, MessageId id,
                          Instant now) {
-  if (pending_.size() >= pending_messages_max ||
-      pending_bytes_ + message->bytes() > pending_bytes_max) {
+  const std::size_t size = message->bytes();
+  const bool full =
+      pending_.size() >= pending_messages_max || pending_bytes_ + size > pending_bytes_max;
+  const bool greedy =
+      peer.pending >= pending_messages_share || peer.pending_bytes + size > pending_bytes_share;
+  if (full || greedy) {
     ++counts_.throttled;
+    // That we have no time for it isn't the fault of who sent what we asked for.
+    promises_.keep(id);
     return;
   }
   const Ticket ticket{next_ticket_++};
@@ -354,7 +374,7 @@ void GossipRouter::begin(const PeerId& from, Peer& peer, const MessagePtr& messa
   verifying_[id].push_back(ticket);
   pending_.emplace(ticket, Pending{from, message, std::move(id), false, {}});
   if (options_.signing != Signing::strict) return signature_checked(ticket, true, now);
-  events_.emplace_back(CheckSignature{ticket, message});
+  events_.emplace_back(CheckSignature{ticket, message, from});
 }
 
 std::optional<GossipRouter::Pending> GossipRouter::take(Ticket ticket) {
@@ -364,7 +384,7 @@ std::optional<GossipRouter::Pending> GossipRouter::take(Ticket ticket) {
   pending_.erase(found);
   pending_bytes_ -= pending.message->bytes();
   if (!pending.validating) stop_verifying(pending.id, ticket);
-  // The peer may have gone and come back meanwhile.
+  // The peer may have gone meanwhile.
   if (Peer* peer = find(pending.from); peer != nullptr && peer->pending > 0) {
     --peer->pending;
     peer->pending_bytes -= std::min(peer->pending_bytes, pending.message->bytes());
@@ -491,17 +511,19 @@ std::set<PeerId> GossipRouter::receivers(const MessageId& id, const Message& mes
   if (place == topics_.end()) return {};
   Topic& topic = place->second;
   const double good = threshold(&ScoreOptions::publish_threshold);
+  const std::uint64_t hash = id_hash_(id);
   std::set<PeerId> all;
-  for (const PeerId& peer : topic.peers) {
+  for (const PeerId& id_of_peer : topic.peers) {
+    const Peer& peer = *find(id_of_peer);
+    if (peer.unwanted.contains(hash)) continue;
     const bool flood = options_.flood_only || (ours && options_.flood_publish);
-    const bool always = flood || !find(peer)->gossips();
-    if (is_direct(peer) || (always && score(peer) >= good)) all.insert(peer);
+    const bool always = flood || !peer.gossips();
+    if (is_direct(id_of_peer) || (always && score(id_of_peer) >= good)) all.insert(id_of_peer);
   }
   if (options_.flood_only) {
     drop_if_unused(place);
     return all;
   }
-  const std::uint64_t hash = id_hash_(id);
   // Also when our own message floods, so that the peers stay known for those that follow.
   const std::set<PeerId>& chosen = topic.joined ? topic.mesh : fanout_of(topic, now);
   for (const PeerId& peer : chosen) {

@@ -64,6 +64,7 @@ enum class Ticket : std::uint64_t {};
 struct CheckSignature {
   Ticket ticket;
   MessagePtr message;
+  PeerId from;
 };
 /// Answer with validated().
 struct Validate {
@@ -120,9 +121,9 @@ class GossipRouter {
 
   // Peers.
 
-  /// A peer that we can send to. It is told of our subscriptions; again, if it is there already: a
-  /// new stream may have taken the place of one that lost what we said. False, and it is left out,
-  /// if there are peers_max.
+  /// A peer that we can send to. It is told of our subscriptions, and of the meshes that it is in
+  /// if it is there already: a new stream may have taken the place of one that lost what we said.
+  /// False, and it is left out, if there are peers_max.
   bool add_peer(const PeerId& peer, PeerInfo info);
   void remove_peer(const PeerId& peer, Instant now);
   bool has_peer(const PeerId& peer) const { return peers_.contains(peer); }
@@ -141,6 +142,8 @@ class GossipRouter {
   Result<MessageId> publish(const MessagePtr& message, Instant now);
   /// What a peer that was added has sent.
   void on_rpc(const PeerId& from, Rpc rpc, Instant now);
+  /// An IWANT has gone out to the peer: from now on it has time to answer.
+  void asked(const PeerId& peer, const std::vector<MessageId>& ids, Instant now);
   void signature_checked(Ticket ticket, bool right, Instant now);
   void validated(Ticket ticket, Verdict verdict, Instant now);
   /// There was no room for it in front of the validators: it is dropped and may not come again.
@@ -225,6 +228,7 @@ class GossipRouter {
   Rpc& out(const PeerId& peer);
   Rpc& out(const PeerId& id, Peer& peer);
   Peer* find(const PeerId& peer);
+  void count_pending(const PeerId& id, Peer& peer) const;
   Topic& topic_entry(std::string_view name);
   void drop_if_unused(Topics::iterator place);
   bool is_direct(const PeerId& peer) const { return options_.direct_peers.contains(peer); }
@@ -276,6 +280,7 @@ class GossipRouter {
   // router_heartbeat.cpp
   void heartbeat(Instant now);
   void begin_heartbeat(Instant now);
+  void connect_direct_peers();
   void clear_backoffs(Instant now);
   void maintain_mesh(std::string_view name, Topic& topic, Instant now);
   void prune_bad(std::string_view name, Topic& topic, Instant now);

@@ -32,8 +32,14 @@ void GossipRouter::on_ihave(const PeerId& id, Peer& peer, const std::vector<IHav
   shuffle(asked);
   if (asked.size() > asked_max - peer.asked) asked.resize(asked_max - peer.asked);
   peer.asked += asked.size();
-  promises_.add(asked[prng_.below(asked.size())], id, now + options_.mesh.iwant_follow_up);
+  promises_.add(asked[prng_.below(asked.size())], id, now + promise_wait_max);
   std::ranges::move(asked, std::back_inserter(out(id, peer).iwant));
+}
+
+void GossipRouter::asked(const PeerId& peer, const std::vector<MessageId>& ids, Instant now) {
+  if (promises_.size() == 0) return;
+  for (const MessageId& id : ids)
+    promises_.begin(id, peer, now + options_.mesh.iwant_follow_up);
 }
 
 void GossipRouter::on_iwant(const PeerId& id, Peer& peer, const std::vector<MessageId>& ids) {
@@ -153,7 +159,9 @@ void GossipRouter::on_prune(const PeerId& id, std::vector<Prune>& prunes, Instan
     if (const std::uint64_t seconds = prune.backoff_seconds.value_or(0); seconds > 0)
       backoff = std::chrono::seconds(std::min(seconds, most));
     add_backoff(topic, id, backoff, now);
-    const bool believed = its_score >= threshold(&ScoreOptions::accept_exchange_threshold);
+    // Without scores nobody has earned that we dial whom it names.
+    const bool believed =
+        scores_ && its_score >= threshold(&ScoreOptions::accept_exchange_threshold);
     if (believed && !prune.peers.empty()) on_exchange(id, prune.peers);
   }
 }

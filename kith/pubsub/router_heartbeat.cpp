@@ -28,6 +28,7 @@ void GossipRouter::tick(Instant now) {
 void GossipRouter::heartbeat(Instant now) {
   ++ticks_;
   seen_.expire(now);
+  connect_direct_peers();
   if (options_.flood_only) return;
   begin_heartbeat(now);
   auto ids = cache_.gossip();
@@ -51,7 +52,12 @@ void GossipRouter::heartbeat(Instant now) {
 
 void GossipRouter::begin_heartbeat(Instant now) {
   if (ticks_ % backoff_ticks == 0) clear_backoffs(now);
-  for (const auto& [peer, count] : promises_.take_broken(now)) {
+  // Whom we don't read now can't keep one, and one that came waits for its signature.
+  auto excused = [this](const MessageId& id, const PeerId& peer) {
+    return verifying(id) || congested(peer);
+  };
+  for (const auto& [peer, count] :
+       promises_.take_broken(now, options_.mesh.iwant_follow_up, excused)) {
     counts_.promises_broken += count;
     penalize(peer, static_cast<double>(count));
   }
@@ -63,7 +69,10 @@ void GossipRouter::begin_heartbeat(Instant now) {
     for (auto entry = peer.unwanted.begin(); entry != peer.unwanted.end();)
       entry = --entry->second <= 0 ? peer.unwanted.erase(entry) : std::next(entry);
   }
-  if (ticks_ % options_.mesh.direct_connect_ticks != 1) return;
+}
+
+void GossipRouter::connect_direct_peers() {
+  if ((ticks_ - 1) % options_.mesh.direct_connect_ticks != 0) return;
   for (const PeerId& peer : options_.direct_peers) {
     if (!peers_.contains(peer)) events_.emplace_back(Connect{peer, {}, std::nullopt});
   }

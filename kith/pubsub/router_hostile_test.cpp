@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <kith/pubsub/test_router.hpp>
+#include <kith/pubsub/verify_queue.hpp>
 
 namespace kith::pubsub {
 namespace {
@@ -224,8 +225,9 @@ TEST(HostilePubsub, MessagesThatWaitForAVerdictAreBounded) {
   }
   EXPECT_TRUE(bench.router.congested(test_peer(1)));
   EXPECT_FALSE(bench.router.congested(test_peer(2)));
+  bench.add_many(3, 8, topic);
   for (std::uint64_t i = 0; i < pending_messages_max; ++i)
-    bench.message_from(1, test_message(test_peer(9), 10'000 + i, topic));
+    bench.message_from(3 + i % 8, test_message(test_peer(9), 10'000 + i, topic));
   EXPECT_EQ(bench.router.pending(), pending_messages_max);
   EXPECT_EQ(bench.router.counts().throttled, pending_messages_per_peer_max);
   for (Ticket ticket : bench.waiting)
@@ -236,13 +238,129 @@ TEST(HostilePubsub, MessagesThatWaitForAVerdictAreBounded) {
 
 TEST(HostilePubsub, LongMessagesThatWaitAreBoundedByTheirBytes) {
   RouterBench bench;
-  bench.add(1, {topic});
+  bench.add_many(1, 10, topic);
   ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
   bench.verdict.reset();
-  for (std::uint64_t i = 0; i < 100; ++i)
-    bench.message_from(1, test_message(test_peer(9), i, topic, 1'000'000));
+  for (std::uint32_t i = 0; i < 100; ++i)
+    bench.message_from(1 + i % 10, test_message(test_peer(9), i, topic, 1'000'000));
   EXPECT_LE(bench.router.pending() * 1'000'000, pending_bytes_max);
   EXPECT_GT(bench.router.counts().throttled, 0U);
+}
+
+TEST(HostilePubsub, OnePeersRpcLeavesRoomForOthers) {
+  RouterBench bench;
+  bench.add_many(1, 2, topic);
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  bench.verdict.reset();
+  auto flood = [&bench](std::uint64_t first) {
+    Rpc rpc;
+    for (std::uint64_t i = 0; i < rpc_messages_max; ++i)
+      rpc.messages.push_back(test_message(test_peer(9), first + i, topic));
+    bench.from(1, std::move(rpc));
+  };
+  flood(0);
+  EXPECT_EQ(bench.router.pending(), pending_messages_share);
+  // Nor is there more of it for who leaves and comes again.
+  bench.router.remove_peer(test_peer(1), bench.now);
+  bench.add(1, {topic});
+  flood(100'000);
+  EXPECT_EQ(bench.router.pending(), pending_messages_share);
+  bench.message_from(2, test_message(test_peer(9), 200'000, topic));
+  EXPECT_EQ(bench.router.pending(), pending_messages_share + 1);
+}
+
+TEST(HostilePubsub, PeersTakeTurnsToHaveTheirSignaturesLookedAt) {
+  VerifyQueue queue;
+  for (std::uint64_t i = 0; i < 100; ++i)
+    queue.push({Ticket{i}, nullptr, test_peer(1)});
+  queue.push({Ticket{100}, nullptr, test_peer(2)});
+  queue.push({Ticket{101}, nullptr, test_peer(2)});
+  std::vector<Ticket> order;
+  while (!queue.empty())
+    order.push_back(queue.pop().ticket);
+  EXPECT_EQ(order.size(), 102U);
+  order.resize(5);
+  EXPECT_EQ(order, (std::vector{Ticket{0}, Ticket{100}, Ticket{1}, Ticket{101}, Ticket{2}}));
+}
+
+/// A peer that promises a message of that author, which is asked for.
+MessagePtr promised(RouterBench& bench, std::uint32_t author) {
+  const MessagePtr message = test_message(test_peer(author), 1, topic);
+  bench.ihave_from(1, topic, {default_message_id(*message)});
+  return message;
+}
+
+TEST(HostilePubsub, AnIWantThatNeverWentOutIsNoPromise) {
+  RouterBench bench(RouterBench::scored(careful_scores()));
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  bench.sends = false;
+  promised(bench, 9);
+  bench.pass(2 * promise_wait_max);
+  EXPECT_EQ(bench.router.counts().promises_broken, 0U);
+  bench.sends = true;
+  promised(bench, 9);
+  bench.pass(5s);
+  EXPECT_EQ(bench.router.counts().promises_broken, 1U);
+}
+
+TEST(HostilePubsub, AMessageThatIsOursKeepsAPromise) {
+  RouterBench bench(RouterBench::scored(careful_scores()));
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  bench.message_from(1, promised(bench, 0));
+  bench.pass(5s);
+  EXPECT_EQ(bench.router.counts().promises_broken, 0U);
+}
+
+TEST(HostilePubsub, AMessageOfATopicThatWeLeftKeepsAPromise) {
+  RouterBench bench(RouterBench::scored(careful_scores()));
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  const MessagePtr message = promised(bench, 9);
+  bench.router.unsubscribe(topic, bench.now);
+  bench.message_from(1, message);
+  bench.pass(5s);
+  EXPECT_EQ(bench.router.counts().promises_broken, 0U);
+}
+
+TEST(HostilePubsub, AMessageThatThereIsNoTimeForKeepsAPromise) {
+  RouterBench bench(RouterBench::scored(careful_scores()));
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  const MessagePtr message = promised(bench, 9);
+  bench.verdict.reset();
+  Rpc rpc;
+  for (std::uint64_t i = 0; i < pending_messages_share; ++i)
+    rpc.messages.push_back(test_message(test_peer(8), i, topic));
+  rpc.messages.push_back(message);
+  bench.from(1, std::move(rpc));
+  EXPECT_EQ(bench.router.counts().throttled, 1U);
+  for (Ticket ticket : bench.waiting)
+    bench.router.validated(ticket, Verdict::accept, bench.now);
+  bench.pass(5s);
+  EXPECT_EQ(bench.router.counts().promises_broken, 0U);
+}
+
+TEST(HostilePubsub, APromiseWaitsForTheSignatureAndIsBrokenByAWrongOne) {
+  for (bool right : {true, false}) {
+    RouterOptions options = RouterBench::scored(careful_scores());
+    options.signing = Signing::strict;
+    RouterBench bench(std::move(options));
+    bench.add(1, {topic});
+    ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+    const MessagePtr message = test_message(test_peer(9), 1, topic, 10, true);
+    bench.ihave_from(1, topic, {default_message_id(*message)});
+    bench.forget();
+    bench.message_from(1, message);
+    ASSERT_EQ(bench.events.size(), 1U);
+    const Ticket ticket = std::get<CheckSignature>(bench.events[0]).ticket;
+    bench.pass(20s);
+    EXPECT_EQ(bench.router.counts().promises_broken, 0U);
+    bench.router.signature_checked(ticket, right, bench.now);
+    bench.pass(5s);
+    EXPECT_EQ(bench.router.counts().promises_broken, right ? 0U : 1U);
+  }
 }
 
 TEST(HostilePubsub, PeersFromOneAddressShareTheBlame) {
@@ -262,6 +380,11 @@ TEST(HostilePubsub, PeersFromOneAddressShareTheBlame) {
   EXPECT_EQ(bench.router.score(test_peer(1)), -20);
   come(5, "/ip4/1.2.3.5/tcp/4");
   EXPECT_EQ(bench.router.score(test_peer(5)), 0);
+  // Where a relay is says nothing of who comes through it.
+  const std::string relay = "/ip4/1.2.3.9/tcp/1/p2p/" + test_peer(99).to_string();
+  for (std::uint32_t i = 20; i < 24; ++i)
+    come(i, relay + "/p2p-circuit");
+  EXPECT_EQ(bench.router.score(test_peer(20)), 0);
   // A whole /64 is one place.
   for (std::uint32_t i = 10; i < 13; ++i)
     come(i, "/ip6/2001:db8::" + std::to_string(i) + "/tcp/1");
@@ -292,6 +415,20 @@ TEST(HostilePubsub, PeersToldOfByAnybodyAreNotDialed) {
   const auto dialed = told();
   EXPECT_GT(dialed, 10);
   EXPECT_LE(dialed, 16);
+}
+
+TEST(HostilePubsub, WithoutScoresNobodyIsDialedWhoWasToldOf) {
+  RouterBench bench;
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  bench.forget();
+  Prune prune{topic};
+  prune.peers.push_back({test_peer(100), {}});
+  Rpc rpc;
+  rpc.prune.push_back(std::move(prune));
+  bench.from(1, std::move(rpc));
+  for (const Event& event : bench.events)
+    EXPECT_FALSE(std::holds_alternative<Connect>(event));
 }
 
 TEST(HostilePubsub, ABadMeshGraftsBetterPeers) {

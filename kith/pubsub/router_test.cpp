@@ -504,5 +504,47 @@ TEST(GossipRouter, ARunIsItsSeed) {
   EXPECT_NE(run(1), run(2));
 }
 
+TEST(GossipRouter, ConnectsToItsDirectPeersAsOftenAsItIsTold) {
+  for (bool flood_only : {false, true}) {
+    RouterOptions options = RouterBench::unsigned_options();
+    options.direct_peers = {test_peer(7)};
+    options.mesh.direct_connect_ticks = 1;
+    options.flood_only = flood_only;
+    RouterBench bench(std::move(options));
+    bench.pass(3s);
+    EXPECT_EQ(bench.events.size(), 3U);
+    for (const Event& event : bench.events)
+      EXPECT_EQ(std::get<Connect>(event).peer, test_peer(7));
+  }
+}
+
+TEST(GossipRouter, SendsNobodyWhatItSaidItDoesNotWant) {
+  RouterOptions options = RouterBench::unsigned_options();
+  options.direct_peers = {test_peer(1)};
+  RouterBench bench(std::move(options));
+  bench.add_many(1, 2, topic);
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  const MessagePtr message = test_message(test_peer(9), 1, topic);
+  Rpc rpc;
+  rpc.idontwant.push_back(default_message_id(*message));
+  bench.from(1, std::move(rpc));
+  bench.message_from(2, message);
+  EXPECT_TRUE(bench.take(1).messages.empty());
+  bench.message_from(2, test_message(test_peer(9), 2, topic));
+  EXPECT_EQ(bench.take(1).messages.size(), 1U);
+}
+
+TEST(GossipRouter, TellsAPeerOnANewStreamOfTheMeshesThatItIsIn) {
+  RouterBench bench;
+  bench.add(1, {topic});
+  ASSERT_TRUE(bench.router.subscribe(topic, bench.now));
+  ASSERT_TRUE(bench.in_mesh(1, topic));
+  bench.forget();
+  EXPECT_TRUE(bench.router.add_peer(test_peer(1), {}));
+  const Rpc hello = bench.take(1);
+  EXPECT_EQ(hello.subscriptions.size(), 1U);
+  EXPECT_EQ(hello.graft, std::vector<std::string>{topic});
+}
+
 }  // namespace
 }  // namespace kith::pubsub

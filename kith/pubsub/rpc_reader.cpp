@@ -45,19 +45,33 @@ Task<Buffer> RpcReader::next() {
   co_return whole;
 }
 
-Task<void> RpcReader::hold(std::size_t bytes, Reservation& held, Instant deadline) {
+Task<void> RpcReader::hold(std::size_t bytes, Reservation& held) {
   for (;;) {
-    auto taken = Reservation::take(room_.budget, bytes);
-    if (taken) {
-      held = *std::move(taken);
-      co_return Result<void>{};
+    auto its = room_.by_peer.find(peer_);
+    const std::size_t has = its == room_.by_peer.end() ? 0 : its->second;
+    if (has + bytes <= reading_bytes_per_peer_max) {
+      if (auto taken = Reservation::take(room_.budget, bytes)) {
+        held = *std::move(taken);
+        room_.by_peer[peer_] = has + bytes;
+        co_return Result<void>{};
+      }
     }
-    KITH_CO_CHECK(co_await room_.freed.wait(deadline));
+    KITH_CO_CHECK(co_await room_.freed.wait());
   }
 }
 
+void RpcReader::let_go(Reservation& held) {
+  if (const std::size_t bytes = held.amount(); bytes > 0) {
+    auto its = room_.by_peer.find(peer_);
+    its->second -= bytes;
+    if (its->second == 0) room_.by_peer.erase(its);
+  }
+  held.release();
+  room_.freed.notify_all();
+}
+
 Task<Buffer> RpcReader::read_parts(std::size_t length) {
-  const Instant deadline = room_.freed.clock().now() + rpc_timeout;
+  Instant deadline = room_.freed.clock().now() + rpc_timeout;
   Buffer rpc = Buffer::allocate(std::min(length, rpc_first_bytes));
   Reservation held;
   std::size_t have = 0;
@@ -68,9 +82,10 @@ Task<Buffer> RpcReader::read_parts(std::size_t length) {
       // What is there already counts twice for a moment, and must not be waited for by itself.
       const std::size_t size = std::min(length, 2 * have);
       Reservation larger;
-      held.release();
-      room_.freed.notify_all();
-      outcome = co_await hold(size, larger, deadline);
+      let_go(held);
+      const Instant asked = room_.freed.clock().now();
+      outcome = co_await hold(size, larger);
+      deadline += room_.freed.clock().now() - asked;
       if (!outcome) break;
       held = std::move(larger);
       Buffer grown = Buffer::allocate(size);
@@ -83,8 +98,7 @@ Task<Buffer> RpcReader::read_parts(std::size_t length) {
     held_.remove_prefix(part);
     have += part;
   }
-  held.release();
-  room_.freed.notify_all();
+  let_go(held);
   if (!outcome) co_return std::unexpected(outcome.error());
   co_return rpc;
 }

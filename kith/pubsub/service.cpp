@@ -118,8 +118,8 @@ void PubSub::on_disconnected(const net::ConnectionInfo& connection, bool last) {
   found->second->wake.notify_all();
 }
 
-/// Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless we
-/// dialed at the same time, or it has found a way around a relay.
+/// Who dials though there is a connection has lost it, and perhaps all that it knew of us, unless
+/// we dialed at the same time, or it has found a way around a relay.
 bool PubSub::dialed_anew(const Session& session, const net::ConnectionInfo& connection) const {
   if (connection.direction != net::Direction::inbound || !session.connection) return false;
   if (swarm_.connection_to(connection.peer) != connection.id) return false;
@@ -133,6 +133,7 @@ bool PubSub::dialed_anew(const Session& session, const net::ConnectionInfo& conn
 void PubSub::lose(const PeerId& peer, Session& session) {
   router_.remove_peer(peer, now());
   session.queue.clear();
+  ++session.lives;
   session.move = true;
 }
 
@@ -162,6 +163,11 @@ Task<void> PubSub::serve_streams(PeerId peer, Session& session) {
     std::optional<net::ConnectionId> connection = swarm_.connection_to(peer);
     session.move = false;
     session.connection = connection;
+    // What little a relay carries is for finding a better way, which is waited for.
+    if (limited(connection)) {
+      KITH_CO_CHECK(co_await session.wake.wait());
+      continue;
+    }
     Result<std::unique_ptr<net::Stream>> stream = std::unexpected(Errc::closed);
     if (connection) {
       const Instant deadline = now() + stream_open_timeout;
@@ -189,7 +195,8 @@ Task<void> PubSub::write_stream(const PeerId& peer, Session& session, net::Strea
   PeerInfo info{*protocol, false, {}};
   for (const net::ConnectionInfo& connection : swarm_.connections_of(peer)) {
     info.outbound = info.outbound || connection.direction == net::Direction::outbound;
-    info.addresses.push_back(connection.remote_address);
+    if (!connection.remote_address.is_relayed())
+      info.addresses.push_back(connection.remote_address);
   }
   if (!router_.add_peer(peer, std::move(info))) co_return std::unexpected(Errc::limit_exceeded);
   drain();
@@ -197,25 +204,29 @@ Task<void> PubSub::write_stream(const PeerId& peer, Session& session, net::Strea
   port::TaskGroup watching(env_.executor, env_.clock, 1);
   session.ended = false;
   watching.spawn(watch(session, stream));
-  auto written = co_await write_loop(session, stream);
+  auto written = co_await write_loop(peer, session, stream);
   watching.cancel();
   co_await watching.join_shielded();
   co_return written;
 }
 
-Task<void> PubSub::write_loop(Session& session, net::Stream& stream) {
+Task<void> PubSub::write_loop(const PeerId& peer, Session& session, net::Stream& stream) {
   bool wrote = false;
   for (;;) {
     while (session.queue.empty() && !session.move && !session.ended)
       KITH_CO_CHECK(co_await session.wake.wait());
     if (session.move) co_return co_await stream.close_write(now() + send_timeout);
     if (session.ended) co_return wrote ? Result<void>{} : std::unexpected(Errc::closed);
-    const Bytes rpc = encode_rpc(session.queue.next());
-    auto written = co_await port::write_message(stream, rpc, now() + send_timeout);
+    Rpc rpc = session.queue.next();
+    const std::size_t life = session.lives;
+    const Bytes encoded = encode_rpc(rpc);
+    auto written = co_await port::write_message(stream, encoded, now() + send_timeout);
     if (!written) {
       if (!written.error().is(Errc::cancelled)) stream.reset();
+      if (life == session.lives) session.queue.put_back(std::move(rpc));
       co_return written;
     }
+    router_.asked(peer, rpc.iwant, now());
     wrote = true;
   }
 }
@@ -233,9 +244,21 @@ Task<void> PubSub::watch(Session& session, net::Stream& stream) {
   }
 }
 
+bool PubSub::limited(std::optional<net::ConnectionId> connection) const {
+  const auto info = connection ? swarm_.info(*connection) : std::nullopt;
+  return info && info->limited;
+}
+
 Task<void> PubSub::read_stream(std::unique_ptr<net::Stream> stream) {
-  begin_session(stream->remote_peer());
+  const PeerId peer = stream->remote_peer();
+  if (limited(stream->connection()) || readers_[peer] >= readers_per_peer_max) {
+    stream->reset();
+    co_return std::unexpected(Errc::refused);
+  }
+  ++readers_[peer];
+  begin_session(peer);
   auto outcome = co_await read_rpcs(*stream);
+  if (--readers_[peer] == 0) readers_.erase(peer);
   if (!outcome && outcome.error().is(Errc::closed)) co_return co_await stream->close_write();
   if (!outcome && !outcome.error().is(Errc::cancelled)) {
     KITH_LOG_DEBUG(log_, "from {}: {}", stream->remote_peer().to_short_string(),
@@ -247,7 +270,7 @@ Task<void> PubSub::read_stream(std::unique_ptr<net::Stream> stream) {
 
 Task<void> PubSub::read_rpcs(net::Stream& stream) {
   const PeerId peer = stream.remote_peer();
-  RpcReader reader(stream, reading_);
+  RpcReader reader(stream, reading_, peer);
   for (;;) {
     while (router_.congested(peer))
       KITH_CO_CHECK(co_await judged_.wait());
@@ -268,13 +291,6 @@ Task<void> PubSub::wait_for_peer(PeerId peer) {
     KITH_CO_CHECK(co_await sessions_changed_.wait(deadline));
   }
   co_return Result<void>{};
-}
-
-std::vector<multiformats::Multiaddr> PubSub::addresses_of(const PeerId& peer) const {
-  std::vector<multiformats::Multiaddr> addresses;
-  for (const net::ConnectionInfo& connection : swarm_.connections_of(peer))
-    addresses.push_back(connection.remote_address);
-  return addresses;
 }
 
 // What the router wants.
@@ -318,20 +334,24 @@ void PubSub::send(Outgoing out, bool own) {
 }
 
 void PubSub::act_on(CheckSignature event) {
-  to_verify_.push_back(std::move(event));
+  to_verify_.push(std::move(event));
   verify_wanted_.notify_all();
 }
 
-/// All that wait, at most a batch, divided among the workers. What comes in order is judged in
-/// order.
+/// All that wait, at most a batch, divided among the workers. What a peer sends in order is judged
+/// in order.
 Task<void> PubSub::verify_loop() {
   for (;;) {
     while (to_verify_.empty())
       KITH_CO_CHECK(co_await verify_wanted_.wait());
     const std::size_t count = std::min(to_verify_.size(), verify_batch_max);
+    std::vector<Ticket> tickets;
     std::vector<MessagePtr> messages;
-    for (std::size_t i = 0; i < count; ++i)
-      messages.push_back(to_verify_[i].message);
+    for (std::size_t i = 0; i < count; ++i) {
+      CheckSignature next = to_verify_.pop();
+      tickets.push_back(next.ticket);
+      messages.push_back(std::move(next.message));
+    }
     std::vector<char> right(count, 0);
     const std::size_t workers = std::clamp<std::size_t>(env_.pool.parallelism(), 1, count);
     port::TaskGroup group(env_.executor, env_.clock, workers);
@@ -342,9 +362,7 @@ Task<void> PubSub::verify_loop() {
     co_await group.join_shielded();
     KITH_CO_CHECK(std::move(joined));
     for (std::size_t i = 0; i < count; ++i) {
-      const Ticket ticket = to_verify_.front().ticket;
-      to_verify_.pop_front();
-      router_.signature_checked(ticket, right[i] != 0, now());
+      router_.signature_checked(tickets[i], right[i] != 0, now());
       drain();
     }
   }

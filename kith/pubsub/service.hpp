@@ -36,6 +36,7 @@
 #include <kith/pubsub/router.hpp>
 #include <kith/pubsub/rpc_reader.hpp>
 #include <kith/pubsub/send_queue.hpp>
+#include <kith/pubsub/verify_queue.hpp>
 
 namespace kith::pubsub {
 
@@ -138,6 +139,8 @@ class PubSub final : private net::SwarmObserver {
     std::optional<net::ConnectionId> connection{};
     bool move = false;  ///< to another connection
     bool ended = false;
+    /// How often what was queued has lost its meaning (lose()).
+    std::size_t lives = 0;
   };
   struct TopicValidator {
     Validator validate;
@@ -154,8 +157,9 @@ class PubSub final : private net::SwarmObserver {
   Task<void> serve_peer(PeerId peer);
   Task<void> serve_streams(PeerId peer, Session& session);
   Task<void> write_stream(const PeerId& peer, Session& session, net::Stream& stream);
-  Task<void> write_loop(Session& session, net::Stream& stream);
+  Task<void> write_loop(const PeerId& peer, Session& session, net::Stream& stream);
   Task<void> watch(Session& session, net::Stream& stream);
+  bool limited(std::optional<net::ConnectionId> connection) const;
   Task<void> read_stream(std::unique_ptr<net::Stream> stream);
   Task<void> read_rpcs(net::Stream& stream);
   Task<void> wait_for_peer(PeerId peer);
@@ -178,7 +182,6 @@ class PubSub final : private net::SwarmObserver {
   Task<void> run_validator(std::shared_ptr<TopicValidator> validator, Validate event);
   Result<MessagePtr> make_message(std::string_view topic, ByteView data);
   void leave(Subscription& subscription);
-  std::vector<multiformats::Multiaddr> addresses_of(const PeerId& peer) const;
   Instant now() const { return env_.clock.now(); }
 
   port::Env& env_;
@@ -195,13 +198,15 @@ class PubSub final : private net::SwarmObserver {
   std::map<std::string, std::vector<Subscription*>, std::less<>> subscriptions_;
   std::map<std::string, std::shared_ptr<TopicValidator>, std::less<>> validators_;
   std::size_t validations_ = 0;
-  std::deque<CheckSignature> to_verify_;
+  VerifyQueue to_verify_;
   port::Event verify_wanted_;
   port::Event sessions_changed_;
   /// Something was judged, so that a peer may be read again.
   port::Event judged_;
   port::Channel<Connect> dials_;
   ReadingRoom reading_;
+  /// Streams of each peer that are read.
+  std::map<PeerId, std::size_t> readers_;
   port::TaskGroup tasks_;
 };
 

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <kith/net/test_peer.hpp>
+#include <kith/net/relay/server.hpp>
+#include <kith/net/relay/test_relay.hpp>
+#include <kith/port/pipe.hpp>
 #include <kith/pubsub/service.hpp>
 
 namespace kith::pubsub {
@@ -256,6 +258,78 @@ Task<void> ends_at_once(sim::World& world) {
 }
 TEST(PubSub, EndsInTheMomentInWhichAPeerComes) {
   sim::run_seeds(1, 20, ends_at_once);
+}
+
+Task<void> through_a_relay(sim::World& world) {
+  net::RelayPeer relay(world.add_node(net::at("198.51.100.1")), 1);
+  net::RelayServer server(relay.env(), relay.swarm, {});
+  net::RelayPeer far(world.add_node(net::at("203.0.113.2")), 2);
+  net::RelayPeer near(world.add_node(net::at("192.0.2.3")), 3);
+  world.net().cut(far.node.id(), near.node.id());
+  PubSub of_far(far.own_env, far.swarm, options_for());
+  PubSub of_near(near.own_env, near.swarm, options_for());
+  of_far.start();
+  of_near.start();
+  KITH_CO_CHECK(far.swarm.listen(net::circuit_through(relay)));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+  std::vector<multiformats::Multiaddr> there = {net::circuit_through(relay)};
+  KITH_CO_TRY(const net::ConnectionId connection,
+              co_await near.swarm.connect(far.id(), std::move(there), near.soon()));
+  EXPECT_TRUE(near.swarm.info(connection)->limited);
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 30s));
+  EXPECT_TRUE(near.swarm.connected(far.id()));
+  EXPECT_TRUE(of_near.peers().empty() && of_far.peers().empty());
+  KITH_CO_CHECK(co_await of_near.close_shielded());
+  KITH_CO_CHECK(co_await of_far.close_shielded());
+  KITH_CO_CHECK(co_await near.close());
+  KITH_CO_CHECK(co_await far.close());
+  KITH_CO_CHECK(co_await relay.close());
+  co_return co_await server.close_shielded();
+}
+TEST(PubSub, LeavesWhatLittleARelayCarriesToOthers) {
+  sim::run_test(1, through_a_relay);
+}
+
+Task<void> read_one(port::Stream& stream, ReadingRoom& room, const PeerId peer,
+                    std::size_t& length) {
+  RpcReader reader(stream, room, peer);
+  KITH_CO_TRY(const Buffer rpc, co_await reader.next());
+  length = rpc.size();
+  co_return Result<void>{};
+}
+
+Task<void> shares_room(sim::World& world) {
+  port::Env& env = world.add_node().env();
+  ReadingRoom room(env.clock);
+  port::TaskGroup readers(env.executor, env.clock);
+  const Bytes prefix = {0x80, 0x80, 0x40};  // 1 MiB
+  const Bytes most(700 * 1024, 1);
+  const Bytes rest(rpc_bytes_max - most.size(), 1);
+  std::vector<std::pair<port::StreamPtr, port::StreamPtr>> pipes;
+  std::size_t lengths[5] = {};
+  // Five of one peer stop in the middle; there is room for two of them.
+  for (std::size_t& length : lengths) {
+    pipes.push_back(port::pipe(env.clock, 2 * rpc_bytes_max));
+    const PeerId peer = PeerId::from_public_key(net::key_of(1).public_key());
+    readers.spawn(read_one(*pipes.back().second, room, peer, length));
+    KITH_CO_CHECK(co_await pipes.back().first->write(prefix));
+    KITH_CO_CHECK(co_await pipes.back().first->write(most));
+  }
+  KITH_CO_CHECK(co_await port::sleep_for(env.clock, 1s));
+  EXPECT_LE(room.budget.used(), reading_bytes_per_peer_max);
+  EXPECT_GE(room.budget.used(), reading_bytes_per_peer_max / 2);
+  // To wait for room isn't their fault: all of them are read once they go on.
+  KITH_CO_CHECK(co_await port::sleep_for(env.clock, rpc_timeout - 2s));
+  for (auto& [near, far] : pipes)
+    KITH_CO_CHECK(co_await near->write(rest));
+  co_await readers.join_shielded();
+  for (std::size_t length : lengths)
+    EXPECT_EQ(length, rpc_bytes_max);
+  EXPECT_TRUE(room.by_peer.empty());
+  co_return Result<void>{};
+}
+TEST(RpcReader, APeerHasItsShareOfTheRoom) {
+  sim::run_test(1, shares_room);
 }
 
 Task<void> protects(sim::World& world) {

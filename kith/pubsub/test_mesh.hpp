@@ -60,9 +60,8 @@ class TestMesh {
       Node& made = nodes_[i];
       made.number = i;
       numbers_[test_peer(i)] = i;
-      made.router =
-          std::make_unique<GossipRouter>(test_peer(i), options_.router, Prng(prng_.next()),
-                                         test_hash, now_);
+      made.router = std::make_unique<GossipRouter>(test_peer(i), options_.router,
+                                                   Prng(prng_.next()), test_hash, now_);
       // Nobody begins at the same moment as all others.
       schedule_tick(made, now_ + Duration(prng_.below(std::uint64_t{1'000'000'000})));
     }
@@ -237,6 +236,7 @@ class TestMesh {
       while (auto out = its.router->next_rpc()) {
         more = true;
         const std::uint32_t to = numbers_.at(out->peer);
+        its.router->asked(out->peer, out->rpc.iwant, now_);
         if (its.behaviour.outgoing) its.behaviour.outgoing(*this, its, to, out->rpc);
         if (!out->rpc.empty()) post(its, to, std::move(out->rpc));
       }

@@ -118,8 +118,10 @@ struct RouterBench {
   void heartbeat() { pass(1s); }
 
   void poll() {
-    while (auto out = router.next_rpc())
+    while (auto out = router.next_rpc()) {
+      if (sends) router.asked(out->peer, out->rpc.iwant, now);
       merge(sent[out->peer], std::move(out->rpc));
+    }
     while (auto event = router.next_event()) {
       if (auto* validate = std::get_if<Validate>(&*event)) {
         if (verdict) router.validated(validate->ticket, *verdict, now);
@@ -175,6 +177,8 @@ struct RouterBench {
 
   Instant now{};
   GossipRouter router;
+  /// Whether what it says goes out.
+  bool sends = true;
   /// Nothing: messages wait.
   std::optional<Verdict> verdict = Verdict::accept;
   std::vector<Ticket> waiting;
