@@ -1,9 +1,9 @@
 // In which order the addresses of a peer are tried, and with what delay between them (RFC 8305, and
 // go-libp2p's ranking for its groups): loopback and private networks first and in quick succession,
-// public ones 250 ms apart, circuits through a relay half a second after the first (dial_queue.hpp). Within such a group
-// UDP goes first (a home router forgets it sooner than a TCP connection that came second), then TCP
-// without and with WebSocket; low ports (likely the listening ones) before high ones, and IPv6
-// before IPv4 in turns. Pure.
+// public ones 250 ms apart, circuits through a relay half a second after the first
+// (dial_queue.hpp). Within such a group UDP goes first (a home router forgets it sooner than a TCP
+// connection that came second), then TCP without and with WebSocket; low ports (likely the
+// listening ones) before high ones, and IPv6 before IPv4 in turns. Pure.
 #pragma once
 
 #include <vector>

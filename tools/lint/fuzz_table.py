@@ -43,7 +43,6 @@ EXEMPT = {
     "kith/node/config.hpp: parse_config": "the owner's file",
     "kith/node/config.hpp: parse_size": "the owner's settings",
     "kith/port/ip.hpp: IpAddress::from_bytes": "four or sixteen bytes, copied",
-    "kith/port/ip.hpp: IpAddress::parse": "the system's inet_pton",
     "kith/port/log.hpp: LogLevels::parse": "the owner's environment",
     "kith/store/format.hpp: decode_number_key": "a number of the index in its fixed width",
     "kith/store/format.hpp: decode_record_header": "decode_record calls it",

@@ -3,13 +3,12 @@
 //
 // Of two that a relay connects, the one that was called begins: it dials what the other says of its
 // addresses, and if that fails both dial each other at the same moment, up to dcutr_attempts_max
-// times, with pauses that grow. At the last of them it takes the client's part, as go-libp2p does: the other may have a
-// listener that took our dial for an ordinary one.
-// What a peer says of its addresses counts as far as it is seen through the relay: a peer behind a
-// public relay makes nobody dial into a private network. For one peer one upgrade is under way at
-// a time, for all of them dcutr_peers_max.
-// New streams go to the direct connection by themselves, and the relayed one is closed when it is
-// idle (swarm.hpp). Limits: limits.hpp. Loop thread only.
+// times, with pauses that grow. At the last of them it takes the client's part, as go-libp2p does:
+// the other may have a listener that took our dial for an ordinary one. What a peer says of its
+// addresses counts as far as it is seen through the relay: a peer behind a public relay makes
+// nobody dial into a private network. For one peer one upgrade is under way at a time, for all of
+// them dcutr_peers_max. New streams go to the direct connection by themselves, and the relayed one
+// is closed when it is idle (swarm.hpp). Limits: limits.hpp. Loop thread only.
 #pragma once
 
 #include <cstdint>
