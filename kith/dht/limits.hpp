@@ -75,7 +75,13 @@ inline constexpr std::size_t lookup_candidates_max = 1024;
 /// Who hasn't answered after this is awaited further, but holds up nobody.
 inline constexpr Duration lookup_slow_after = 2s;
 /// With those that are slow.
-inline constexpr std::size_t lookup_requests_max = 3 * lookup_width;
+inline constexpr std::size_t lookup_requests_max = 6 * lookup_width;
+/// Peers of an answer that a lookup takes: the one that is looked for, and k.
+inline constexpr std::size_t lookup_told_max = bucket_size + 1;
+/// Of the peers that only one other has told of so many count until they answer. Who invents peers
+/// holds up a lookup with no more than these.
+inline constexpr std::size_t told_by_one_max = bucket_size / 4;
+static_assert(told_by_one_max * 2 <= lookup_width && lookup_told_max <= closer_peers_max);
 static_assert(lookup_resiliency <= bucket_size && group_in_bucket_max <= group_in_table_max);
 static_assert(lookup_slow_after < request_timeout);
 /// Hops of lookups are counted one by one up to these.

@@ -27,6 +27,12 @@ class Lookup::Room {
     return false;
   }
 
+  /// Likewise of what one peer alone has told of.
+  bool take_told(std::uint32_t teller) {
+    if (told_.size() <= teller) told_.resize(teller + 1);
+    return told_[teller]++ < told_by_one_max;
+  }
+
  private:
   struct Used {
     IpGroup group;
@@ -34,13 +40,17 @@ class Lookup::Room {
   };
   std::size_t most_;
   std::vector<Used> used_;
+  std::vector<std::size_t> told_;  ///< by teller
 };
 
 template <class Visit>
 void Lookup::each_counted(Instant now, const Visit& visit) const {
   Room room(options_.group_max);
   for (const Entry& entry : entries_) {
-    if (entry.state == State::failed || entry.slow(now, options_.slow_after)) continue;
+    if (entry.state == State::failed) continue;
+    const bool doubtful = entry.only_teller && entry.state != State::answered && !entry.first;
+    if (doubtful && !room.take_told(*entry.only_teller)) continue;
+    if (entry.slow(now, options_.slow_after)) continue;
     if (!room.take(entry.groups)) continue;
     if (!visit(entry)) return;
   }
@@ -57,7 +67,8 @@ void add_groups(const std::vector<IpGroup>& more, std::vector<IpGroup>& groups) 
 
 }  // namespace
 
-Lookup::Entry* Lookup::insert(const Candidate& candidate, std::size_t hops) {
+Lookup::Entry* Lookup::insert(const Candidate& candidate, std::size_t hops,
+                              std::optional<std::uint32_t> teller) {
   Key key = Key::of(candidate.peer);
   if (key == self_) return nullptr;
   Key away = distance(key, target_);
@@ -65,17 +76,21 @@ Lookup::Entry* Lookup::insert(const Candidate& candidate, std::size_t hops) {
   auto index = static_cast<std::size_t>(place);
   if (index < entries_.size() && entries_[index].away == away) {
     // Whoever speaks of it first doesn't decide where it is.
-    if (entries_[index].state == State::heard) add_groups(candidate.groups, entries_[index].groups);
-    return &entries_[index];
+    Entry& known = entries_[index];
+    if (known.state == State::heard) add_groups(candidate.groups, known.groups);
+    if (known.only_teller != teller) known.only_teller.reset();
+    return &known;
   }
   if (entries_.size() >= lookup_candidates_max) {
     if (index == entries_.size() || entries_.back().state == State::asked) return nullptr;
     if (entries_.back().first && entries_.back().state == State::heard) --firsts_;
     entries_.pop_back();
   }
-  return &*entries_.insert(
-      entries_.begin() + place,
-      {.peer = candidate.peer, .away = away, .groups = candidate.groups, .hops = hops});
+  return &*entries_.insert(entries_.begin() + place, {.peer = candidate.peer,
+                                                      .away = away,
+                                                      .groups = candidate.groups,
+                                                      .only_teller = teller,
+                                                      .hops = hops});
 }
 
 void Lookup::add(std::span<const Candidate> candidates) {
@@ -141,10 +156,10 @@ void Lookup::answered(const PeerId& peer, std::optional<std::vector<IpGroup>> se
   entry->state = State::answered;
   if (seen_at) entry->groups = *std::move(seen_at);
   --waiting_;
-  ++answers_;
+  const auto teller = static_cast<std::uint32_t>(answers_++);
   const std::size_t hops = entry->hops + 1;
-  for (const Candidate& candidate : closer)
-    insert(candidate, hops);
+  for (const Candidate& candidate : closer.first(std::min(closer.size(), lookup_told_max)))
+    insert(candidate, hops, teller);
 }
 
 void Lookup::failed(const PeerId& peer) {

@@ -13,7 +13,8 @@
 // Against an eclipse: of one IpGroup only the nearest `group_max` candidates count, and the group
 // is that of the address at which a peer answered once it has. Sixty ids that were ground to be the
 // nearest ones, but sit in three networks, are nine. What a liar can do else is to name peers that
-// don't exist: those are asked and fail, up to asked_max in all.
+// don't exist: those are asked and fail, up to asked_max in all. Of peers that only one has told of
+// told_by_one_max count at a time, until they answer or others tell of them, too.
 // Pure: the caller asks, tells how it went, and says what time it is.
 #pragma once
 
@@ -81,6 +82,7 @@ class Lookup {
     PeerId peer;
     Key away;
     std::vector<IpGroup> groups;
+    std::optional<std::uint32_t> only_teller;  ///< nothing if we knew it, or two have told of it
     State state = State::heard;
     bool first = false;
     std::size_t hops = 1;
@@ -92,7 +94,8 @@ class Lookup {
   };
   class Room;
 
-  Entry* insert(const Candidate& candidate, std::size_t hops);
+  Entry* insert(const Candidate& candidate, std::size_t hops,
+                std::optional<std::uint32_t> teller = std::nullopt);
   Entry* find(const PeerId& peer);
   /// Calls `visit(entry)` for those that count, the nearest first, until it returns false.
   template <class Visit>

@@ -252,6 +252,42 @@ TEST(Lookup, WhoSpeaksOfAPeerFirstDoesNotDecideWhereItIs) {
   EXPECT_EQ(lookup.nearest().size(), bucket_size);
 }
 
+TEST(Lookup, IsHeldUpByFewOfThePeersThatOneHasInvented) {
+  // One that answers first names forty that are nearer than all others, and never answer.
+  std::vector<PeerId> peers = by_distance(80);
+  Lookup lookup(target, self);
+  lookup.add(candidates(std::span(peers).last(40)));
+  std::vector<PeerId> first = take_all(lookup, start);
+  lookup.answered(first[0], {}, candidates(std::span(peers).first(40)));
+  std::size_t invented = 0;
+  for (Instant now = start; !lookup.done(now); now += lookup_slow_after) {
+    ASSERT_LE(now, start + 10 * lookup_slow_after);
+    for (const PeerId& peer : take_all(lookup, now)) {
+      if (std::ranges::find(peers, peer) - peers.begin() < 40) {
+        ++invented;
+      } else {
+        lookup.answered(peer, {}, {});
+      }
+    }
+    for (std::size_t i = now == start ? 1 : first.size(); i < first.size(); ++i)
+      lookup.answered(first[i], {}, {});
+  }
+  EXPECT_EQ(invented, told_by_one_max);
+  EXPECT_EQ(lookup.nearest(), std::vector<PeerId>(peers.begin() + 40, peers.begin() + 60));
+}
+
+TEST(Lookup, CountsAllOfWhatTwoHaveToldOf) {
+  std::vector<PeerId> peers = by_distance(40);
+  Lookup lookup(target, self);
+  lookup.add(candidates(std::span(peers).last(20)));
+  std::vector<PeerId> first = take_all(lookup, start);
+  lookup.answered(first[0], {}, candidates(std::span(peers).first(20)));
+  lookup.answered(first[1], {}, candidates(std::span(peers).first(20)));
+  for (std::size_t i = 2; i < first.size(); ++i)
+    lookup.answered(first[i], {}, {});
+  EXPECT_EQ(take_all(lookup, start), std::vector<PeerId>(peers.begin(), peers.begin() + 10));
+}
+
 TEST(Lookup, CountsItsHops) {
   // Each knows the next nearer one alone.
   std::vector<PeerId> peers = by_distance(8);

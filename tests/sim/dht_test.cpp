@@ -194,34 +194,45 @@ TEST(DhtNetwork, OfManyFindsWhatIsProvidedWhileNodesComeAndGo) {
 
 // Liars.
 
+/// Who lies together, each at an address of its own.
+struct Fellow {
+  explicit Fellow(const PeerId& id, Multiaddr address)
+      : peer{id, {std::move(address)}, Connectedness::not_connected}, key(Key::of(id)) {}
+
+  Peer peer;
+  Key key;
+};
+using Fellows = std::vector<Fellow>;
+
 /// Names the nearest of its fellows alone, has nothing, and takes every record to lose it.
-TestNode::Lie lie_for(std::shared_ptr<const std::vector<PeerId>> fellows) {
+TestNode::Lie lie_for(std::shared_ptr<const Fellows> fellows) {
   return [fellows](const PeerId&, const Message& request) -> std::optional<Message> {
     if (request.type == MessageType::add_provider) return std::nullopt;
     Message answer;
     answer.type = request.type;
     answer.key = request.key;
     Key target = Key::of(request.key);
-    std::vector<std::pair<Key, PeerId>> near;
-    for (const PeerId& one : *fellows)
-      near.emplace_back(distance(Key::of(one), target), one);
+    std::vector<std::pair<Key, std::size_t>> near;
+    for (std::size_t i = 0; i < fellows->size(); ++i)
+      near.emplace_back(distance((*fellows)[i].key, target), i);
     std::size_t told = std::min(near.size(), bucket_size);
     std::ranges::partial_sort(near, near.begin() + static_cast<std::ptrdiff_t>(told));
     for (std::size_t i = 0; i < told; ++i)
-      answer.closer.push_back({near[i].second, {address_in(0, 1)}, Connectedness::not_connected});
+      answer.closer.push_back((*fellows)[near[i].second].peer);
     return answer;
   };
 }
 
-Task<void> a_fifth_lies(Scenario& scenario) {
+Task<void> among_liars(Scenario& scenario, std::shared_ptr<const Fellows> invented) {
   TestNetwork& network = scenario.network;
   const std::size_t liars = scenario.count / 5;
-  auto fellows = std::make_shared<std::vector<PeerId>>();
+  auto fellows = std::make_shared<Fellows>();
+  auto named = invented == nullptr ? fellows : invented;
   network.grow(scenario.count - liars);
   for (std::size_t i = 0; i < liars; ++i) {
     TestNode& liar = network.add();
-    fellows->push_back(liar.id());
-    liar.lie(lie_for(fellows));
+    fellows->emplace_back(liar.id(), liar.addresses(liar.id())[0]);
+    liar.lie(lie_for(named));
     liar.meet(scenario.any());
   }
   KITH_CO_CHECK(co_await scenario.rest(2 * refresh_interval));
@@ -232,7 +243,31 @@ Task<void> a_fifth_lies(Scenario& scenario) {
   }
   EXPECT_EQ(scenario.unprovided, 0u);
   EXPECT_GE(scenario.found, contents * 99 / 100);
+  fmt::print("{} nodes: found {} of {}, the longest search took {} ms\n", scenario.count,
+             scenario.found, scenario.searched, scenario.longest / 1ms);
   co_return Result<void>{};
+}
+
+Task<void> a_fifth_lies(Scenario& scenario) {
+  return among_liars(scenario, nullptr);
+}
+
+/// They name peers that don't exist, nearer than all honest ones, each in another network.
+Task<void> a_fifth_invents(Scenario& scenario) {
+  auto invented = std::make_shared<Fellows>();
+  for (std::uint64_t i = 0; i < 4 * scenario.count; ++i) {
+    Multiaddr address = address_in(static_cast<std::uint16_t>(i), 2);
+    invented->emplace_back(peer_id(50'000'000 + i), address);
+  }
+  return among_liars(scenario, std::move(invented));
+}
+
+TEST(DhtNetwork, FindsWhatIsProvidedThoughAFifthInventsPeers) {
+  run_scenario(9, 100, a_fifth_invents);
+}
+
+TEST(DhtNetwork, OfManyFindsWhatIsProvidedThoughAFifthInventsPeers) {
+  run_scenario(10, many(), a_fifth_invents);
 }
 
 TEST(DhtNetwork, FindsWhatIsProvidedThoughAFifthLies) {
@@ -267,12 +302,15 @@ Task<void> surround(Scenario& scenario) {
   KITH_CO_CHECK(co_await scenario.settle());
   TestNetwork& network = scenario.network;
   for (std::uint64_t number = 0; number < eclipsed; ++number) {
-    auto ids = std::make_shared<std::vector<PeerId>>(grind(number));
-    for (std::size_t i = 0; i < ids->size(); ++i) {
+    std::vector<PeerId> ids = grind(number);
+    auto fellows = std::make_shared<Fellows>();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
       auto place =
           static_cast<std::uint16_t>(40'000 + number * ground_networks + i % ground_networks);
-      TestNode& ground = network.add((*ids)[i], address_in(place, static_cast<std::uint16_t>(i)));
-      ground.lie(lie_for(ids));
+      Multiaddr address = address_in(place, static_cast<std::uint16_t>(i));
+      TestNode& ground = network.add(ids[i], address);
+      fellows->emplace_back(ids[i], address);
+      ground.lie(lie_for(fellows));
       for (int peers = 0; peers < 20; ++peers)
         ground.meet(scenario.any());
     }
