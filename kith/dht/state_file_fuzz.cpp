@@ -14,20 +14,20 @@ namespace {
 
 void tell(const dht::SavedRecord& record) {
   Kinds& kinds = kinds_dht_state;
-  if (const auto* one = std::get_if<dht::SavedPeer>(&record)) {
+  if (const auto* peer = std::get_if<dht::SavedPeer>(&record)) {
     kinds.reached("a peer");
-    kinds.reached_if(one->addresses.size() > 1, "several addresses");
-    ASSERT(one->addresses.size() <= dht::addresses_per_peer_max);
-  } else if (const auto* one = std::get_if<dht::SavedProvider>(&record)) {
+    kinds.reached_if(peer->addresses.size() > 1, "several addresses");
+    ASSERT(peer->addresses.size() <= dht::addresses_per_peer_max);
+  } else if (const auto* provider = std::get_if<dht::SavedProvider>(&record)) {
     kinds.reached("a provider");
-    kinds.reached_if(one->provider.group.has_value(), "with a group");
-    ASSERT(one->content.size() <= dht::content_key_bytes_max);
-  } else if (const auto* one = std::get_if<dht::SavedValue>(&record)) {
+    kinds.reached_if(provider->provider.group.has_value(), "with a group");
+    ASSERT(provider->content.size() <= dht::content_key_bytes_max);
+  } else if (const auto* value = std::get_if<dht::SavedValue>(&record)) {
     kinds.reached("a value");
-    ASSERT(one->value.size() <= dht::value_bytes_max);
-  } else if (const auto* one = std::get_if<dht::SavedContent>(&record)) {
-    kinds.reached(one->next ? "content" : "dropped content");
-    ASSERT(one->content.size() <= dht::content_key_bytes_max);
+    ASSERT(value->value.size() <= dht::value_bytes_max);
+  } else if (const auto* content = std::get_if<dht::SavedContent>(&record)) {
+    kinds.reached(content->next ? "content" : "dropped content");
+    ASSERT(content->content.size() <= dht::content_key_bytes_max);
   }
 }
 

@@ -229,9 +229,10 @@ class LoopUdpSocket final : public UdpSocket {
       } else if (error == EAGAIN || error == EWOULDBLOCK) {
         KITH_CO_CHECK(co_await perform<void>(socket_, clock_, never, Errc::closed,
                                              WaitFor<asio::socket_base::wait_write>()));
-      } else if (error == ENOBUFS) {
+      } else if (error == ENOBUFS || error == EMSGSIZE) {
         // The device's queue is full, and the socket is writable all the same: waiting for it would
-        // spin. It is lost as one in a router's full queue is.
+        // spin. It is lost as one in a router's full queue is; and so is one that is too large for
+        // the device, as a router further on would drop it.
         batch = batch.subspan(1);
       } else if (error == EIO && batch.front().segment_bytes != 0) {
         // The device can't do the checksums of datagrams that it is to cut.

@@ -161,8 +161,13 @@ Task<std::unique_ptr<Connection>> QuicTransport::dial(multiformats::PeerId peer,
   const auto remote = quic_endpoint(address);
   if (!remote) co_return std::unexpected(Errc::unsupported);
   KITH_CO_TRY(const std::shared_ptr<detail::QuicEndpoint> endpoint, parts_->for_dialing(*remote));
-  const Instant deadline = terms.deadline;
-  if (terms.punching == Direction::inbound) co_return co_await punch(endpoint, *remote, deadline);
+  if (terms.punching == Direction::inbound)
+    co_return co_await punch(endpoint, *remote, terms.deadline);
+  // As long as TCP waits for the connection alone; a QUIC one is whole by then.
+  const bool near = remote->address.is_loopback() || remote->address.is_private();
+  const Instant deadline = std::min(
+      terms.deadline, parts_->env.clock.now() + (near ? dial_timeout_local : dial_timeout));
+  terms.deadline = deadline;
   detail::QuicSessionOptions options{.direction = Direction::outbound,
                                      .local = endpoint->local(),
                                      .remote = *remote,

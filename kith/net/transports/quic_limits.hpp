@@ -48,6 +48,8 @@ inline constexpr std::uint64_t quic_linger_bytes_max = 64 * 1024;
 /// go-libp2p's.
 inline constexpr Duration quic_idle_timeout = 30s;
 inline constexpr Duration quic_keep_alive_interval = 15s;
+/// A message of a peer's TLS handshake: its certificate is the longest, with some hundred bytes.
+inline constexpr std::size_t quic_handshake_message_bytes_max = 16 * 1024;
 /// Of a handshake for which the terms set no deadline.
 inline constexpr Duration quic_handshake_timeout = 10s;
 /// How long close() waits for the peer to acknowledge what is queued.

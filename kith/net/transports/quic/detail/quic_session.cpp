@@ -71,9 +71,25 @@ struct QuicSession::Callbacks {
     static_cast<QuicHost*>(context->native_handle)->fill_random({into, size});
   }
   static int handshake_completed(ngtcp2_conn* conn, void* user) {
+    // GnuTLS insists on one of our protocols only with a peer that offers any (RFC 9001, 8.1).
+    if (!agreed_on_protocol(of(user).tls_session_)) {
+      of(user).certificate_fault_ = QuicError::handshake_failed;
+      return NGTCP2_ERR_CALLBACK_FAILURE;
+    }
     of(user).established_ = true;
+    of(user).tls_done_ = of(user).options_.direction == Direction::inbound;
     ngtcp2_conn_set_keep_alive_timeout(conn, duration_of(quic_keep_alive_interval));
     return 0;
+  }
+  static int handshake_confirmed(ngtcp2_conn*, void* user) {
+    of(user).tls_done_ = true;
+    return 0;
+  }
+  /// What TLS could still say concerns tickets, which we don't use.
+  static int crypto_data(ngtcp2_conn* conn, ngtcp2_crypto_level level, std::uint64_t offset,
+                         const std::uint8_t* data, std::size_t size, void* user) {
+    if (of(user).tls_session_ == nullptr) return 0;
+    return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, user);
   }
   static int new_id(ngtcp2_conn*, ngtcp2_cid* cid, std::uint8_t* token, std::size_t, void* user) {
     QuicResetToken reset;
@@ -135,7 +151,7 @@ struct QuicSession::Callbacks {
     ngtcp2_callbacks calls{};
     calls.client_initial = ngtcp2_crypto_client_initial_cb;
     calls.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
-    calls.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb;
+    calls.recv_crypto_data = crypto_data;
     calls.recv_retry = ngtcp2_crypto_recv_retry_cb;
     calls.encrypt = ngtcp2_crypto_encrypt_cb;
     calls.decrypt = ngtcp2_crypto_decrypt_cb;
@@ -147,6 +163,7 @@ struct QuicSession::Callbacks {
     calls.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
     calls.rand = random;
     calls.handshake_completed = handshake_completed;
+    calls.handshake_confirmed = handshake_confirmed;
     calls.get_new_connection_id = new_id;
     calls.remove_connection_id = remove_id;
     calls.dcid_status = peer_id_status;
@@ -288,9 +305,9 @@ void QuicSession::on_deadline(Instant now) {
   if (outcome_) return;
   time_ = now;
   while (!lingering_.empty() && lingering_.front().until <= now) {
-    Stream* stream = find(lingering_.front().id);
+    const Lingering one = lingering_.front();
     lingering_.pop_front();
-    if (stream != nullptr && !stream->gone) stop_stream(*stream, Errc::timed_out);
+    end_lingering(one, now);
   }
   const int result = ngtcp2_conn_handle_expiry(connection_->conn, quic_time(now));
   wants_output_ = true;
@@ -300,6 +317,10 @@ void QuicSession::on_deadline(Instant now) {
 void QuicSession::settle(Instant now) {
   if (outcome_) return;
   time_ = now;
+  if (tls_done_ && tls_session_ != nullptr) {
+    ngtcp2_conn_set_tls_native_handle(connection_->conn, nullptr);
+    tls_session_.reset();
+  }
   for (const QuicStreamId id : std::exchange(to_reset_, {})) {
     Stream* stream = find(id);
     if (stream == nullptr) continue;

@@ -14,9 +14,10 @@
 // Memory. What is received is copied once and counts in the stream's window, which begins at
 // quic_stream_window_bytes and doubles whenever it was used up within four round trips, as the
 // budget allows; growth is reserved beforehand, and the connection's window is its initial one and
-// what its streams have grown by. What came out of order waits inside ngtcp2, within the same
-// windows. What is written is copied, counted, and kept until the peer has acknowledged it. A
-// stream that finds no memory left is reset.
+// what its streams have grown by. It opens again as data comes in order, whoever reads it. What
+// came out of order waits inside ngtcp2, within the same windows. What is written is copied,
+// counted, and kept until the peer has acknowledged it. A stream that finds no memory left is
+// reset.
 #pragma once
 
 #include <array>
@@ -240,8 +241,8 @@ class QuicSession {
   void make_ready(Stream& stream) noexcept;
   void fill(Stream& stream) noexcept;
   void give_credit(std::uint64_t consumed) noexcept;
-  void drop_received(Stream& stream) noexcept;
-  void after_read(Stream& stream, std::size_t size, Instant now);
+  void shrink(Stream& stream) noexcept;
+  void after_read(Stream& stream, Instant now);
   bool recharge(Stream& stream) noexcept;
   bool charge(Stream& stream, std::uint64_t amount) noexcept;
   void discharge(Stream& stream, std::uint64_t amount) noexcept;
@@ -258,7 +259,8 @@ class QuicSession {
   QuicSessionOptions options_;
   Budget memory_;
   std::unique_ptr<Connection> connection_;
-  QuicTlsSession tls_session_;
+  QuicTlsSession tls_session_;  ///< null once the handshake is confirmed
+  bool tls_done_ = false;
   bool established_ = false;
   bool wants_output_ = false;
   std::optional<Error> outcome_;
@@ -280,11 +282,13 @@ class QuicSession {
   struct Lingering {
     Instant until;
     QuicStreamId id;
+    std::size_t outgoing_bytes;  ///< not acknowledged when it was put here
   };
+  void end_lingering(const Lingering& lingering, Instant now) noexcept;
   std::deque<Lingering> lingering_;
 
   std::uint64_t growth_ = 0;       ///< of all streams' windows
-  std::uint64_t outstanding_ = 0;  ///< what the peer may have sent and nobody has read
+  std::uint64_t outstanding_ = 0;  ///< credit that hasn't come back as data in order
   std::uint64_t given_ = 0;        ///< credit that the peer may not know of yet
   std::size_t send_bytes_max_ = quic_send_bytes;
   std::size_t outgoing_bytes_ = 0;  ///< of all streams

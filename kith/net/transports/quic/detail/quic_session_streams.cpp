@@ -43,14 +43,13 @@ QuicSession::Stream* QuicSession::make_stream(QuicStreamId id, bool inbound, Ins
 }
 
 void QuicSession::on_data(QuicStreamId id, ByteView data, bool last) {
+  // What has come in order is charged to the stream that holds it. The connection's window bounds
+  // only what hasn't: a stream that nobody reads holds up no other.
+  give_credit(data.size());
   Stream* stream = find(id);
-  if (stream == nullptr || stream->read_error) {
-    give_credit(data.size());
-    return;
-  }
+  if (stream == nullptr || stream->read_error) return;
   stream->credit -= std::min<std::uint64_t>(stream->credit, data.size());
   if (stream->lingers) {
-    give_credit(data.size());
     stream->dropped += data.size();
     if (stream->dropped > quic_linger_bytes_max) to_reset_.push_back(id);
   } else if (!data.empty()) {
@@ -63,6 +62,7 @@ void QuicSession::on_data(QuicStreamId id, ByteView data, bool last) {
   }
   if (last) {
     stream->end_received = true;
+    shrink(*stream);
     recharge(*stream);
   }
   touch(*stream, true, false);
@@ -197,8 +197,7 @@ bool QuicSession::charge_to(QuicStreamId id, Budget& budget) noexcept {
   return true;
 }
 
-/// So many bytes are read or dropped: the connection's window opens again, as far as it is meant
-/// to.
+/// So many bytes have come in order: the connection's window opens again, as far as it is meant to.
 void QuicSession::give_credit(std::uint64_t consumed) noexcept {
   outstanding_ -= std::min(outstanding_, consumed);
   const std::uint64_t target = quic_connection_window_bytes + growth_;
@@ -213,13 +212,14 @@ void QuicSession::give_credit(std::uint64_t consumed) noexcept {
   wants_output_ = true;
 }
 
-void QuicSession::drop_received(Stream& stream) noexcept {
-  give_credit(stream.received.size());
-  stream.received.clear();
+/// A stream on which no more comes needs no window, and pays for none.
+void QuicSession::shrink(Stream& stream) noexcept {
+  growth_ -= stream.window - quic_stream_window_bytes;
+  stream.window = quic_stream_window_bytes;
 }
 
 /// Gives the peer new credit once more than half of the window is used up and read.
-void QuicSession::after_read(Stream& stream, std::size_t size, Instant now) {
+void QuicSession::after_read(Stream& stream, Instant now) {
   recharge(stream);
   if (!stream.end_received && !stream.read_error && !outcome_) {
     const std::uint64_t current = stream.credit + stream.received.size();
@@ -242,7 +242,6 @@ void QuicSession::after_read(Stream& stream, std::size_t size, Instant now) {
       wants_output_ = true;
     }
   }
-  give_credit(size);
 }
 
 // Streams.
@@ -288,14 +287,14 @@ std::size_t QuicSession::buffered_bytes(QuicStreamId id) const noexcept {
 std::size_t QuicSession::read(QuicStreamId id, MutableBytes into, Instant now) {
   Stream& stream = owned(id);
   const std::size_t size = stream.received.read(into);
-  if (size != 0) after_read(stream, size, now);
+  if (size != 0) after_read(stream, now);
   return size;
 }
 
 Buffer QuicSession::read_buffer(QuicStreamId id, std::size_t size_max, Instant now) {
   Stream& stream = owned(id);
   Buffer part = stream.received.pop(size_max);
-  if (!part.empty()) after_read(stream, part.size(), now);
+  if (!part.empty()) after_read(stream, now);
   return part;
 }
 
@@ -397,7 +396,8 @@ QuicReceiveQueue QuicSession::take_received(QuicStreamId id) noexcept {
 void QuicSession::end_reading(Stream& stream, Error why) noexcept {
   if (stream.read_error || stream.end_received) return;
   stream.read_error = std::move(why);
-  drop_received(stream);
+  stream.received.clear();
+  shrink(stream);
   recharge(stream);
   touch(stream, true, false);
 }
@@ -417,7 +417,7 @@ void QuicSession::reset_stream(Stream& stream, Error why) noexcept {
     wants_output_ = true;
   }
   if (all_said) return;
-  drop_received(stream);
+  stream.received.clear();
   stream.end_received = false;
   end_reading(stream, why);
   end_writing(stream, why);
@@ -445,19 +445,32 @@ void QuicSession::release(QuicStreamId id, Instant now) noexcept {
   Stream& stream = owned(id);
   if (!stream.end_wanted) reset_stream(stream, Errc::reset);
   stream.owner = nullptr;
-  drop_received(stream);
+  stream.received.clear();
   recharge(stream);
-  if (!stream.gone && !stream.end_received && !stream.read_error) {
-    stream.lingers = true;
-    lingering_.push_back({now + quic_linger_time, id});
-  }
+  stream.lingers = !stream.gone && !stream.end_received && !stream.read_error;
+  if (!stream.gone) lingering_.push_back({now + quic_linger_time, id, stream.outgoing.size()});
   erase_if_done(stream);
+}
+
+/// A stream whose owner has gone has had quic_linger_time: the peer is told to stop, and if it
+/// takes nothing of what it is sent either, that ends, too.
+void QuicSession::end_lingering(const Lingering& lingering, Instant now) noexcept {
+  Stream* stream = find(lingering.id);
+  if (stream == nullptr || stream->gone) return;
+  const std::size_t left = stream->outgoing.size();
+  const bool stuck = left != 0 && left == lingering.outgoing_bytes;
+  if (stuck) {
+    reset_stream(*stream, Errc::timed_out);
+  } else if (!stream->read_error && !stream->end_received) {
+    stop_stream(*stream, Errc::timed_out);
+  }
+  if (!stuck && left != 0) lingering_.push_back({now + quic_linger_time, stream->id, left});
 }
 
 void QuicSession::erase_if_done(Stream& stream) noexcept {
   if (stream.owner != nullptr || !stream.gone || !stream.accepted) return;
   if (stream.ready) std::erase(ready_, stream.id);
-  growth_ -= stream.window - quic_stream_window_bytes;
+  shrink(stream);
   discharge(stream, stream.charged);
   if (stream.inbound) {
     --inbound_;

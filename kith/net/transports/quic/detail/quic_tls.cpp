@@ -96,6 +96,11 @@ Result<std::shared_ptr<QuicTls>> QuicTls::make(const port::Env& env,
   return made;
 }
 
+bool agreed_on_protocol(const QuicTlsSession& session) noexcept {
+  gnutls_datum_t chosen{};
+  return gnutls_alpn_get_selected_protocol(session.get(), &chosen) == 0 && chosen.size != 0;
+}
+
 crypto::HkdfKey QuicTls::reset_secret(const port::Endpoint& local) const {
   crypto::HkdfKey secret;
   crypto::hkdf_sha256_expand(reset_root_.view(), as_bytes(local.to_string()),
@@ -119,6 +124,7 @@ Result<QuicTlsSession> QuicTls::session(Direction direction,
       gnutls_credentials_set(raw, GNUTLS_CRD_CERTIFICATE, credentials_->certificate) == 0 &&
       gnutls_alpn_set_protocols(raw, &protocol, 1, GNUTLS_ALPN_MANDATORY) == 0;
   if (!ready) return std::unexpected(QuicError::tls_failed);
+  gnutls_handshake_set_max_packet_length(raw, quic_handshake_message_bytes_max);
   gnutls_session_set_ptr(raw, &reference);
   if (!client) gnutls_certificate_server_set_request(raw, GNUTLS_CERT_REQUIRE);
   return session;

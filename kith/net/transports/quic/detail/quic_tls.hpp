@@ -22,6 +22,9 @@ struct QuicTlsSessionEnd {
 };
 using QuicTlsSession = std::unique_ptr<gnutls_session_int, QuicTlsSessionEnd>;
 
+/// Whether both sides have said that they speak libp2p (ALPN). Once the handshake is over.
+bool agreed_on_protocol(const QuicTlsSession& session) noexcept;
+
 class QuicTls {
  public:
   /// Makes a certificate for `identity`. CryptoError::internal, QuicError::tls_failed.
