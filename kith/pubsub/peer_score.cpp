@@ -61,6 +61,7 @@ void PeerScore::set_addresses(const PeerId& peer, const std::vector<Multiaddr>& 
 }
 
 void PeerScore::count_addresses(Stats& stats, int change) {
+  if (!stats.addresses.empty()) ++state_;
   for (const Bytes& address : stats.addresses) {
     std::size_t& peers = peers_at_[address];
     peers += static_cast<std::size_t>(change);
@@ -76,6 +77,7 @@ void PeerScore::remove_peer(const PeerId& peer, Instant now) {
     forget(peer);
     return;
   }
+  stats.sum_at = 0;
   for (auto& [topic, its] : stats.topics) {
     its.first_deliveries = 0;
     if (const TopicScore* scored = scoring(topic); scored != nullptr && its.in_mesh)
@@ -107,6 +109,8 @@ const TopicScore* PeerScore::scoring(std::string_view topic) const {
 PeerScore::TopicStats* PeerScore::stats(const PeerId& peer, std::string_view topic) {
   auto found = peers_.find(peer);
   if (found == peers_.end() || scoring(topic) == nullptr) return nullptr;
+  // Who asks is about to change it.
+  found->second.sum_at = 0;
   auto& topics = found->second.topics;
   auto place = topics.find(topic);
   if (place == topics.end()) place = topics.try_emplace(std::string(topic)).first;
@@ -137,7 +141,9 @@ void PeerScore::add_failure(TopicStats& its, const TopicScore& scored) const {
 
 void PeerScore::penalize(const PeerId& peer, double count) {
   auto found = peers_.find(peer);
-  if (found != peers_.end()) found->second.behaviour += count;
+  if (found == peers_.end()) return;
+  found->second.behaviour += count;
+  found->second.sum_at = 0;
 }
 
 PeerScore::Record& PeerScore::record(const MessageId& id, Instant now) {
@@ -220,6 +226,7 @@ void PeerScore::invalid(const PeerId& from, std::string_view topic) {
 // Time.
 
 void PeerScore::decay(Instant now) {
+  ++state_;
   while (!leaving_.empty() && leaving_.front().first <= now)
     forget(leaving_.front().second);
   for (auto& [peer, its] : peers_) {
@@ -294,7 +301,17 @@ double PeerScore::colocation(const Stats& of_peer) const {
   return sum;
 }
 
+/// What the application thinks may change at any time; all else changes here.
 double PeerScore::total(const PeerId& peer, const Stats& of_peer) const {
+  if (options_.application) return fresh_total(peer, of_peer);
+  if (of_peer.sum_at != state_) {
+    of_peer.sum = fresh_total(peer, of_peer);
+    of_peer.sum_at = state_;
+  }
+  return of_peer.sum;
+}
+
+double PeerScore::fresh_total(const PeerId& peer, const Stats& of_peer) const {
   double score = topics_score(of_peer);
   if (options_.application) score += options_.application(peer) * options_.application_weight;
   if (options_.colocation_weight != 0) score += colocation(of_peer) * options_.colocation_weight;

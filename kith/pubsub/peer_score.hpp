@@ -93,6 +93,9 @@ class PeerScore {
     std::vector<Bytes> addresses;
     double behaviour = 0;
     std::list<std::pair<Instant, PeerId>>::iterator leaving{};
+    /// The sum as of that state of everything; state 0 is none.
+    mutable double sum = 0;
+    mutable std::uint64_t sum_at = 0;
   };
   enum class Status : std::uint8_t { unknown, valid, invalid, ignored };
   struct Record {
@@ -107,6 +110,7 @@ class PeerScore {
   double topics_score(const Stats& stats) const;
   double colocation(const Stats& stats) const;
   double total(const PeerId& peer, const Stats& stats) const;
+  double fresh_total(const PeerId& peer, const Stats& stats) const;
   void add_failure(TopicStats& stats, const TopicScore& scoring) const;
   void count_mesh_delivery(const PeerId& peer, std::string_view topic);
   void count_addresses(Stats& stats, int change);
@@ -120,6 +124,8 @@ class PeerScore {
   /// Who has gone, in the order in which they are forgotten.
   std::list<std::pair<Instant, PeerId>> leaving_;
   std::map<Bytes, std::size_t> peers_at_;
+  /// Counts what changes many scores: time, and who is at which address.
+  std::uint64_t state_ = 1;
   std::unordered_map<MessageId, Record, IdHash> records_;
   std::list<MessageId> record_order_;
 };

@@ -89,7 +89,9 @@ bool GossipRouter::add_peer(const PeerId& id, PeerInfo info) {
   if (scores_) scores_->add_peer(id, info.addresses);
   auto [place, added] = peers_.try_emplace(id);
   Peer& peer = place->second;
+  if (!added && !peer.gossips()) --floodsub_peers_;
   peer.info = std::move(info);
+  if (!peer.gossips()) ++floodsub_peers_;
   if (added) count_pending(id, peer);
   if (joined_topics_ == 0) return true;
   Rpc& hello = out(id, peer);
@@ -120,6 +122,7 @@ void GossipRouter::remove_peer(const PeerId& id, Instant now) {
       events_.emplace_back(MeshChange{id, std::string(name), false});
     drop_subscription(id, found->second, name);
   }
+  if (!found->second.gossips()) --floodsub_peers_;
   peers_.erase(found);
 }
 
@@ -498,13 +501,16 @@ void GossipRouter::spread(const MessageId& id, const MessagePtr& message, const 
                           Instant now) {
   cache_.put(id, message);
   const std::optional<PeerId> author = message->author();
-  for (const PeerId& peer : receivers(id, *message, from, now)) {
-    if (peer != from && peer != author) out(peer).messages.push_back(message);
+  for (auto* its : receivers(id, *message, from, now)) {
+    auto& [peer_id, peer] = *its;
+    if (peer_id != from && peer_id != author) out(peer_id, peer).messages.push_back(message);
   }
 }
 
-std::set<PeerId> GossipRouter::receivers(const MessageId& id, const Message& message,
-                                         const PeerId& from, Instant now) {
+std::vector<GossipRouter::Peers::value_type*> GossipRouter::receivers(const MessageId& id,
+                                                                      const Message& message,
+                                                                      const PeerId& from,
+                                                                      Instant now) {
   const bool ours = from == self_;
   if (ours) topic_entry(message.topic());
   auto place = topics_.find(message.topic());
@@ -512,13 +518,20 @@ std::set<PeerId> GossipRouter::receivers(const MessageId& id, const Message& mes
   Topic& topic = place->second;
   const double good = threshold(&ScoreOptions::publish_threshold);
   const std::uint64_t hash = id_hash_(id);
-  std::set<PeerId> all;
-  for (const PeerId& id_of_peer : topic.peers) {
-    const Peer& peer = *find(id_of_peer);
-    if (peer.unwanted.contains(hash)) continue;
-    const bool flood = options_.flood_only || (ours && options_.flood_publish);
-    const bool always = flood || !peer.gossips();
-    if (is_direct(id_of_peer) || (always && score(id_of_peer) >= good)) all.insert(id_of_peer);
+  std::vector<Peers::value_type*> all;
+  auto add = [&](const PeerId& peer, const auto& filter) {
+    Peers::value_type& its = *peers_.find(peer);
+    if (filter(its.second) && !its.second.unwanted.contains(hash)) all.push_back(&its);
+  };
+  const bool flood = options_.flood_only || (ours && options_.flood_publish);
+  // Most topics have none but gossiping peers, and the mesh is a small part of them.
+  const bool beside_mesh = flood || floodsub_peers_ > 0 || !options_.direct_peers.empty();
+  if (beside_mesh) {
+    for (const PeerId& peer : topic.peers) {
+      add(peer, [&](const Peer& its) {
+        return is_direct(peer) || ((flood || !its.gossips()) && score(peer) >= good);
+      });
+    }
   }
   if (options_.flood_only) {
     drop_if_unused(place);
@@ -526,9 +539,12 @@ std::set<PeerId> GossipRouter::receivers(const MessageId& id, const Message& mes
   }
   // Also when our own message floods, so that the peers stay known for those that follow.
   const std::set<PeerId>& chosen = topic.joined ? topic.mesh : fanout_of(topic, now);
-  for (const PeerId& peer : chosen) {
-    if (!find(peer)->unwanted.contains(hash)) all.insert(peer);
-  }
+  for (const PeerId& peer : chosen)
+    add(peer, [](const Peer&) { return true; });
+  if (!beside_mesh) return all;
+  std::ranges::sort(all, {}, [](const Peers::value_type* its) { return its->first; });
+  const auto twice = std::ranges::unique(all);
+  all.erase(twice.begin(), twice.end());
   return all;
 }
 

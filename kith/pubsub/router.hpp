@@ -245,8 +245,9 @@ class GossipRouter {
   void stop_verifying(const MessageId& id, Ticket ticket);
   void say_idontwant(const Pending& pending);
   void spread(const MessageId& id, const MessagePtr& message, const PeerId& from, Instant now);
-  std::set<PeerId> receivers(const MessageId& id, const Message& message, const PeerId& from,
-                             Instant now);
+  /// In the order of their ids.
+  std::vector<Peers::value_type*> receivers(const MessageId& id, const Message& message,
+                                            const PeerId& from, Instant now);
   std::set<PeerId>& fanout_of(Topic& topic, Instant now);
   void limit_fanouts();
   double threshold(double ScoreOptions::* which) const;
@@ -300,6 +301,7 @@ class GossipRouter {
   Prng prng_;
   IdHash id_hash_;
   Peers peers_;
+  std::size_t floodsub_peers_ = 0;  ///< of them
   Topics topics_;
   std::size_t joined_topics_ = 0;
   std::size_t foreign_topics_ = 0;

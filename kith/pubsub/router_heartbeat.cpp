@@ -206,12 +206,10 @@ void GossipRouter::gossip(std::string_view name, const Topic& topic, const std::
   peers.resize(std::min(peers.size(), std::max(mesh.degree_lazy, part)));
   shuffle(ids);
   for (const PeerId& peer : peers) {
-    IHave ihave{std::string(name), ids};
-    if (ids.size() > mesh.ihave_ids_max) {
-      // Each hears of other ones, so that all of them are heard of.
-      shuffle(ids);
-      ihave.ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(mesh.ihave_ids_max));
-    }
+    // Each hears of other ones, so that all of them are heard of.
+    if (ids.size() > mesh.ihave_ids_max) shuffle(ids);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(ids.size(), mesh.ihave_ids_max));
+    IHave ihave{std::string(name), {ids.begin(), ids.begin() + count}};
     out(peer).ihave.push_back(std::move(ihave));
   }
 }
