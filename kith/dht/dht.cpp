@@ -72,7 +72,9 @@ void Dht::start() {
   network_.observe(*this);
   if (options_.server) set_server(true);
   tasks_.spawn(upkeep());
-  tasks_.spawn(reprovide_loop());
+  if (options_.reprovide_interval > Duration{0}) {
+    tasks_.spawn(options_.sweep ? sweep_loop() : reprovide_loop());
+  }
 }
 
 Task<void> Dht::close_shielded() {
@@ -321,8 +323,24 @@ Task<void> Dht::announce(Bytes content, Instant deadline) {
   Message message = own_provider_message(content);
   KITH_CO_TRY(std::size_t stored,
               co_await store_with(std::move(nearest), std::move(message), deadline));
+  ++(stored > 0 ? stats_.keys_told : stats_.keys_untold);
   if (stored == 0) co_return std::unexpected(RoutingError::none_took_it);
   co_return Result<void>{};
+}
+
+void Dht::told_of(const Bytes& content) {
+  if (!provided_.contains(content)) return;
+  const WallTime now = env_.wall.now();
+  const Duration interval = options_.reprovide_interval;
+  if (interval == Duration{0}) {
+    provided_.set(content, now + 2 * dht::reprovide_interval);
+  } else if (options_.sweep) {
+    // With the others of its region, but not when it has just been told of.
+    const Key place = Key::of(content).prefix(region_bits());
+    provided_.set(content, slot_after(place, now + interval / 8));
+  } else {
+    provided_.set(content, now + interval);
+  }
 }
 
 Task<void> Dht::provide(Multihash content, Instant deadline) {
@@ -334,9 +352,7 @@ Task<void> Dht::provide(Multihash content, Instant deadline) {
     co_return std::unexpected(Errc::limit_exceeded);
   }
   auto told = co_await announce(key, deadline);
-  if (told && provided_.contains(key)) {
-    provided_.set(key, env_.wall.now() + options_.reprovide_interval);
-  }
+  if (told) told_of(key);
   co_return told;
 }
 

@@ -38,7 +38,10 @@ struct DhtOptions {
   bool server = false;
   LookupOptions lookup{};
   Duration refresh_interval = dht::refresh_interval;
+  /// Zero: content is told of once.
   Duration reprovide_interval = dht::reprovide_interval;
+  /// Content is told of again region by region (dht_sweep.cpp), not key by key.
+  bool sweep = true;
   ProviderLimits providers{};
   ValueLimits values{};
   /// Asked before content is told of again; what is gone isn't provided any more.
@@ -50,6 +53,10 @@ struct DhtStats {
   std::uint64_t requests_sent = 0;
   std::uint64_t requests_failed = 0;
   std::uint64_t requests_served = 0;
+  /// Keys that at least one peer was told of, those that nobody could be, and regions swept.
+  std::uint64_t keys_told = 0;
+  std::uint64_t keys_untold = 0;
+  std::uint64_t regions_swept = 0;
   std::uint64_t requests_refused = 0;
   /// Lookups that came to their end, by how many hops that took (Lookup::hops; the last for more).
   std::array<std::uint64_t, hops_counted_max + 1> hops{};
@@ -140,6 +147,19 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<void> refresh();
   Task<void> refresh_bucket(std::size_t shared_bits);
   Task<void> reprovide_loop();
+  struct Sweep;
+  Task<void> sweep_loop();
+  Task<void> sweep(Bytes content);
+  Task<void> explore(Sweep& sweep, Bytes content);
+  Task<void> explore_rest(Sweep& sweep, std::vector<Region> rest);
+  Task<void> gather(Sweep& sweep);
+  Task<void> assign(Sweep& sweep);
+  Task<void> tell_region(Sweep& sweep);
+  Task<void> tell_its_keys(Sweep& sweep, PeerId peer, Instant deadline);
+  Bytes key_in(const Region& region);
+  std::size_t region_bits() const;
+  WallTime slot_after(const Key& place, WallTime then) const;
+  void told_of(const Bytes& content);
   Task<void> reprovide(Bytes content);
   Bytes key_sharing(std::size_t bits);
   Message own_provider_message(ByteView content) const;

@@ -82,9 +82,7 @@ Task<void> Dht::reprovide(Bytes content) {
   }
   keep_own_record(content);
   auto told = co_await announce(content, env_.clock.now() + lookup_timeout);
-  if (told && provided_.contains(content)) {
-    provided_.set(content, env_.wall.now() + options_.reprovide_interval);
-  }
+  if (told) told_of(content);
   co_return told;
 }
 

@@ -118,7 +118,8 @@ inline constexpr Duration provider_ttl = 48h;
 inline constexpr Duration provider_addresses_ttl = 24h;
 inline constexpr Duration reprovide_interval = 22h;
 inline constexpr Duration value_ttl = 48h;
-static_assert(reprovide_interval < provider_ttl && provider_addresses_ttl <= provider_ttl);
+// The sweep may be half an interval early or late.
+static_assert(reprovide_interval + reprovide_interval / 2 < provider_ttl && provider_addresses_ttl <= provider_ttl);
 
 /// Provider records held for others: of all keys, of one key, of one network and key.
 inline constexpr std::size_t provider_records_max = 200'000;
@@ -135,6 +136,19 @@ inline constexpr std::size_t reprovides_at_once_max = 4;
 inline constexpr Duration reprovide_look_interval = 1min;
 /// Content that could be told to nobody is told again after this.
 inline constexpr Duration reprovide_retry = 10min;
+
+// The sweep (dht_sweep.cpp).
+
+/// Keys of a region that are told of in one go; further ones are next.
+inline constexpr std::size_t sweep_keys_max = 10'000;
+/// Lookups to find the peers of a region. Two or three do.
+inline constexpr std::size_t sweep_lookups_max = 16;
+/// Regions are no smaller than those of a network of four million.
+inline constexpr std::size_t sweep_region_bits_max = 17;
+/// To tell a peer of all its keys.
+inline constexpr Duration sweep_tell_timeout = 2min;
+/// Keys that are looked at before other work has its turn.
+inline constexpr std::size_t sweep_keys_at_once = 128;
 
 // What is kept between two runs.
 

@@ -50,6 +50,10 @@ class Network {
   virtual Task<Answer> request(PeerId peer, Message request, Instant deadline) = 0;
   /// The same for what isn't answered. Returns once it is sent.
   virtual Task<void> tell(PeerId peer, Message message, Instant deadline) = 0;
+  /// Likewise several, one after the other on one stream: all that `next` gives until it gives
+  /// nothing.
+  virtual Task<void> tell_all(PeerId peer, std::function<std::optional<Message>()> next,
+                              Instant deadline) = 0;
   /// Returns once there is a connection, whatever the peer speaks.
   virtual Task<void> reach(PeerId peer, Instant deadline) = 0;
   virtual bool connected(const PeerId& peer) const = 0;

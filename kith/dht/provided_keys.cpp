@@ -55,9 +55,11 @@ std::optional<WallTime> ProvidedKeys::next() const {
   return due_.begin()->at;
 }
 
-std::vector<Bytes> ProvidedKeys::within(const Region& region, WallTime end) const {
+std::vector<Bytes> ProvidedKeys::within(const Region& region, WallTime end,
+                                        std::size_t count) const {
   std::vector<Bytes> contents;
-  for (auto at = keys_.lower_bound(region.first()); at != keys_.end(); ++at) {
+  for (auto at = keys_.lower_bound(region.first()); at != keys_.end() && contents.size() < count;
+       ++at) {
     if (!region.contains(at->first)) break;
     if (at->second.next < end) contents.push_back(at->second.content);
   }

@@ -46,8 +46,8 @@ class ProvidedKeys {
   std::size_t due_count(WallTime now, std::size_t count_max) const;
   /// When the first is to be told of.
   std::optional<WallTime> next() const;
-  /// Of a region those that are to be told of before `end`, by place.
-  std::vector<Bytes> within(const Region& region, WallTime end) const;
+  /// Of a region those that are to be told of before `end`, by place, at most `count`.
+  std::vector<Bytes> within(const Region& region, WallTime end, std::size_t count) const;
 
   struct Entry {
     Bytes content;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <kith/base/assert.hpp>
 #include <kith/dht/swarm_network.hpp>
@@ -50,9 +51,20 @@ Task<Answer> SwarmNetwork::request(PeerId peer, Message request, Instant deadlin
 }
 
 Task<void> SwarmNetwork::tell(PeerId peer, Message message, Instant deadline) {
+  auto once = [&message, told = false]() mutable -> std::optional<Message> {
+    if (std::exchange(told, true)) return std::nullopt;
+    return std::move(message);
+  };
+  co_return co_await tell_all(peer, once, deadline);
+}
+
+Task<void> SwarmNetwork::tell_all(PeerId peer, std::function<std::optional<Message>()> next,
+                                  Instant deadline) {
   KITH_CO_TRY(std::unique_ptr<net::Stream> stream, co_await open(peer, deadline));
-  const Bytes encoded = encode_message(message);
-  KITH_CO_CHECK(co_await port::write_message(*stream, encoded, deadline));
+  while (std::optional<Message> message = next()) {
+    const Bytes encoded = encode_message(*message);
+    KITH_CO_CHECK(co_await port::write_message(*stream, encoded, deadline));
+  }
   KITH_CO_CHECK(co_await stream->close_write(deadline));
   // A stream that is dropped before the other side has read it takes what was written along; and a
   // peer that refuses shows it here.

@@ -38,6 +38,8 @@ class SwarmNetwork final : public Network, private net::IdentifyObserver {
   const PeerId& self() const override { return swarm_.local_peer(); }
   Task<Answer> request(PeerId peer, Message request, Instant deadline) override;
   Task<void> tell(PeerId peer, Message message, Instant deadline) override;
+  Task<void> tell_all(PeerId peer, std::function<std::optional<Message>()> next,
+                      Instant deadline) override;
   Task<void> reach(PeerId peer, Instant deadline) override;
   bool connected(const PeerId& peer) const override { return swarm_.connected(peer); }
   std::vector<multiformats::Multiaddr> addresses(const PeerId& peer) const override;

@@ -2,9 +2,11 @@
 // nodes can be away, on different sides of a broken network, or lie.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <kith/base/prng.hpp>
@@ -51,6 +53,10 @@ class TestNode final : public Network {
   Dht& dht() noexcept { return *dht_; }
   bool runs() const noexcept { return dht_ != nullptr && !stopping_; }
   void lie(Lie lie) { lie_ = std::move(lie); }
+  /// Requests, and streams on which something was told.
+  std::uint64_t asked() const noexcept { return asked_; }
+  /// How often others were told of a key, each of them counted.
+  const std::map<Bytes, std::size_t>& told() const noexcept { return told_; }
   /// Nodes of different sides don't reach each other.
   void put_on_side(int side) noexcept { side_ = side; }
 
@@ -63,6 +69,8 @@ class TestNode final : public Network {
   const PeerId& self() const override { return id_; }
   Task<Answer> request(PeerId peer, Message request, Instant deadline) override;
   Task<void> tell(PeerId peer, Message message, Instant deadline) override;
+  Task<void> tell_all(PeerId peer, std::function<std::optional<Message>()> next,
+                      Instant deadline) override;
   Task<void> reach(PeerId peer, Instant deadline) override;
   bool connected(const PeerId& peer) const override { return connected_.contains(peer); }
   std::vector<Multiaddr> addresses(const PeerId& peer) const override;
@@ -96,6 +104,8 @@ class TestNode final : public Network {
   Lie lie_;
   NetworkObserver* observer_ = nullptr;
   std::set<PeerId> connected_;
+  std::map<Bytes, std::size_t> told_;
+  std::uint64_t asked_ = 0;
   int side_ = 0;
   std::unique_ptr<Dht> dht_;
   bool stopping_ = false;
@@ -205,6 +215,7 @@ inline void TestNode::meet(TestNode& other) {
 inline Task<TestNode*> TestNode::travel(PeerId peer, Instant deadline) {
   port::Clock& clock = network_.env_.clock;
   ++network_.requests_;
+  ++asked_;
   auto spread =
       static_cast<std::uint64_t>((network_.round_trip_max - network_.round_trip_min).count());
   Instant arrival =
@@ -239,13 +250,25 @@ inline Task<Answer> TestNode::request(PeerId peer, Message request, Instant dead
 }
 
 inline Task<void> TestNode::tell(PeerId peer, Message message, Instant deadline) {
+  auto once = [&message, told = false]() mutable -> std::optional<Message> {
+    if (std::exchange(told, true)) return std::nullopt;
+    return std::move(message);
+  };
+  co_return co_await tell_all(peer, once, deadline);
+}
+
+inline Task<void> TestNode::tell_all(PeerId peer, std::function<std::optional<Message>()> next,
+                                     Instant deadline) {
   KITH_CO_TRY(TestNode * other, co_await travel(peer, deadline));
-  if (other->lie_) {
-    other->lie_(id_, message);
-  } else {
-    std::vector<IpGroup> own = groups_of(addresses_);
-    std::optional<IpGroup> group = own.empty() ? std::nullopt : std::optional(own[0]);
-    static_cast<void>(other->handler_(id_, group, message));
+  std::vector<IpGroup> own = groups_of(addresses_);
+  std::optional<IpGroup> group = own.empty() ? std::nullopt : std::optional(own[0]);
+  while (std::optional<Message> message = next()) {
+    ++told_[message->key];
+    if (other->lie_) {
+      other->lie_(id_, *message);
+    } else {
+      static_cast<void>(other->handler_(id_, group, *message));
+    }
   }
   co_return Result<void>{};
 }
