@@ -228,6 +228,14 @@ Task<void> Dht::run(Run& run, Instant deadline) {
     known.push_back({peer, table_.groups(peer)});
   if (known.empty()) co_return std::unexpected(RoutingError::no_peers);
   run.lookup.add(known);
+  // Those nearest to the target may be of one mind; a few from all over the table aren't.
+  if (table_.size() > options_.lookup.wanted) {
+    std::vector<PeerId> all = table_.peers();
+    for (std::size_t i = 0; i < options_.lookup.others; ++i) {
+      const PeerId& other = all[env_.prng.below(all.size())];
+      run.lookup.ask_first({other, table_.groups(other)});
+    }
+  }
   Result<void> outcome = co_await ask_around(run, deadline);
   run.asking.cancel();
   co_await run.asking.join_shielded();

@@ -76,6 +76,9 @@ inline constexpr std::size_t lookup_candidates_max = 1024;
 inline constexpr Duration lookup_slow_after = 2s;
 /// With those that are slow.
 inline constexpr std::size_t lookup_requests_max = 6 * lookup_width;
+/// Peers picked from the whole table that a lookup asks beside the nearest: liars who fill the
+/// bucket of a target are not all that it goes by.
+inline constexpr std::size_t lookup_others = 3;
 /// Peers of an answer that a lookup takes: the one that is looked for, and k.
 inline constexpr std::size_t lookup_told_max = bucket_size + 1;
 /// Of the peers that only one other has told of so many count until they answer. Who invents peers

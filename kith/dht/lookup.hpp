@@ -33,6 +33,7 @@ struct LookupOptions {
   std::size_t wanted = bucket_size;            ///< k
   std::size_t width = lookup_width;            ///< alpha
   std::size_t resiliency = lookup_resiliency;  ///< beta
+  std::size_t others = lookup_others;          ///< asked first, wherever they are in the table
   std::size_t asked_max = lookup_asked_max;
   std::size_t group_max = group_in_lookup_max;
   Duration slow_after = lookup_slow_after;
