@@ -16,6 +16,15 @@ class Outcome:
     seconds: float = 0.0
 
 
+def recorder():
+    """What the interop tests do with each outcome, for docs/interop.md; other suites have nothing to record."""
+    try:
+        from harness.proofs import record
+    except ImportError:
+        return None
+    return record
+
+
 class Result(unittest.TextTestResult):
     """Keeps one outcome for each test, and one for each part (subTest) or class that failed to begin or was skipped.
 
@@ -25,6 +34,7 @@ class Result(unittest.TextTestResult):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.outcomes = []
+        self._record = recorder()
         self._current = None
         self._started = 0.0
 
@@ -36,6 +46,8 @@ class Result(unittest.TextTestResult):
 
     def stopTest(self, test):
         self._current.seconds = time.monotonic() - self._started
+        if self._record:
+            self._record(test, self._current.state)
         self._current = None
         super().stopTest(test)
 

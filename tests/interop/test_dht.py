@@ -4,6 +4,7 @@ import time
 import unittest
 
 from harness.daemon import CommandError, Kith, Kubo, started
+from harness.proofs import proves
 
 FIND_SECONDS = 60
 _POLL_SECONDS = 0.2
@@ -72,14 +73,20 @@ class OneLocalDht:
                 self.assertTrue(own & set(addresses.splitlines()), f"{addresses} has none of {own}")
 
 
+@proves("kad", "kith", "kubo")
+@proves("kad", "kubo", "kith")
 class OneKithTwoKubo(OneLocalDht, unittest.TestCase):
     kinds = (Kubo, Kith, Kubo)
 
 
+@proves("kad", "kith", "kubo")
+@proves("kad", "kubo", "kith")
 class TwoKithOneKubo(OneLocalDht, unittest.TestCase):
     kinds = (Kubo, Kith, Kith)
 
 
+@proves("kad", "kith", "kubo")
+@proves("kad", "kubo", "kith")
 class KithIsTheOneThatAllKnow(OneLocalDht, unittest.TestCase):
     kinds = (Kith, Kubo, Kubo)
 

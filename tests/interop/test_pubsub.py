@@ -13,6 +13,7 @@ from harness import environment
 from harness.daemon import Kith, Kubo
 from harness.peer import node_binary
 from harness.process import Process
+from harness.proofs import proves
 
 WAIT_SECONDS = 40
 POLL_SECONDS = 0.1
@@ -126,6 +127,7 @@ class KithWithKubo(unittest.TestCase):
         publish(kith, b"from outside")
         self.assert_heard(at_kubo, kith, b"from outside")
 
+    @proves("gossipsub", "kubo", "kith")
     def test_kith_passes_messages_on_between_two_that_do_not_know_each_other(self):
         kith, kubo = self.pair()
         far = pubsub_daemon(self, Kubo)
@@ -140,6 +142,7 @@ class KithWithKubo(unittest.TestCase):
                 for listener in listeners:
                     self.assert_heard(listener, author, data)
 
+    @proves("gossipsub, unsigned", "kubo", "kith")
     def test_unsigned_messages_among_those_who_want_them(self):
         kith, kubo = self.pair({"DisableSigning": True}, {"DisableSigning": True})
         at_kith, at_kubo = subscribed(self, kith), subscribed(self, kubo)
@@ -157,6 +160,7 @@ class KithWithKubo(unittest.TestCase):
         publish(kubo, b"unsigned")
         at_kith.none_within(3)
 
+    @proves("floodsub", "kubo", "kith")
     def test_floodsub(self):
         kith, kubo = self.pair({"Router": "floodsub"})
         at_kith, at_kubo = subscribed(self, kith), subscribed(self, kubo)
@@ -169,6 +173,7 @@ class KithWithKubo(unittest.TestCase):
 
 
 class KithWithJs(unittest.TestCase):
+    @proves("gossipsub", "js", "kith")
     def test_messages_both_ways(self):
         node = node_binary()
         script = environment.JS_PEERS / "gossipsub-peer.mjs"

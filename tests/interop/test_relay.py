@@ -5,6 +5,7 @@ import time
 import unittest
 
 from harness.daemon import CommandError, Kith, Kubo
+from harness.proofs import proves
 
 RESERVED_SECONDS = 40
 POLL_SECONDS = 0.2
@@ -77,15 +78,19 @@ class Circuits(unittest.TestCase):
             self.assertTrue(any("/p2p-circuit" in one for one in ways), ways)
             self.assertIn(caller.id, called.text("swarm", "peers"))
 
+    @proves("relay v2 by kith", "kubo", "kubo")
     def test_kith_relays_kubo_to_kubo(self):
         self.assert_called(KithRelay, KuboHidden, KuboHidden)
 
+    @proves("relay v2 by kubo", "kith", "kith")
     def test_kubo_relays_kith_to_kith(self):
         self.assert_called(KuboRelay, KithHidden, KithHidden)
 
+    @proves("relay v2 by kith", "kubo", "kith")
     def test_kith_relays_kubo_to_kith(self):
         self.assert_called(KithRelay, KithHidden, KuboHidden)
 
+    @proves("relay v2 by kith", "kith", "kubo")
     def test_kith_relays_kith_to_kubo(self):
         self.assert_called(KithRelay, KuboHidden, KithHidden)
 

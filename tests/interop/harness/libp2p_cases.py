@@ -5,6 +5,7 @@ import time
 from . import environment
 from .data import MIB
 from .peer import Peer, PeerError
+from .proofs import libp2p_cell
 
 STREAMS = 1_000
 STREAM_BYTES = 1_000
@@ -57,6 +58,10 @@ class Libp2pCases:
         code = peer.stop()
         if code != 0:
             raise AssertionError(f"{peer.kind} ended with {code}; its log says: {peer.process.log()}")
+
+    def cells(self, name):
+        transport = "ws" if any("/ws" in addr for addr in self.listen) else self.transport
+        return [libp2p_cell(name, self.dialer_kind, self.listener_kind, transport, self.security)]
 
     def setUp(self):
         self.listener.forget_events()
