@@ -80,8 +80,9 @@ inline constexpr std::size_t quic_resets_per_second = 100;
 inline constexpr std::size_t quic_goodbyes_max = 256;
 inline constexpr Duration quic_goodbye_time = 3s;
 
-/// Datagrams that punch a hole into a NAT, and how far apart they are.
-inline constexpr std::size_t quic_punch_bytes = 64;
+/// Datagrams that punch a hole into a NAT, and how far apart they are. A peer that they get through
+/// to takes longer ones for packets of a connection that it has lost, and answers with a reset.
+inline constexpr std::size_t quic_punch_bytes = 40;
 inline constexpr Duration quic_punch_interval_min = 10ms;
 inline constexpr Duration quic_punch_interval_max = 200ms;
 

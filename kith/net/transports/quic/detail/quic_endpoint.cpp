@@ -189,9 +189,7 @@ Task<void> QuicEndpoint::send_loop() {
 
 void QuicEndpoint::on_datagram(const port::Endpoint& from, ByteView datagram, port::Ecn ecn,
                                Instant now) {
-  // Without both of these bits it is no QUIC: what punches a hole isn't answered (quic.cpp).
-  constexpr std::uint8_t form_and_fixed_bit = 0xc0;
-  if (datagram.empty() || (datagram[0] & form_and_fixed_bit) == 0) return;
+  if (datagram.empty()) return;
   ngtcp2_version_cid read;
   const int result =
       ngtcp2_pkt_decode_version_cid(&read, datagram.data(), datagram.size(), quic_id_bytes);
