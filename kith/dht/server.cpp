@@ -115,8 +115,13 @@ std::expected<Message, Server::Refused> Server::get_providers(const PeerId& from
   }
   Message answer = answer_to(request);
   std::size_t room = message_own_bytes_max - head_bytes;
+  std::vector<Provider> providers = parts_.providers.get(request.key, now, parts_.prng);
+  // Closer peers that tell many addresses leave half of it to those that have what is wanted.
+  const std::size_t kept = providers.empty() ? 0 : room / 2;
+  room -= kept;
   add_closer(from, request, answer, room);
-  for (Provider& provider : parts_.providers.get(request.key, now, parts_.prng)) {
+  room += kept;
+  for (Provider& provider : providers) {
     if (provider.peer == from) continue;
     std::vector<Multiaddr> addresses = provider.peer == parts_.self
                                            ? parts_.addresses(provider.peer)

@@ -191,5 +191,21 @@ TEST_F(ServerTest, KeepsItsAnswersShort) {
   }
 }
 
+TEST_F(ServerTest, ClosePeersOfManyAddressesLeaveRoomForProviders) {
+  addresses_each = addresses_told_max;
+  for (std::uint64_t i = 1; i <= 20; ++i)
+    server.answer(peer_id(i), IpGroup{i}, add_provider(peer_id(i), to_bytes(content(1).bytes())),
+                  start);
+  auto answer = ask(asker, MessageType::get_providers, to_bytes(content(1).bytes()));
+  ASSERT_TRUE(answer && *answer);
+  EXPECT_EQ((*answer)->providers.size(), 20u);
+  EXPECT_GT((*answer)->closer.size(), 5u);
+  EXPECT_LE(encode_message(**answer).size(), message_own_bytes_max);
+  // Without providers all of it is theirs.
+  answer = ask(asker, MessageType::get_providers, to_bytes(content(2).bytes()));
+  ASSERT_TRUE(answer && *answer);
+  EXPECT_EQ((*answer)->closer.size(), bucket_size);
+}
+
 }  // namespace
 }  // namespace kith::dht
