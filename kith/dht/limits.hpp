@@ -122,7 +122,8 @@ inline constexpr Duration provider_addresses_ttl = 24h;
 inline constexpr Duration reprovide_interval = 22h;
 inline constexpr Duration value_ttl = 48h;
 // The sweep may be half an interval early or late.
-static_assert(reprovide_interval + reprovide_interval / 2 < provider_ttl && provider_addresses_ttl <= provider_ttl);
+static_assert(reprovide_interval + reprovide_interval / 2 < provider_ttl &&
+              provider_addresses_ttl <= provider_ttl);
 
 /// Provider records held for others: of all keys, of one key, of one network and key.
 inline constexpr std::size_t provider_records_max = 200'000;

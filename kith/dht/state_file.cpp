@@ -177,11 +177,16 @@ void FrameWriter::add(const SavedRecord& record) {
   ASSERT(body_.size() <= state_frame_bytes_max);
 }
 
-Bytes FrameWriter::take() {
+Bytes state_frame(ByteView body) {
   Bytes frame(4);
-  store_le(frame.data(), static_cast<std::uint32_t>(body_.size()));
-  append(frame, ByteView(crypto::sha256(body_)).first(checksum_bytes));
-  append(frame, body_);
+  store_le(frame.data(), static_cast<std::uint32_t>(body.size()));
+  append(frame, ByteView(crypto::sha256(body)).first(checksum_bytes));
+  append(frame, body);
+  return frame;
+}
+
+Bytes FrameWriter::take() {
+  Bytes frame = state_frame(body_);
   body_.clear();
   return frame;
 }

@@ -59,6 +59,9 @@ using SavedRecord = std::variant<SavedPeer, SavedProvider, SavedValue, SavedCont
 /// What a file begins with.
 ByteView state_file_begin() noexcept;
 
+/// A frame with this body, which isn't empty.
+Bytes state_frame(ByteView body);
+
 /// Collects records for the next frame.
 class FrameWriter {
  public:

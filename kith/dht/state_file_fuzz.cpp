@@ -1,5 +1,6 @@
-// Strategy: the bytes are a file that keeps a DHT's state. Invariants: what was read of it is
-// within the limits, and says the same after it was written and read again.
+// Strategy: the bytes are a file that keeps a DHT's state, or, if they don't begin as one, the body
+// of a frame, since no fuzzer finds a checksum. Invariants: what was read of it is within the limits,
+// and says the same after it was written and read again.
 #include <fuzz/kinds.hpp>
 
 #include <kith/base/assert.hpp>
@@ -35,13 +36,18 @@ void tell(const dht::SavedRecord& record) {
 
 void fuzz_dht_state(ByteView input);
 void fuzz_dht_state(ByteView input) {
+  Bytes whole = to_bytes(input);
+  if (!input.empty() && !as_text(input).starts_with(as_text(dht::state_file_begin()))) {
+    whole = to_bytes(dht::state_file_begin());
+    append(whole, dht::state_frame(input));
+  }
   std::vector<dht::SavedRecord> records;
-  const dht::StateRead read = dht::read_state(input, [&records](dht::SavedRecord record) {
+  const dht::StateRead read = dht::read_state(whole, [&records](dht::SavedRecord record) {
     tell(record);
     records.push_back(std::move(record));
   });
   kinds_dht_state.reached_if(read.damaged_bytes > 0, "damaged");
-  ASSERT(read.damaged_bytes <= input.size() && read.records == records.size());
+  ASSERT(read.damaged_bytes <= whole.size() && read.records == records.size());
   Bytes file = to_bytes(dht::state_file_begin());
   dht::FrameWriter frame;
   for (const dht::SavedRecord& record : records)
