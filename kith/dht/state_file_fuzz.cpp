@@ -1,6 +1,6 @@
 // Strategy: the bytes are a file that keeps a DHT's state, or, if they don't begin as one, the body
-// of a frame, since no fuzzer finds a checksum. Invariants: what was read of it is within the limits,
-// and says the same after it was written and read again.
+// of a frame, since no fuzzer finds a checksum. Invariants: what was read of it is within the
+// limits, and says the same after it was written and read again.
 #include <fuzz/kinds.hpp>
 
 #include <kith/base/assert.hpp>
