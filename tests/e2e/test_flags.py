@@ -363,11 +363,11 @@ class Homes(Case):
     def test_settings_without_effect_are_told_once(self):
         node = self.made()
         node.ok("config", "--json", "Swarm.Transports.Network.WebTransport", "true")
-        node.ok("config", "--json", "Peering.Peers", '[{"ID": "x"}]')
+        node.ok("config", "--json", "Plugins.Plugins", '{"x": {"Disabled": true}}')
         node.start()
         told = [line for line in node.daemon.log().splitlines() if "no effect" in line]
         self.assertEqual(len(told), 1, told)
-        self.assertRegex(told[0], r" warn  node: .*: Swarm\.Transports\.Network\.WebTransport, Peering\.Peers$")
+        self.assertRegex(told[0], r" warn  node: .*: Swarm\.Transports\.Network\.WebTransport, Plugins\.Plugins.*$")
         self.assertNotIn("no effect", self.started("other").daemon.log())
 
     def test_the_configuration_is_the_homes(self):
