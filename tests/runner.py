@@ -95,6 +95,8 @@ class Result(unittest.TextTestResult):
 
     def _current_outside(self, test, text):
         self.outcomes.append(Outcome(test.id(), "failed", text[:TEXT_MAX]))
+        if self._record:
+            self._record(test, "failed")
 
     def count(self, state):
         return sum(outcome.state == state for outcome in self.outcomes)

@@ -42,6 +42,31 @@ class Tables(unittest.TestCase):
         self.assertEqual(matrix.replaced(OLD.format(""), full), OLD.format(full))
 
 
+def recorded(case):
+    """What a run of its tests leaves behind: the outcome of each protocol."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "matrix"
+        with mock.patch.dict(os.environ, {"KITH_MATRIX": str(path)}), mock.patch("builtins.print"):
+            runner.run(unittest.defaultTestLoader.loadTestsFromTestCase(case), io.StringIO())
+        return {row["protocol"]: row["outcome"] for row in map(json.loads, path.read_text().splitlines())}
+
+
+@proves("bitswap", "kith", "kubo")
+class CannotBegin(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise AssertionError("no peer")
+
+    @proves("kad", "kith", "kubo")
+    def test_something(self):
+        pass
+
+
+def load_tests(loader, _tests, _pattern):
+    """Without the one that is there to fail."""
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Tables, Recording))
+
+
 class Recording(unittest.TestCase):
     def test_what_passes_and_fails_is_recorded_and_what_is_skipped_is_not(self):
         class Claims(unittest.TestCase):
@@ -57,12 +82,10 @@ class Recording(unittest.TestCase):
             def test_skipped(self):
                 self.skipTest("no network")
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "matrix"
-            with mock.patch.dict(os.environ, {"KITH_MATRIX": str(path)}), mock.patch("builtins.print"):
-                runner.run(unittest.defaultTestLoader.loadTestsFromTestCase(Claims), io.StringIO())
-            rows = [json.loads(line) for line in path.read_text().splitlines()]
-        self.assertEqual({row["protocol"]: row["outcome"] for row in rows}, {"kad": "passed", "relay": "failed"})
+        self.assertEqual(recorded(Claims), {"kad": "passed", "relay": "failed"})
+
+    def test_of_a_class_that_cannot_begin_all_have_failed(self):
+        self.assertEqual(recorded(CannotBegin), {"bitswap": "failed", "kad": "failed"})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ matrix.py makes tables of them.
 
 import json
 import os
+import re
+import sys
 
 # How the tests of harness/libp2p_cases.py count; every other one counts as "streams".
 CASES = {"identify_tells": "identify", "pings_are": "ping", "perf_moves": "perf"}
@@ -38,11 +40,19 @@ def cells_of(test):
     return [cell for cell in cells if OURS in cell["dialer"] + cell["listener"] + cell["protocol"]]
 
 
+def tests_of(outcome_id):
+    """The tests that didn't run because their class couldn't begin: unittest tells "setUpClass (module.Class)"."""
+    found = re.fullmatch(r"setUpClass \((.+)\.(\w+)\)", outcome_id)
+    of_class = found and getattr(sys.modules.get(found[1]), found[2], None)
+    return [of_class(name) for name in dir(of_class) if name.startswith("test_")] if of_class else []
+
+
 def record(test, outcome):
     """Appends the cells of a test that ran; one that was skipped proves nothing."""
     path = os.environ.get("KITH_MATRIX")
     if not path or outcome not in ("passed", "failed"):
         return
-    rows = [json.dumps({**cell, "outcome": outcome}) + "\n" for cell in cells_of(test)]
+    cells = [cell for one in tests_of(test.id()) or [test] for cell in cells_of(one)]
+    rows = [json.dumps({**cell, "outcome": outcome}) + "\n" for cell in cells]
     with open(path, "a", encoding="utf-8") as file:
         file.writelines(rows)
