@@ -306,7 +306,7 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
   PeerStore& store = swarm_.peer_store();
   // A push tells only what has changed.
   if (message.observed_address && may_be_ours(link, *message.observed_address))
-    link.observed = message.observed_address;
+    link.observed = message.observed_address->without_peer_id();
   if (!message.protocols.empty()) store.set_protocols(link.peer, std::move(message.protocols));
   if (!message.agent.empty()) store.set_agent(link.peer, message.agent, message.protocol_version);
   learn_addresses(link, std::move(message));
@@ -320,7 +320,8 @@ void Identify::learn(ConnectionId connection, IdentifyMessage message) {
 bool Identify::may_be_ours(const Link& link, const Multiaddr& observed) {
   const Multiaddr& local = link.local_address;
   if (local.is_relayed() || link.remote_address.is_relayed()) return false;
-  return observed.protocols() == local.without_peer_id().protocols();
+  // js-libp2p says who we are as well.
+  return observed.without_peer_id().protocols() == local.without_peer_id().protocols();
 }
 
 /// Whether others may reach us where this connection is seen.
