@@ -301,7 +301,7 @@ class Session {
   void make(const ngtcp2_pkt_hd* first) {
     ngtcp2_settings settings;
     ngtcp2_settings_default(&settings);
-    settings.cc_algo = NGTCP2_CC_ALGO_CUBIC;
+    settings.cc_algo = NGTCP2_CC_ALGO_BBR2;
     settings.initial_ts = now();
     settings.max_window = settings.max_stream_window = window_bytes;
     ngtcp2_transport_params params;
