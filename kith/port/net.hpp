@@ -98,8 +98,9 @@ class UdpSocket {
   /// udp_batch_max counts). How many entries it filled, the first ones.
   virtual Task<std::size_t> receive_batch(std::span<IncomingDatagrams> batch,
                                           Instant deadline = never) = 0;
-  /// All of them in order, waiting while the system has no room. At the first that can't be sent it
-  /// ends with that one's error.
+  /// All of them in order, waiting while the system has no room; one that is too large for the
+  /// device is lost. At the first that can't be sent for another reason it ends with that one's
+  /// error.
   virtual Task<void> send_batch(std::span<const OutgoingDatagrams> batch) = 0;
   /// Joins on the interface with this index (0: the system's choice).
   virtual Result<void> join_multicast(const IpAddress& group, std::uint32_t interface_index) = 0;
