@@ -73,7 +73,7 @@ void Dht::start() {
   if (options_.server) set_server(true);
   tasks_.spawn(upkeep());
   if (options_.reprovide_interval > Duration{0}) {
-    tasks_.spawn(options_.sweep ? sweep_loop() : reprovide_loop());
+    tasks_.spawn(sweep_loop());
   }
 }
 
@@ -342,12 +342,10 @@ void Dht::told_of(const Bytes& content) {
   const Duration interval = options_.reprovide_interval;
   if (interval == Duration{0}) {
     provided_.set(content, now + 2 * dht::reprovide_interval);
-  } else if (options_.sweep) {
+  } else {
     // With the others of its region, but not when it has just been told of.
     const Key place = Key::of(content).prefix(region_bits());
     provided_.set(content, slot_after(place, now + interval / 8));
-  } else {
-    provided_.set(content, now + interval);
   }
 }
 

@@ -40,8 +40,6 @@ struct DhtOptions {
   Duration refresh_interval = dht::refresh_interval;
   /// Zero: content is told of once.
   Duration reprovide_interval = dht::reprovide_interval;
-  /// Content is told of again region by region (dht_sweep.cpp), not key by key.
-  bool sweep = true;
   ProviderLimits providers{};
   ValueLimits values{};
   /// Asked before content is told of again; what is gone isn't provided any more.
@@ -146,7 +144,6 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<void> upkeep();
   Task<void> refresh();
   Task<void> refresh_bucket(std::size_t shared_bits);
-  Task<void> reprovide_loop();
   struct Sweep;
   Task<void> sweep_loop();
   Task<void> sweep(Bytes content);
@@ -160,8 +157,6 @@ class Dht final : public routing::Routing, private NetworkObserver {
   std::size_t region_bits() const;
   WallTime slot_after(const Key& place, WallTime then) const;
   void told_of(const Bytes& content);
-  Task<void> reprovide(Bytes content);
-  Bytes key_sharing(std::size_t bits);
   Message own_provider_message(ByteView content) const;
   void keep_own_record(ByteView content);
 

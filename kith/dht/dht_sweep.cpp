@@ -55,6 +55,7 @@ WallTime Dht::slot_after(const Key& place, WallTime then) const {
 }
 
 Bytes Dht::key_in(const Region& region) {
+  // Looks like the peer id of a hashed key, since some implementations read it as one.
   Bytes key(34);
   key[0] = 0x12;
   key[1] = 0x20;

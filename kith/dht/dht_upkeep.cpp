@@ -5,19 +5,9 @@
 
 namespace kith::dht {
 
-Bytes Dht::key_sharing(std::size_t bits) {
-  // Looks like the peer id of a hashed key, since some implementations read it as one.
-  Bytes key(34);
-  key[0] = 0x12;
-  key[1] = 0x20;
-  do {
-    env_.prng.fill(MutableBytes(key).subspan(2));
-  } while (common_prefix(Key::of(key), table_.self()) != bits);
-  return key;
-}
-
 Task<void> Dht::refresh_bucket(std::size_t shared_bits) {
-  Bytes key = key_sharing(shared_bits);
+  // A region of its own: what begins as we do, but for the bit behind.
+  Bytes key = key_in({table_.self().flipped(shared_bits), shared_bits + 1});
   Instant deadline = env_.clock.now() + lookup_timeout;
   auto nearest = co_await nearest_to(std::move(key), deadline);
   if (!nearest && nearest.error().is(Errc::cancelled)) co_return std::unexpected(nearest.error());
@@ -65,44 +55,6 @@ Task<void> Dht::upkeep() {
     if (woken) KITH_CO_CHECK(co_await port::sleep_for(env_.clock, newcomer_pause));
     poor_wait = std::min(poor_wait, options_.refresh_interval);
   }
-}
-
-Task<void> Dht::reprovide(Bytes content) {
-  // First, so that what fails isn't due again at once.
-  provided_.set(content, env_.wall.now() + reprovide_retry);
-  if (options_.still_has) {
-    auto hash = multiformats::Multihash::from_bytes(content);
-    Result<bool> has = false;
-    if (hash) has = co_await options_.still_has(*hash);
-    if (!has) co_return std::unexpected(has.error());
-    if (!*has) {
-      stop_providing(content);
-      co_return Result<void>{};
-    }
-  }
-  keep_own_record(content);
-  auto told = co_await announce(content, env_.clock.now() + lookup_timeout);
-  if (told) told_of(content);
-  co_return told;
-}
-
-Task<void> Dht::reprovide_loop() {
-  port::TaskGroup group(env_.executor, env_.clock, reprovides_at_once_max);
-  Result<void> outcome;
-  while (outcome) {
-    std::vector<Bytes> due = provided_.due(env_.wall.now(), reprovides_at_once_max);
-    const bool idle = due.empty() || table_.size() == 0;
-    if (idle) {
-      outcome = co_await port::sleep_for(env_.clock, reprovide_look_interval);
-      continue;
-    }
-    for (Bytes& content : due)
-      group.spawn(reprovide(std::move(content)));
-    outcome = co_await group.join();
-  }
-  group.cancel();
-  co_await group.join_shielded();
-  co_return outcome;
 }
 
 }  // namespace kith::dht

@@ -134,9 +134,8 @@ inline constexpr std::size_t value_records_max = 10'000;
 inline constexpr std::size_t value_record_bytes_max = std::size_t{16} << 20;
 /// Content that this node provides. One key takes about 100 bytes.
 inline constexpr std::size_t provided_keys_max = 1'000'000;
-/// Records stored with peers at once, of one key and of all that are provided again.
+/// Peers that are told at once, of one key or of a region's.
 inline constexpr std::size_t stores_at_once_max = bucket_size;
-inline constexpr std::size_t reprovides_at_once_max = 4;
 inline constexpr Duration reprovide_look_interval = 1min;
 /// Content that could be told to nobody is told again after this.
 inline constexpr Duration reprovide_retry = 10min;

@@ -101,10 +101,6 @@ NatMapping Reach::nat_mapping() const {
   return net::nat_mapping(sightings, own);
 }
 
-std::vector<PortMapper::Opened> Reach::opened_ports() const {
-  return mapper_ ? mapper_->opened() : std::vector<PortMapper::Opened>();
-}
-
 void Reach::adapt() {
   const Reachability now = verdict();
   if (auto_relay_) auto_relay_->want_relays(now == Reachability::unreachable);

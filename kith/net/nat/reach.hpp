@@ -54,8 +54,6 @@ class Reach {
   Reachability verdict() const;
   /// Reservations that we hold or seek at relays.
   std::vector<RelayReservation> reservations() const;
-  /// Ports that a router has opened for us.
-  std::vector<PortMapper::Opened> opened_ports() const;
   /// Null unless this node serves as a relay.
   const RelayServer* relay_service() const noexcept { return server_.get(); }
 
