@@ -1,6 +1,7 @@
 // MappingGateway of UPnP (igd.hpp): finds the router's description once, and asks for ports by HTTP
 // from then on, each request on a connection of its own. Redirects aren't followed.
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -91,12 +92,11 @@ class UpnpGateway final : public MappingGateway {
 
   /// A lease without end is asked for again as often as any other.
   PortGrant granted(const PortRequest& wanted, const SoapAnswer& answer) const {
-    std::uint16_t port = wanted.outside;
-    const std::string reserved(answer.value("NewReservedPort"));
-    if (!reserved.empty() && reserved.size() <= 5 &&
-        std::ranges::all_of(reserved, [](char c) { return c >= '0' && c <= '9'; })) {
-      port = static_cast<std::uint16_t>(std::stoul(reserved));
-    }
+    const std::string_view reserved = answer.value("NewReservedPort");
+    const char* end = reserved.data() + reserved.size();
+    std::uint16_t port = 0;
+    const auto [stop, failure] = std::from_chars(reserved.data(), end, port);
+    if (failure != std::errc{} || stop != end) port = wanted.outside;
     constexpr auto usual = std::chrono::floor<std::chrono::seconds>(port_mapping_lifetime).count();
     const std::uint32_t lifetime =
         wanted.lifetime_s == 0 ? static_cast<std::uint32_t>(usual) : wanted.lifetime_s;
