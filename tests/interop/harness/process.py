@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import os
 import signal
 import subprocess
 import tempfile
@@ -40,8 +41,9 @@ class Process:
 
     def log(self):
         """What it has written so far to stderr (and stdout, if nobody else reads that)."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        # Not by seeking: the place in the file is the program's as well, which would write over what is there.
+        fd = self._log.fileno()
+        return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
     def wait(self, seconds):
         return self.popen.wait(seconds)
