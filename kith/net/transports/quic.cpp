@@ -147,6 +147,13 @@ Result<std::unique_ptr<Listener>> QuicTransport::listen(const Multiaddr& address
   const auto endpoint = quic_endpoint(address);
   if (!endpoint) return std::unexpected(Errc::unsupported);
   parts_->forget_finished();
+  // Connections of an earlier listener may hold the socket still.
+  for (const auto& one : parts_->endpoints) {
+    if (one->closed() || one->local() != *endpoint) continue;
+    if (one->listening()) return std::unexpected(SwarmError::address_in_use);
+    one->listen();
+    return std::make_unique<QuicListener>(one);
+  }
   auto bound = parts_->bind(*endpoint, false);
   if (!bound && bound.error().is_errno(EADDRINUSE)) {
     return std::unexpected(SwarmError::address_in_use);

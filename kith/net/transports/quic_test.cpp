@@ -516,6 +516,36 @@ TEST(Quic, ListensOncePerPortAndAgainWhenItHasStopped) {
   });
 }
 
+TEST(Quic, ListensAgainWhileConnectionsOfBeforeGoOn) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    QuicPair pair(world);
+    KITH_CO_CHECK(co_await pair.start());
+    Result<std::unique_ptr<Connection>> nobody = std::unexpected(Errc::busy);
+    pair.tasks.spawn(quic_accept_into(pair.listener, {}, nobody));
+    co_await port::sleep_for(world.clock(), 1ms);
+    pair.listener.listener->close();
+    pair.listener.listen();
+    co_await port::sleep_for(world.clock(), 1ms);
+    EXPECT_TRUE(!nobody && nobody.error().is(Errc::closed));
+
+    QuicPeer another(world.add_node(), 3);
+    Result<std::unique_ptr<Connection>> came = std::unexpected(Errc::busy);
+    ConnectionTerms terms;
+    terms.deadline = world.now() + 10s;
+    pair.tasks.spawn(quic_accept_into(pair.listener, terms, came));
+    auto dialed =
+        co_await another.transport->dial(pair.listener.id(), pair.listener.address(), terms);
+    EXPECT_TRUE(dialed.has_value());
+    KITH_CO_TRY(QuicPair::Streams streams, co_await pair.open());
+    if (dialed) (*dialed)->close();
+    if (came) (*came)->close();
+    dialed = std::unexpected(Errc::closed);
+    came = std::unexpected(Errc::closed);
+    KITH_CO_CHECK(co_await another.close());
+    co_return co_await pair.finish();
+  });
+}
+
 /// What somebody does who has a socket and no manners.
 struct Stranger {
   explicit Stranger(sim::Node& its_node)

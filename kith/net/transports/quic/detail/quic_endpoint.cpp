@@ -91,6 +91,11 @@ void QuicEndpoint::start(bool keep) {
   tasks_.spawn(send_loop());
 }
 
+void QuicEndpoint::listen() noexcept {
+  listening_ = true;
+  ++listened_;
+}
+
 void QuicEndpoint::stop_listening() noexcept {
   listening_ = false;
   acceptable_.notify_all();
@@ -153,8 +158,11 @@ Task<void> QuicEndpoint::receive_loop() {
 Task<void> QuicEndpoint::send_loop() {
   QuicOutput output;
   std::size_t batches = 0;
+  bool answered = false;
   for (;;) {
-    if (!replies_.empty()) {
+    // By turns: strangers who ask without end hold up no connection.
+    answered = !replies_.empty() && (!answered || senders_.empty() || closed_);
+    if (answered) {
       const QuicReply one = std::move(replies_.front());
       replies_.pop_front();
       output.datagrams.assign(1, {.to = one.to, .bytes = one.datagram});
@@ -448,8 +456,9 @@ void QuicEndpoint::leave(const QuicIncoming& incoming, const QuicId& id) noexcep
 }
 
 Task<std::unique_ptr<Incoming>> QuicEndpoint::accept() {
+  const std::uint64_t mine = listened_;
   while (strangers_.empty()) {
-    if (!listening_) co_return std::unexpected(Errc::closed);
+    if (!listening_ || listened_ != mine) co_return std::unexpected(Errc::closed);
     KITH_CO_CHECK(co_await acceptable_.wait());
   }
   std::unique_ptr<Incoming> next = std::move(strangers_.front());

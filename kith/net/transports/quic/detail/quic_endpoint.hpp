@@ -74,7 +74,7 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
 
   /// Starts the loops. `keep`: goes on also while nobody uses it.
   void start(bool keep);
-  void listen() noexcept { listening_ = true; }
+  void listen() noexcept;
   void stop_listening() noexcept;
   Task<std::unique_ptr<Incoming>> accept();
   void close() noexcept;
@@ -146,6 +146,7 @@ class QuicEndpoint final : public std::enable_shared_from_this<QuicEndpoint> {
   port::Endpoint local_;
   port::Logger log_;
   bool listening_ = false;
+  std::uint64_t listened_ = 0;  ///< times that it began to listen
   bool closed_ = false;
   bool keep_ = false;
   std::size_t users_ = 0;  ///< connections and strangers
