@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 
 #include <kith/node/provider_search.hpp>
 
@@ -56,20 +57,46 @@ Task<void> ProviderSearch::dial(PeerId peer, Instant deadline) {
   co_return outcome;
 }
 
+/// What a search has found and not dialed yet.
+struct ProviderSearch::Dialing {
+  Instant deadline;
+  std::deque<PeerId> candidates{};
+  std::size_t connected = 0;
+
+  bool enough() const noexcept { return connected >= provider_connections_enough; }
+};
+
+/// One after another, until there is enough or nobody is left.
+Task<void> ProviderSearch::dial_some(Dialing& dialing) {
+  while (!dialing.enough() && !dialing.candidates.empty()) {
+    const PeerId peer = dialing.candidates.front();
+    dialing.candidates.pop_front();
+    auto outcome = co_await dial(peer, dialing.deadline);
+    if (outcome) ++dialing.connected;
+    if (!outcome && outcome.error().is(Errc::cancelled)) break;
+  }
+  co_return Result<void>{};
+}
+
 Task<void> ProviderSearch::search(Multihash content) {
-  const Instant deadline = env_.clock.now() + provider_search_timeout;
-  port::TaskGroup dials(env_.executor, env_.clock, provider_dials_max);
-  std::size_t dialed = 0;
+  Dialing dialing{env_.clock.now() + provider_search_timeout};
+  port::TaskGroup dials(env_.executor, env_.clock, provider_connections_enough);
   auto on_provider = [&](const routing::PeerAddresses& provider) {
-    const bool known = provider.peer == swarm_.local_peer() || swarm_.connected(provider.peer);
-    if (!known && dials.spawn(dial(provider.peer, deadline))) ++dialed;
-    return dialed < provider_dials_max;
+    const bool known =
+        provider.peer == swarm_.local_peer() || swarm_.connected(provider.peer) ||
+        std::ranges::find(dialing.candidates, provider.peer) != dialing.candidates.end();
+    if (!known && dialing.candidates.size() < provider_candidates_max) {
+      dialing.candidates.push_back(provider.peer);
+      // Where all are busy, one of them takes it next.
+      static_cast<void>(dials.spawn(dial_some(dialing)));
+    }
+    return !dialing.enough();
   };
-  auto found = co_await routing_.find_providers(content, on_provider, deadline);
+  auto found = co_await routing_.find_providers(content, on_provider, dialing.deadline);
   Result<void> outcome;
   if (!found) outcome = std::unexpected(found.error());
   const bool cancelled = !outcome && outcome.error().is(Errc::cancelled);
-  if (!cancelled) outcome = co_await dials.join(deadline);
+  if (!cancelled) outcome = co_await dials.join(dialing.deadline);
   dials.cancel();
   co_await dials.join_shielded();
   co_return outcome;

@@ -22,8 +22,11 @@ inline constexpr Duration provider_search_delay = 1s;
 inline constexpr Duration provider_search_pause = 10s;
 inline constexpr Duration provider_search_pause_max = 5min;
 inline constexpr Duration provider_search_timeout = 1min;
-/// Providers that one search dials, and searches at once.
-inline constexpr std::size_t provider_dials_max = 10;
+/// Of one search: providers that are enough, as many of which are dialed at a time, and providers
+/// that wait to be dialed. Anybody can say that somebody provides, so those that don't answer don't
+/// count. Searches at once.
+inline constexpr std::size_t provider_connections_enough = 10;
+inline constexpr std::size_t provider_candidates_max = 1'000;
 inline constexpr std::size_t provider_searches_max = 8;
 
 class ProviderSearch {
@@ -50,7 +53,10 @@ class ProviderSearch {
     Duration pause = provider_search_pause;
   };
 
+  struct Dialing;
+
   Task<void> search(multiformats::Multihash content);
+  Task<void> dial_some(Dialing& dialing);
   Task<void> dial(multiformats::PeerId peer, Instant deadline);
 
   port::Env& env_;

@@ -130,13 +130,32 @@ TEST(ProviderSearch, LooksAgainLessAndLessOften) {
   });
 }
 
-TEST(ProviderSearch, DialsSoManyOfThem) {
+TEST(ProviderSearch, StopsWhenEnoughAreConnected) {
   sim::run_test(4, [](sim::World& world) -> Task<void> {
     Scene scene(world);
-    for (std::size_t i = 0; i < provider_dials_max + 5; ++i)
+    // Ten are dialed at once: those that were under way may come on top.
+    for (std::size_t i = 0; i < 3 * provider_connections_enough; ++i)
       scene.add_provider();
     KITH_CO_CHECK(co_await scene.look_for(5s, waiting(Waiting::nobody_has)));
-    EXPECT_EQ(scene.one.swarm.connected_peers().size(), provider_dials_max);
+    EXPECT_GE(scene.one.swarm.connected_peers().size(), provider_connections_enough);
+    EXPECT_LT(scene.one.swarm.connected_peers().size(), 2 * provider_connections_enough);
+    co_return co_await scene.close();
+  });
+}
+
+TEST(ProviderSearch, ProvidersThatAreNotThereHideNobody) {
+  sim::run_test(5, [](sim::World& world) -> Task<void> {
+    Scene scene(world);
+    Peer& provider = scene.add_provider();
+    for (std::uint8_t i = 0; i < 3 * provider_connections_enough; ++i) {
+      const auto nobody = PeerId::from_public_key(net::key_of(i + 1).public_key());
+      const auto nowhere = *multiformats::Multiaddr::parse("/ip4/10.99.0.1/tcp/4001");
+      scene.one.store.add_addresses(nobody, {nowhere}, net::AddressSource::heard,
+                                    scene.one.env().wall.now());
+      scene.router.providers.insert(scene.router.providers.begin(), {nobody, {nowhere}});
+    }
+    KITH_CO_CHECK(co_await scene.look_for(55s, waiting(Waiting::nobody_has)));
+    EXPECT_TRUE(scene.one.swarm.connected(provider.id()));
     co_return co_await scene.close();
   });
 }
