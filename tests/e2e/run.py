@@ -20,18 +20,15 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "interop")]
 
 
-def newest_binary():
-    built = [path for path in (ROOT / "build/release/kith", ROOT / "build/dev/kith") if path.exists()]
-    return str(max(built, key=lambda path: path.stat().st_mtime, default=ROOT / "build/release/kith"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--junit", metavar="FILE", help="write a JUnit file")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    os.environ.setdefault("KITH_BIN", newest_binary())
     import runner
+    from harness import environment
+
+    os.environ.setdefault("KITH_BIN", str(environment.newest_built("kith", "release", "dev")))
 
     names = arguments.names or sorted(path.stem for path in HERE.glob("test_*.py"))
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)

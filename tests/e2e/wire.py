@@ -76,7 +76,7 @@ class Secured:
     """A connection behind Noise (attacker/main.cpp): what a peer that has proven who it is may send."""
 
     def __init__(self, address):
-        program = environment.require(environment.ROOT / "build/dev/kith-attacker", "build the preset dev")
+        program = environment.require(environment.newest_built("kith-attacker", "dev", "asan"), "build the preset dev")
         host, port = host_and_port(address)
         self.process = subprocess.Popen([program, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)

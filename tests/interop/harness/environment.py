@@ -26,10 +26,14 @@ def kith_binary():
 
 
 def kith_peer_binary():
-    """That of the release or the dev preset, whichever was built last."""
-    paths = [ROOT / "build" / preset / "kith-peer" for preset in ("release", "dev")]
+    return _from_root("KITH_PEER", newest_built("kith-peer", "release", "dev", "asan"))
+
+
+def newest_built(name, *presets):
+    """That of the preset that was built last; where none was, of the first."""
+    paths = [ROOT / "build" / preset / name for preset in presets]
     built = [path for path in paths if path.exists()]
-    return _from_root("KITH_PEER", max(built, key=lambda path: path.stat().st_mtime) if built else paths[0])
+    return max(built, key=lambda path: path.stat().st_mtime) if built else paths[0]
 
 
 def require(path, how):
