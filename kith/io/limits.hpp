@@ -35,6 +35,10 @@ inline constexpr std::size_t write_pieces_max = 64;
 /// Memory through which a file's bulk goes past the page cache, once there was some.
 inline constexpr std::size_t staging_bytes = 1024 * 1024;
 
+/// What a socket for bulk keeps of datagrams that nobody has read yet: those of 60 ms at 500
+/// Mbit/s.
+inline constexpr int udp_receive_buffer_bytes = 4 * 1024 * 1024;
+
 /// How often a lock's file may be removed in the moment between opening and locking it.
 inline constexpr int lock_tries_max = 100;
 

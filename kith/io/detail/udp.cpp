@@ -12,6 +12,7 @@
 #include <kith/io/detail/operation.hpp>
 #include <kith/io/detail/socket_address.hpp>
 #include <kith/io/detail/udp.hpp>
+#include <kith/io/limits.hpp>
 
 namespace kith::io::detail {
 
@@ -316,6 +317,8 @@ Result<std::unique_ptr<UdpSocket>> bind_udp(LoopExecutor executor, Clock& clock,
   }
   if (options.coalesce) {
     KITH_CHECK(socket.set(SOL_UDP, UDP_GRO, 1));
+    // The system gives as much as it allows.
+    KITH_CHECK(socket.set(SOL_SOCKET, SO_RCVBUF, udp_receive_buffer_bytes));
     // Who asks for this finds out by itself how much the way takes (RFC 8899): nothing is to be cut
     // up on it, and too much must fail.
     if (local.address.is_v4()) {

@@ -57,6 +57,11 @@ inline constexpr Duration quic_close_time = 1s;
 
 /// What one connection sends before others have their turn: one system call's worth.
 inline constexpr std::size_t quic_batch_bytes = port::udp_coalesced_bytes_max;
+/// What goes out between two pauses on a way on which a batch takes less than a millisecond. Twice
+/// this still fits into the receive buffer that Linux gives a socket.
+inline constexpr std::size_t quic_burst_bytes = 2 * (quic_batch_bytes - 4 * 1024);
+/// How exact timers are that don't pace what is sent (RFC 9002, 6.1.2).
+inline constexpr Duration quic_timer_granularity = 1ms;
 /// Batches that are received at a time.
 inline constexpr std::size_t quic_receive_batches = 8;
 

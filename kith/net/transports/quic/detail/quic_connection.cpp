@@ -146,7 +146,12 @@ void QuicConnection::on_send_error(const Error& why) {
 }
 
 void QuicConnection::rearm() {
-  const Instant at = at_endpoint_ ? session_->deadline() : never;
+  Instant at = at_endpoint_ ? session_->deadline() : never;
+  // Acknowledgements wait for an eighth of a round trip, which on a short way is too little to wake
+  // up for.
+  if (at != never && !session_->has_ready()) {
+    at = std::max(at, env_.clock.now() + quic_timer_granularity);
+  }
   env_.clock.arm(*this, at);
 }
 

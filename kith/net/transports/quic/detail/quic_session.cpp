@@ -479,9 +479,17 @@ bool QuicSession::produce(QuicOutput& into, Instant now) {
     }
   }
   bytes_sent_ += used;
-  // ngtcp2's guess of 333 ms is no round trip to pace by: the first datagram alone would hold back
-  // the rest of the handshake for 23 ms. The initial window may go out at once (RFC 9002, 7.7).
-  if (round_trip_ != Duration(0)) ngtcp2_conn_update_pkt_tx_time(conn, quic_time(now));
+  burst_ += used;
+  // On a fast way a full batch is far less than a millisecond's worth: a pause after each would
+  // cost more than the batch.
+  const bool fast = quantum + packet_max >= into.memory.size();
+  if (!more || !fast || burst_ >= quic_burst_bytes) {
+    // ngtcp2's guess of 333 ms is no round trip to pace by: the first datagram alone would hold
+    // back the rest of the handshake for 23 ms. The initial window may go out at once (RFC 9002,
+    // 7.7).
+    if (round_trip_ != Duration(0)) ngtcp2_conn_update_pkt_tx_time(conn, quic_time(now));
+    burst_ = 0;
+  }
   // What became ready meanwhile had its turn.
   wants_output_ = false;
   if (outcome_) return false;

@@ -110,6 +110,8 @@ class QuicSession {
   void receive(const port::Endpoint& from, ByteView datagram, port::Ecn ecn, Instant now);
   /// Puts at most quic_batch_bytes in place of what is in `into`. True if there may be more.
   bool produce(QuicOutput& into, Instant now);
+  /// Something that was written could be sent now, but for windows and pace.
+  bool has_ready() const noexcept { return !ready_.empty(); }
   bool wants_output() const noexcept { return wants_output_; }
   Instant deadline() const noexcept;
   void on_deadline(Instant now);
@@ -294,6 +296,7 @@ class QuicSession {
   std::size_t outgoing_bytes_ = 0;  ///< of all streams
   Duration round_trip_{0};
   std::uint64_t in_flight_ = 0;
+  std::size_t burst_ = 0;  ///< sent since the last pause
 };
 
 }  // namespace kith::net::detail
