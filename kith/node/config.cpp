@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <kith/base/duration.hpp>
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/config_keys.hpp>
 #include <kith/node/resource_overrides.hpp>
@@ -438,18 +439,6 @@ void write_indented(std::string& out, const json::value& value, std::size_t dept
 
 }  // namespace
 
-const std::vector<std::string_view>& default_bootstrap() {
-  static const std::vector<std::string_view> peers = {
-      "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
-      "/dnsaddr/bootstrap.libp2p.io/p2p/QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
-      "/dnsaddr/bootstrap.libp2p.io/p2p/QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
-      "/dnsaddr/bootstrap.libp2p.io/p2p/QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
-      "/dnsaddr/va1.bootstrap.libp2p.io/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8",
-      "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
-  };
-  return peers;
-}
-
 json::value default_config() {
   json::value config = json::object();
   json::object& root = config.as_object();
@@ -458,7 +447,7 @@ json::value default_config() {
   object_at(config, "Addresses")["Announce"] = json::array();
   object_at(config, "Addresses")["AppendAnnounce"] = json::array();
   object_at(config, "Addresses")["NoAnnounce"] = json::array();
-  root["Bootstrap"] = texts(default_bootstrap());
+  root["Bootstrap"] = texts(discovery::default_bootstrap());
   root["Discovery"] = json::object({{"MDNS", json::object({{"Enabled", true}})}});
   root["Datastore"] = json::object({{"StorageMax", "10GB"}, {"HashOnRead", false}});
   root["Gateway"] = json::object({{"NoFetch", false}});
@@ -507,7 +496,7 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     object_at(config, "Routing")["LoopbackAddressesOnLanDHT"] = true;
   } else if (name == "default-networking") {
     set_default_addresses(config);
-    config.as_object()["Bootstrap"] = texts(default_bootstrap());
+    config.as_object()["Bootstrap"] = texts(discovery::default_bootstrap());
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", true}});
     object_at(config, "Swarm")["DisableNatPortMap"] = false;
     object_at(config, "Routing").erase("LoopbackAddressesOnLanDHT");
@@ -786,7 +775,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
   reader.addresses("Addresses.Gateway", settings.gateway_addresses);
-  reader.addresses("Bootstrap", settings.bootstrap, default_bootstrap());
+  reader.addresses("Bootstrap", settings.bootstrap, discovery::default_bootstrap());
   reader.peers("Peering.Peers", settings.peering);
   reader.flag("Discovery.MDNS.Enabled", settings.mdns);
   reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);

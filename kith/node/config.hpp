@@ -164,7 +164,4 @@ Result<net::SwarmLimits> swarm_limits(const NodeSettings& settings, std::uint64_
 /// "10GB", "500 MiB", "1024": decimal and binary units. Nothing if it isn't one.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-/// The bootstrap peers of the public IPFS network.
-const std::vector<std::string_view>& default_bootstrap();
-
 }  // namespace kith::node

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/node/config.hpp>
 
 namespace kith::node {
@@ -14,7 +15,7 @@ TEST(Config, DefaultsReadBackAsSettings) {
   auto settings = read_settings(default_config());
   ASSERT_TRUE(settings.has_value()) << settings.error().message();
   EXPECT_EQ(settings->swarm_addresses.size(), 4u);
-  EXPECT_EQ(settings->bootstrap.size(), default_bootstrap().size());
+  EXPECT_EQ(settings->bootstrap.size(), discovery::default_bootstrap().size());
   EXPECT_TRUE(settings->mdns);
 }
 
@@ -373,7 +374,7 @@ TEST(Config, ReadsWhatKuboWrites) {
   EXPECT_EQ(settings->swarm_addresses.size(), 8u);
   EXPECT_EQ(settings->swarm_addresses[4].to_string(), "/ip4/0.0.0.0/udp/4001/quic-v1/webtransport");
   // "auto"
-  EXPECT_EQ(settings->bootstrap.size(), default_bootstrap().size());
+  EXPECT_EQ(settings->bootstrap.size(), discovery::default_bootstrap().size());
   EXPECT_TRUE(settings->mdns);
   EXPECT_EQ(settings->without_effect.size(), 2u) << "of its datastore, which `init` leaves out";
 }

@@ -7,12 +7,12 @@
 
 #include <kith/crypto/secret.hpp>
 #include <kith/crypto/tls/credentials.hpp>
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/discovery/lan_dialer.hpp>
 #include <kith/discovery/mdns.hpp>
 #include <kith/exchange/stored_blocks.hpp>
 #include <kith/exchange/swarm_network.hpp>
 #include <kith/net/transports/websocket.hpp>
-#include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/provider_search.hpp>
 #include <kith/node/resource_overrides.hpp>
@@ -285,7 +285,7 @@ Task<void> Node::start_network() {
     // A list that all of a group share has each of them in it.
     if (one.peer != peer_) KITH_CO_CHECK(network_->peering.add(one));
   }
-  network_->tasks.spawn(keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
+  network_->tasks.spawn(discovery::keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
   if (settings_.measure_bandwidth) network_->tasks.spawn(measure_bandwidth());
   co_return Result<void>{};

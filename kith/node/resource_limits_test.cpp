@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/net/address_scope.hpp>
 #include <kith/net/identify.hpp>
 #include <kith/net/test_peer.hpp>
-#include <kith/node/bootstrap.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/resource_overrides.hpp>
 #include <kith/sim/testing.hpp>
@@ -481,7 +481,7 @@ TEST(ConnectionManager, KeepsToItsSettings) {
       {with(marks, {{"Swarm.ConnMgr.SilencePeriod", R"("30s")"}}), 4},
       {with(marks, {{"Swarm.ConnMgr.SilencePeriod", R"("2m")"}}), 7},
   };
-  static_assert(bootstrap_peers_wanted <= 4);
+  static_assert(discovery::bootstrap_peers_wanted <= 4);
   for (const TrimCase& one : cases) {
     SCOPED_TRACE(testing::PrintToString(one.settings));
     sim::run_test(1, trims, one);

@@ -13,6 +13,7 @@
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
 
@@ -39,7 +40,7 @@ void expand_auto(json::value& config) {
       expanded.push_back(std::move(peer));
       continue;
     }
-    for (std::string_view one : node::default_bootstrap())
+    for (std::string_view one : discovery::default_bootstrap())
       expanded.emplace_back(one);
   }
   *list = std::move(expanded);
@@ -295,7 +296,7 @@ Task<void> run_bootstrap_add(Context& context, const Request& request, Output& o
   bool all_default = request.flag("default") || request.argument(0) == "default" ||
                      request.command_path() == "bootstrap add default";
   if (all_default) {
-    added.assign(node::default_bootstrap().begin(), node::default_bootstrap().end());
+    added.assign(discovery::default_bootstrap().begin(), discovery::default_bootstrap().end());
   } else {
     added = request.arguments();
   }

@@ -3,10 +3,10 @@
 #include <map>
 #include <set>
 
-#include <kith/node/bootstrap.hpp>
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/port/task_group.hpp>
 
-namespace kith::node {
+namespace kith::discovery {
 namespace {
 
 using multiformats::Multiaddr;
@@ -166,6 +166,18 @@ Instant BootstrapPauses::next_over(Instant now) const {
   return next;
 }
 
+const std::vector<std::string_view>& default_bootstrap() {
+  static const std::vector<std::string_view> peers = {
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
+      "/dnsaddr/va1.bootstrap.libp2p.io/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8",
+      "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
+  };
+  return peers;
+}
+
 Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Multiaddr> bootstrap) {
   BootstrapPeers listed;
   for (Multiaddr& address : bootstrap) {
@@ -188,4 +200,4 @@ Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm, std::vector<Mult
   }
 }
 
-}  // namespace kith::node
+}  // namespace kith::discovery

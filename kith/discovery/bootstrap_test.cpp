@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <kith/discovery/bootstrap.hpp>
 #include <kith/net/test_peer.hpp>
-#include <kith/node/bootstrap.hpp>
 
-namespace kith::node {
+namespace kith::discovery {
 namespace {
 
 using multiformats::Multiaddr;
@@ -270,4 +270,4 @@ TEST(Bootstrap, DialsFirstWhereItHasBeen) {
 }
 
 }  // namespace
-}  // namespace kith::node
+}  // namespace kith::discovery

@@ -14,13 +14,14 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
 
-namespace kith::node {
+namespace kith::discovery {
 
 inline constexpr std::size_t bootstrap_peers_wanted = 4;
 inline constexpr std::size_t bootstrap_dials_at_once = 4;
@@ -53,8 +54,11 @@ class BootstrapPauses {
 };
 inline constexpr std::uint64_t bootstrap_chances = 1'000'000;
 
+/// The peers of the public IPFS network to begin with, each an address that ends in /p2p.
+const std::vector<std::string_view>& default_bootstrap();
+
 /// Runs until it is cancelled. Addresses without a /p2p part are left out.
 Task<void> keep_bootstrapped(port::Env& env, net::Swarm& swarm,
                              std::vector<multiformats::Multiaddr> bootstrap);
 
-}  // namespace kith::node
+}  // namespace kith::discovery
