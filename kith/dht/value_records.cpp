@@ -14,7 +14,7 @@ std::size_t memory_of(ByteView key, ByteView value) {
 
 bool ValueRecords::good(const Held& held, WallTime now) const {
   return held.value.received + value_ttl > now &&
-         validators_.check(held.key, held.value.value, now).has_value();
+         !validators_.expired(held.key, held.value.value, now);
 }
 
 ValueRecords::Values::iterator ValueRecords::erase(Values::iterator at) {

@@ -24,10 +24,10 @@ Result<void> PublicKeyValidator::check(ByteView name, ByteView value, WallTime) 
 }
 
 Validators::Validators() {
-  add("pk", std::make_unique<PublicKeyValidator>());
+  add("pk", std::make_shared<PublicKeyValidator>());
 }
 
-void Validators::add(std::string name_space, std::unique_ptr<Validator> validator) {
+void Validators::add(std::string name_space, std::shared_ptr<const Validator> validator) {
   validators_.insert_or_assign(std::move(name_space), std::move(validator));
 }
 
@@ -51,6 +51,11 @@ Result<void> Validators::check(ByteView key, ByteView value, WallTime now) const
   KITH_TRY(Found found, find(key));
   if (value.size() > value_bytes_max) return std::unexpected(RoutingError::too_long);
   return found.validator->check(found.name, value, now);
+}
+
+bool Validators::expired(ByteView key, ByteView value, WallTime now) const {
+  auto found = find(key);
+  return !found || found->validator->expired(found->name, value, now);
 }
 
 bool Validators::better(ByteView key, ByteView a, ByteView b) const {

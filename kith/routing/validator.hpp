@@ -26,6 +26,11 @@ class Validator {
   virtual Result<void> check_name(ByteView name) const = 0;
   /// bad_key, bad_value.
   virtual Result<void> check(ByteView name, ByteView value, WallTime now) const = 0;
+  /// Whether a value that was checked once has become bad. Asked each time a stranger wants to have
+  /// it, so that it should cost less than a signature.
+  virtual bool expired(ByteView name, ByteView value, WallTime now) const {
+    return !check(name, value, now);
+  }
   /// Whether `a` is to be kept rather than `b`, another value; both were checked. Of two values
   /// at most one is better than the other.
   virtual bool better(ByteView name, ByteView a, ByteView b) const = 0;
@@ -36,6 +41,7 @@ class PublicKeyValidator final : public Validator {
  public:
   Result<void> check_name(ByteView name) const override;
   Result<void> check(ByteView name, ByteView value, WallTime now) const override;
+  bool expired(ByteView, ByteView, WallTime) const override { return false; }
   bool better(ByteView, ByteView, ByteView) const override { return false; }
 };
 
@@ -47,12 +53,14 @@ class Validators {
   Validators& operator=(const Validators&) = delete;
 
   /// In place of the one that is there for the namespace.
-  void add(std::string name_space, std::unique_ptr<Validator> validator);
+  void add(std::string name_space, std::shared_ptr<const Validator> validator);
 
   /// bad_key, unknown_kind, too_long.
   Result<void> check_key(ByteView key) const;
   /// bad_key, unknown_kind, bad_value, too_long.
   Result<void> check(ByteView key, ByteView value, WallTime now) const;
+  /// Whether a value that was checked for the key has become bad; true of an unknown kind.
+  bool expired(ByteView key, ByteView value, WallTime now) const;
   /// Whether `a` is to be kept rather than `b`; both were checked for the key.
   bool better(ByteView key, ByteView a, ByteView b) const;
 
@@ -63,7 +71,7 @@ class Validators {
   };
   Result<Found> find(ByteView key) const;
 
-  std::map<std::string, std::unique_ptr<Validator>, std::less<>> validators_;
+  std::map<std::string, std::shared_ptr<const Validator>, std::less<>> validators_;
 };
 
 }  // namespace kith::routing
