@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <kith/base/assert.hpp>
 #include <kith/dht/dht.hpp>
@@ -78,11 +79,9 @@ void Dht::start() {
 }
 
 Task<void> Dht::close_shielded() {
-  if (started_) {
-    started_ = false;
-    set_server(false);
-    network_.stop_observing();
-  }
+  // It may have served without having been started.
+  set_server(false);
+  if (std::exchange(started_, false)) network_.stop_observing();
   tasks_.cancel();
   checks_.cancel();
   co_await tasks_.join_shielded();
@@ -105,6 +104,12 @@ std::expected<std::optional<Message>, Server::Refused> Dht::serve(const PeerId& 
   ++(answer ? stats_.requests_served : stats_.requests_refused);
   if (answer) table_.heard_from(from, env_.clock.now());
   return answer;
+}
+
+Task<void> Dht::wait_for_peer(Instant deadline) {
+  while (table_.size() == 0)
+    KITH_CO_CHECK(co_await newcomer_.wait(deadline));
+  co_return Result<void>{};
 }
 
 // The table.

@@ -77,6 +77,9 @@ class Dht final : public routing::Routing, private NetworkObserver {
   void set_server(bool server);
   bool server() const noexcept { return serving_; }
 
+  /// Returns once somebody is known who can be asked. Errc::timed_out.
+  Task<void> wait_for_peer(Instant deadline);
+
   Task<void> provide(multiformats::Multihash content, Instant deadline) override;
   Task<void> find_providers(multiformats::Multihash content, routing::OnProvider on_provider,
                             Instant deadline) override;

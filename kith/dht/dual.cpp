@@ -2,6 +2,7 @@
 #include <set>
 
 #include <kith/dht/dual.hpp>
+#include <kith/net/nat/reach.hpp>
 
 namespace kith::dht {
 
@@ -21,6 +22,7 @@ struct DualDht::Both {
   }
   Task<void> keep(Task<T> task, std::optional<Result<T>>& into) {
     into = co_await std::move(task);
+    if (one_is_enough && *into) enough = true;
     ended.notify_all();
     co_return Result<void>{};
   }
@@ -33,6 +35,7 @@ struct DualDht::Both {
 
   std::optional<Result<T>> wide;
   std::optional<Result<T>> local;
+  bool one_is_enough = false;
   bool enough = false;
   port::TaskGroup group;
   port::Event ended;
@@ -62,8 +65,8 @@ DhtOptions options_of(const DualOptions& options, bool server) {
 
 DualDht::DualDht(port::Env& env, net::Swarm& swarm, net::Identify& identify, DualOptions options)
     : env_(env),
-      wide_network_(env, swarm, identify, Reach::wide),
-      local_network_(env, swarm, identify, Reach::local, options.local_loopback),
+      wide_network_(env, swarm, identify, Reach::wide, false, options.prefix),
+      local_network_(env, swarm, identify, Reach::local, options.local_loopback, options.prefix),
       wide_(env, wide_network_, validators_, options_of(options, options.wide_server)),
       local_(env, local_network_, validators_, options_of(options, options.local_server)) {
   if (options.state_path.empty()) return;
@@ -90,6 +93,22 @@ Task<void> DualDht::close_shielded() {
     if (outcome) outcome = saved;
   }
   co_return outcome;
+}
+
+void DualDht::serve_while_reachable(net::ReachOptions& options) {
+  options.on_verdict = [this, next = std::move(options.on_verdict)](net::Reachability now) {
+    wide_.set_server(now == net::Reachability::reachable);
+    if (next) next(now);
+  };
+}
+
+Task<void> DualDht::wait_for_peer(Instant deadline) {
+  Both<void> both(env_);
+  both.one_is_enough = true;
+  both.start(wide_.wait_for_peer(deadline), local_.wait_for_peer(deadline));
+  KITH_CO_CHECK(co_await await_both(both));
+  if (both.enough) co_return Result<void>{};
+  co_return std::unexpected(both.failure());
 }
 
 Task<void> DualDht::provide(Multihash content, Instant deadline) {

@@ -13,6 +13,10 @@
 #include <kith/dht/state_keeper.hpp>
 #include <kith/dht/swarm_network.hpp>
 
+namespace kith::net {
+struct ReachOptions;
+}
+
 namespace kith::dht {
 
 struct DualOptions {
@@ -23,6 +27,8 @@ struct DualOptions {
   std::function<Task<bool>(multiformats::Multihash content)> still_has{};
   /// Files that begin with it keep the state of both between runs; empty: nothing is kept.
   std::string state_path{};
+  /// What its protocols begin with: another one is a network of its own.
+  std::string prefix = std::string(public_prefix);
 };
 
 class DualDht final : public routing::Routing {
@@ -34,6 +40,12 @@ class DualDht final : public routing::Routing {
   /// Reads what was kept, which blocks, and begins.
   void start();
   Task<void> close_shielded();
+
+  /// Makes the wide one serve while AutoNAT says that others reach this node. For the Reach that is
+  /// made of `options` afterwards, and ends before.
+  void serve_while_reachable(net::ReachOptions& options);
+  /// Returns once one of them knows somebody who can be asked. Errc::timed_out.
+  Task<void> wait_for_peer(Instant deadline);
 
   Dht& wide() noexcept { return wide_; }
   Dht& local() noexcept { return local_; }

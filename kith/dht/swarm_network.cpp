@@ -11,13 +11,15 @@ namespace kith::dht {
 using multiformats::Multiaddr;
 
 SwarmNetwork::SwarmNetwork(port::Env& env, net::Swarm& swarm, net::Identify& identify, Reach reach,
-                           bool loopback)
+                           bool loopback, std::string_view prefix)
     : env_(env),
       swarm_(swarm),
       identify_(identify),
       reach_(reach),
       loopback_(loopback),
-      protocol_(reach == Reach::wide ? wide_protocol : local_protocol) {}
+      protocol_(prefix) {
+  protocol_ += reach == Reach::wide ? wide_suffix : local_suffix;
+}
 
 SwarmNetwork::~SwarmNetwork() {
   ASSERT(observer_ == nullptr && !handler_);

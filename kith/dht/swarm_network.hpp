@@ -4,12 +4,12 @@
 //   wide       /ipfs/kad/1.0.0           have a global address            global ones
 //   local      /ipfs/lan/kad/1.0.0       are connected at another one     all but loopback
 //
-// so that the wide DHT knows nobody whom others couldn't reach, and the local one works without any
-// other. Loopback addresses count in the local one only if it is told so: of use where all nodes
-// are on one machine. Of a peer only what it has said of itself is told to others, not what was
-// only heard of it.
-// A request is a stream of its own; a single protocol costs no round trip. Whoever serves ends a
-// stream after stream_idle_timeout without request. The swarm and identify outlive it, and it
+// ("/ipfs" is the public network's prefix; a network of its own has another), so that the wide DHT
+// knows nobody whom others couldn't reach, and the local one works without any other. Loopback
+// addresses count in the local one only if it is told so: of use where all nodes are on one
+// machine. Of a peer only what it has said of itself is told to others, not what was only heard of
+// it. A request is a stream of its own; a single protocol costs no round trip. Whoever serves ends
+// a stream after stream_idle_timeout without request. The swarm and identify outlive it, and it
 // outlives every stream it serves: it dies after the swarm was closed. Loop thread only.
 #pragma once
 
@@ -25,12 +25,16 @@ namespace kith::dht {
 inline constexpr std::string_view wide_protocol = "/ipfs/kad/1.0.0";
 inline constexpr std::string_view local_protocol = "/ipfs/lan/kad/1.0.0";
 
+inline constexpr std::string_view public_prefix = "/ipfs";
+inline constexpr std::string_view wide_suffix = "/kad/1.0.0";
+inline constexpr std::string_view local_suffix = "/lan/kad/1.0.0";
+
 enum class Reach : std::uint8_t { wide, local };
 
 class SwarmNetwork final : public Network, private net::IdentifyObserver {
  public:
   SwarmNetwork(port::Env& env, net::Swarm& swarm, net::Identify& identify, Reach reach,
-               bool loopback = false);
+               bool loopback = false, std::string_view prefix = public_prefix);
   ~SwarmNetwork() override;
   SwarmNetwork(const SwarmNetwork&) = delete;
   SwarmNetwork& operator=(const SwarmNetwork&) = delete;

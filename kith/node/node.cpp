@@ -12,6 +12,7 @@
 #include <kith/discovery/mdns.hpp>
 #include <kith/exchange/stored_blocks.hpp>
 #include <kith/exchange/swarm_network.hpp>
+#include <kith/names/ipns_validator.hpp>
 #include <kith/net/transports/websocket.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/provider_search.hpp>
@@ -159,6 +160,7 @@ struct Node::Network {
     if (!settings.routing.enabled) return;
     dht = std::make_unique<dht::DualDht>(env, swarm, identify,
                                          dht_options(settings.routing, home, store));
+    dht->validators().add("ipns", std::make_shared<names::IpnsValidator>());
     search = std::make_unique<ProviderSearch>(env, swarm, *dht);
   }
 
@@ -240,9 +242,7 @@ Task<void> Node::start_network() {
   network_->swarm.set_announce_rules(settings_.announce);
   net::ReachOptions reach = settings_.reachability;
   if (network_->dht && settings_.routing.wide_server_if_reachable) {
-    reach.on_verdict = [dht = network_->dht.get()](net::Reachability now) {
-      dht->wide().set_server(now == net::Reachability::reachable);
-    };
+    network_->dht->serve_while_reachable(reach);
   }
   network_->reach = std::make_unique<net::Reach>(env_, network_->swarm, network_->identify,
                                                  std::move(reach), settings_.announce);
