@@ -22,8 +22,8 @@ Task<void> talk(host::Host& host, std::unique_ptr<net::Stream> stream) {
   port::TaskGroup hearing(host.env().executor, host.env().clock);
   hearing.spawn(hear(*stream));
   KITH_CO_TRY(host::Lines lines, host::Lines::open(host));
-  for (auto line = co_await lines.next(); line && *line; line = co_await lines.next()) {
-    if (!co_await port::write_message(*stream, as_bytes(**line), host.after(30s))) break;
+  while (auto line = co_await lines.next()) {
+    if (!co_await port::write_message(*stream, as_bytes(*line), host.after(30s))) break;
   }
   co_await stream->close_write(host.after(5s));
   hearing.cancel();

@@ -33,6 +33,7 @@
 #include <vector>
 
 #include <kith/crypto/keys.hpp>
+#include <kith/host/dht.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/gater.hpp>
@@ -44,6 +45,7 @@
 #include <kith/net/stream.hpp>
 #include <kith/net/swarm.hpp>
 #include <kith/port/env.hpp>
+#include <kith/port/task_group.hpp>
 #include <kith/pubsub/service.hpp>
 
 namespace kith::host {
@@ -59,6 +61,8 @@ struct HostOptions {
   /// Makes the host reachable from behind a NAT, and helps others: relays, hole punching, AutoNAT,
   /// a port mapped by the router. Without it, it is reached where it listens, if at all.
   std::optional<net::ReachOptions> reach{};
+  /// Takes part in the Kademlia DHT: dht().
+  std::optional<DhtOptions> dht{};
   /// Speaks gossipsub: pubsub().
   std::optional<pubsub::PubSubOptions> pubsub{};
   net::Transports transports{};
@@ -81,7 +85,8 @@ struct PeerInfo {
 class Host {
  public:
   /// Makes a host that listens on all of `options.listen`. The error of the first address that it
-  /// can't listen on, with the address. Nothing may leave between it and close_shielded():
+  /// can't listen on, with the address; Errc::invalid_argument for a DHT that can't be. Nothing may
+  /// leave between it and close_shielded():
   /// with_host() is the safe form.
   static Task<std::unique_ptr<Host>> start(port::Env& env, crypto::PrivateKey identity,
                                            HostOptions options = {});
@@ -97,16 +102,20 @@ class Host {
   std::vector<multiformats::Multiaddr> addresses() const;
 
   /// Connects to the peer that `address` ends in (/p2p/...); done at once if we are connected
-  /// already. Errc::invalid_argument without that ending, else errors of Swarm::connect.
+  /// already. Errc::invalid_argument without that ending, else errors of Swarm::connect. Of a mere
+  /// /p2p/... as the next one.
   Task<multiformats::PeerId> connect(multiformats::Multiaddr address, Instant deadline = never);
-  /// The same of an address as text; MultiformatsError for one that is none.
-  Task<multiformats::PeerId> connect(std::string address, Instant deadline = never);
+  /// Connects to the peer where it is known to be, or else where the DHT finds it, if the host
+  /// takes part in it. Errors of Swarm::connect and of Dht::find_peer.
+  Task<multiformats::PeerId> connect(multiformats::PeerId peer, Instant deadline = never);
+  /// The same of an address, or a peer id, as text; MultiformatsError for what is none.
+  Task<multiformats::PeerId> connect(std::string where, Instant deadline = never);
 
   /// Closes every connection to the peer; false if there was none.
   bool disconnect(const multiformats::PeerId& peer) { return swarm_.disconnect(peer); }
   std::vector<net::ConnectionInfo> connections() const { return swarm_.connections(); }
 
-  /// Opens a stream of `protocol`, dialing the peer at its known addresses if need be. That the
+  /// Opens a stream of `protocol`, connecting to the peer if need be. That the
   /// peer doesn't speak it may show only at the first read, as protocol_refused. A protocol's id
   /// has 1 to net::protocol_id_bytes_max (140) bytes and no newline, else Errc::invalid_argument.
   Task<std::unique_ptr<net::Stream>> open_stream(multiformats::PeerId peer,
@@ -122,6 +131,11 @@ class Host {
               net::HandlerOptions options = {});
   void stop_handling(const net::ProtocolId& protocol) { swarm_.stop_handling(protocol); }
 
+  /// Tells `on_message` of each message of the topic until the host closes, on the loop; it must
+  /// not throw. Of a host that speaks pubsub (asserted). Errors of PubSub::subscribe; Errc::closed.
+  Result<void> subscribe(std::string topic,
+                         std::function<void(const pubsub::Received&)> on_message);
+
   /// Waits until the connected peer has said who it is. Errc::not_found if we aren't connected or
   /// it says nothing.
   Task<PeerInfo> identify(multiformats::PeerId peer, Instant deadline = never);
@@ -136,13 +150,20 @@ class Host {
   /// may refer to what lives until then. An exception of it ends the process.
   void post(std::function<void()> work);
 
-  /// Closes all connections, ends all handlers and waits for them. May be called again.
+  /// Runs a task beside the body until it ends or the host closes, which cancels it; so it refers
+  /// to nothing of the body's frame. What it returns is dropped. False, and it never starts, if the
+  /// host is closing.
+  bool spawn(Task<void> task) { return tasks_.spawn(std::move(task)); }
+
+  /// Closes all connections, ends all handlers and tasks and waits for them. May be called again.
   Task<void> close_shielded();
 
   /// `duration` from now, for deadlines.
   Instant after(Duration duration) const noexcept { return env_.clock.now() + duration; }
 
   port::Env& env() noexcept { return env_; }
+  /// Who is where and who has what. Of a host whose options ask for it (asserted).
+  Dht& dht() noexcept;
   /// Publish and subscribe. Of a host whose options ask for it (asserted).
   pubsub::PubSub& pubsub() noexcept;
   /// Whether and how the host can be reached; null unless its options ask for it.
@@ -159,8 +180,10 @@ class Host {
   net::Swarm swarm_;
   net::Identify identify_;
   net::Ping ping_;
+  std::unique_ptr<Dht> dht_;
   std::unique_ptr<net::Reach> reach_;
   std::unique_ptr<pubsub::PubSub> pubsub_;
+  port::TaskGroup tasks_;
   const std::shared_ptr<bool> accepts_work_;  ///< what posted work asks, which may outlive the host
   bool closed_ = false;
 };

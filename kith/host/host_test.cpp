@@ -226,6 +226,60 @@ TEST(HostDeathTest, SaysThatItWasNotClosed) {
   EXPECT_DEATH(sim::run_test(1, forgets_to_close), "close_shielded\\(\\) first");
 }
 
+Task<void> count_seconds(port::Env& env, int& seconds) {
+  for (;;) {
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 1s));
+    ++seconds;
+  }
+}
+
+Task<void> runs_tasks(sim::World& world) {
+  port::Env& env = world.add_node().env();
+  KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(env, key_of(1)));
+  int seconds = 0;
+  EXPECT_TRUE(host->spawn(count_seconds(env, seconds)));
+  KITH_CO_CHECK(co_await port::sleep_for(env.clock, 3500ms));
+  EXPECT_EQ(seconds, 3);
+  KITH_CO_CHECK(co_await host->close_shielded());
+  EXPECT_FALSE(host->spawn(count_seconds(env, seconds)));
+  KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10s));
+  EXPECT_EQ(seconds, 3);
+  co_return Result<void>{};
+}
+TEST(Host, RunsTasksUntilItCloses) {
+  sim::run_test(1, runs_tasks);
+}
+
+Task<void> hears_a_topic(sim::World& world) {
+  HostOptions options = listening();
+  options.pubsub.emplace();
+  KITH_CO_TRY(std::unique_ptr<Host> near,
+              co_await Host::start(world.add_node().env(), key_of(1), options));
+  KITH_CO_TRY(std::unique_ptr<Host> far,
+              co_await Host::start(world.add_node().env(), key_of(2), options));
+  std::vector<std::string> heard;
+  auto hear = [&heard](const pubsub::Received& said) {
+    heard.emplace_back(as_text(said.message->data()));
+  };
+  KITH_CO_CHECK(near->subscribe("room", hear));
+  auto refused = near->subscribe("", hear);
+  EXPECT_TRUE(!refused && refused.error().is(Errc::invalid_argument));
+  KITH_CO_CHECK(co_await near->connect(address_of(*far)));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+  KITH_CO_CHECK(co_await far->pubsub().publish("room", to_bytes("good")));
+  KITH_CO_CHECK(co_await far->pubsub().publish("room", to_bytes("evening")));
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+  EXPECT_EQ(heard, (std::vector<std::string>{"good", "evening"}));
+  KITH_CO_CHECK(co_await near->close_shielded());
+  auto closed = near->subscribe("room", hear);
+  EXPECT_FALSE(closed.has_value());
+  KITH_CO_CHECK(co_await far->close_shielded());
+  co_return Result<void>{};
+}
+TEST(Host, HandsOnWhatIsSaidInATopic) {
+  sim::run_test(1, hears_a_topic);
+}
+
 Task<void> takes_posted_work(sim::World& world) {
   port::Env& env = world.add_node().env();
   KITH_CO_TRY(std::unique_ptr<Host> host, co_await Host::start(env, key_of(1)));

@@ -7,7 +7,7 @@ Result<Lines> Lines::open(Host& host) {
   return Lines(std::move(input));
 }
 
-Task<std::optional<std::string>> Lines::next() {
+Task<std::string> Lines::next() {
   for (;;) {
     const std::size_t end = held_.find('\n');
     if (end != std::string::npos) {
@@ -19,7 +19,7 @@ Task<std::optional<std::string>> Lines::next() {
     if (held_.size() >= line_bytes_max || (ended_ && !held_.empty())) {
       co_return std::exchange(held_, {});
     }
-    if (ended_) co_return std::nullopt;
+    if (ended_) co_return std::unexpected(Errc::end_of_stream);
     KITH_CO_TRY(const Buffer more, co_await input_.read(line_bytes_max));
     ended_ = more.empty();
     held_ += as_text(more);

@@ -1,10 +1,9 @@
 // Lines: what a person types, a line at a time, without keeping the loop from its work.
 //
 //   KITH_CO_TRY(Lines lines, Lines::open(host));
-//   KITH_CO_TRY(std::optional<std::string> line, co_await lines.next());   // nothing: the end
+//   while (auto line = co_await lines.next()) say(*line);
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include <kith/host/host.hpp>
@@ -22,9 +21,9 @@ class Lines {
   /// errno errors if the system is short of descriptors.
   static Result<Lines> open(Host& host);
 
-  /// The next line without its end, or nothing when there are no more. Errc::cancelled when the
-  /// task is cancelled, and then for good; errno errors.
-  Task<std::optional<std::string>> next();
+  /// The next line without its end. Errc::end_of_stream when there are no more; Errc::cancelled
+  /// when the task is cancelled, and then for good; errno errors.
+  Task<std::string> next();
 
  private:
   explicit Lines(io::StandardInput input) : input_(std::move(input)) {}
