@@ -65,6 +65,18 @@ class OneLocalDht:
                 self.assertIn(self.ids[id(one)], found.splitlines())
                 self.assertEqual(other.cat(cid), content)
 
+    def test_each_other_has_and_believes_the_record_that_kubo_publishes(self):
+        for one in self.nodes:
+            if isinstance(one, Kith):
+                continue
+            value = f"/ipfs/{one.text('add', '-Q', '--cid-version=1', stdin=one.name.encode())}"
+            self.eventually("publish", lambda: one.text("name", "publish", value))
+            for other in self.nodes:
+                with self.subTest(publisher=one.name, finder=other.name):
+                    key = f"/ipns/{self.ids[id(one)]}"
+                    record = self.eventually("routing get", lambda: other.run("routing", "get", key))
+                    self.assertIn(value.encode(), record)
+
     def test_each_finds_the_addresses_of_each_other(self):
         for one, other in self.pairs():
             with self.subTest(finder=one.name, found=other.name):

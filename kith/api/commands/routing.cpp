@@ -205,12 +205,13 @@ Task<void> run_provide(Context& context, const Request& request, Output&) {
 
 // get, put
 
-/// "/pk/" and a peer id as text, as a key has it: the id's bytes.
+/// "/pk/" or "/ipns/" and a peer id as text, as a key has it: the id's bytes.
 Result<Bytes> value_key(std::string_view text) {
   std::size_t end = text.starts_with('/') ? text.find('/', 1) : std::string_view::npos;
   if (end == std::string_view::npos || end == 1 || end + 1 == text.size()) {
     return std::unexpected(
-        Error(Errc::invalid_argument, fmt::format("key \"{}\": /pk/<peer id> is one", text)));
+        Error(Errc::invalid_argument,
+              fmt::format("key \"{}\": /pk/<peer id> and /ipns/<name> are some", text)));
   }
   KITH_TRY(PeerId peer, parse_peer(text.substr(end + 1)));
   Bytes key = to_bytes(text.substr(0, end + 1));
@@ -366,7 +367,8 @@ void add_routing_commands(CommandTable& table) {
   table.add(
       {.path = "routing get",
        .tagline = "Find the best value for a key.",
-       .description = "Of keys of the form /pk/<peer id>, which is the peer's public key.",
+       .description =
+           "Keys are /pk/<peer id>, its public key, and /ipns/<name>, the record of the name.",
        .arguments = {{.name = "key", .variadic = true, .help = "The key."}},
        .options = {verbose_option()},
        .where = Where::network,
