@@ -149,6 +149,22 @@ two_meet_in_a_room() {
   grep -q ': good evening$' "$work/said" && stop_serving
 }
 
+# The second begins with the first, and finds it under the name.
+two_find_each_other() {
+  local program=$work/find/find first
+  serve 1 "$program" chess || return 1
+  first=${said[0]##* }
+  "$program" chess "$first" >"$work/found" &
+  local second=$!
+  for _ in $(seq 100); do
+    grep -q ' says hello$' "$work/said" && break
+    sleep 0.1
+  done
+  kill "$second" && wait "$second" || return 1
+  cat "$work/found" "$work/said"
+  grep -q "^found ${first##*/}\$" "$work/found" && grep -q ' says hello$' "$work/said" && stop_serving
+}
+
 # It asks the router for a port: in a network of its own there is none.
 two_chat() {
   serve 1 unshare -n bash -c "ip link set lo up; exec '$work/chat/chat' < <(sleep 30)" || return 1
@@ -171,7 +187,7 @@ need
 check "installed headers need nothing that isn't installed" headers_are_whole
 check "every component is found and links" every_component_links
 check "a component that doesn't exist is refused" unknown_component_is_refused
-for example in ping echo-protocol request-response pubsub chat share-a-file; do
+for example in ping echo-protocol request-response pubsub find chat share-a-file; do
   check "$example builds by find_package" build_example "$example"
 done
 mv "$work/prefix" "$work/moved"
@@ -182,6 +198,7 @@ check "ping fails where nobody is" ping_a_stranger_fails
 check "two of echo-protocol talk" two_echo
 check "two of request-response ask and answer" two_request
 check "two of pubsub meet in a room" two_meet_in_a_room
+check "two of find find each other by a name" two_find_each_other
 if [ "$(id -u)" = 0 ]; then check "two of chat talk by QUIC" two_chat; fi
 check "two of share-a-file share a file" two_share
 finish
