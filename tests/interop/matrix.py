@@ -15,14 +15,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
-CASES = ("identify", "ping", "perf", "streams")
 UNCOVERED = "—"
-# Why a row has no cells.
-REASONS = [
-    (("quic", "tls", "quic", "kith", "js"), "js-libp2p's QUIC is a package of its own, not built here"),
-    (("quic", "tls", "quic", "js", "kith"), "js-libp2p's QUIC is a package of its own, not built here"),
-]
-ROW = ("transport", "security", "muxer", "dialer", "listener")
+# What is shown of each way to be connected; everything else is a protocol with a table of its own.
+CASES = ("identify", "ping", "perf", "streams")
+DIALS = ("kith dials", "kith is dialed")
+WAY = ("transport", "security", "muxer")
+# In this order, whatever else there is behind them.
+PROGRAMS = ("go-libp2p", "rust-libp2p", "js-libp2p", "js-libp2p in Chromium", "Kubo", "Helia", "Helia in Chromium", "kith")
+TRANSPORTS = ("tcp", "quic", "websocket", "websocket-tls", "relay", "multicast")
+PROTOCOLS = ("Bitswap", "Kademlia DHT", "gossipsub", "floodsub", "circuit relay v2", "DCUtR", "AutoNAT v1", "AutoNAT v2",
+             "mDNS")
+# Ways that can't be tested, and why.
+REASONS = {("js-libp2p", "quic", "tls", "quic"): "its QUIC is a package of its own, not built here"}
 
 
 def read(path):
@@ -40,6 +44,20 @@ def merged(rows, key):
     return cells
 
 
+def shown(outcome):
+    return f"**{outcome}**" if outcome == "failed" else outcome
+
+
+def place(name, order):
+    return (order.index(name), "") if name in order else (len(order), name)
+
+
+def order(key):
+    """By program, then by the transport and what is on it; `key` begins with the program and ends with the way."""
+    program, *rest, transport, security, muxer = key
+    return place(program, PROGRAMS), rest, place(transport, TRANSPORTS), security, muxer
+
+
 def table(head, lines):
     yield f"| {' | '.join(head)} |"
     yield "|" + "---|" * len(head)
@@ -48,42 +66,66 @@ def table(head, lines):
 
 
 def connections(rows):
-    cells = merged(rows, lambda row: (tuple(row[part] for part in ROW), row["protocol"]))
-    ways = {way for way, _ in cells}
-    lines = [[*way, *(cells.get((way, case), UNCOVERED) for case in CASES)] for way in ways]
-    lines += [[*way, *[f"{UNCOVERED} ({why})"] * len(CASES)] for way, why in REASONS if way not in ways]
-    return table([*ROW, *CASES], sorted(lines))
+    """A line for each way, and in it what was done over it by who dials."""
+    cells = merged(rows, lambda row: ((row["other"], *(row[part] for part in WAY)), row["what"], row["protocol"]))
+
+    def done(way, dials):
+        of_way = {case: cells[way, dials, case] for case in CASES if (way, dials, case) in cells}
+        passed = ", ".join(case for case, outcome in of_way.items() if outcome == "passed")
+        failed = ", ".join(case for case, outcome in of_way.items() if outcome == "failed")
+        return passed + ("; " if passed and failed else "") + (f"**failed: {failed}**" if failed else "")
+
+    ways = {way for way, _, _ in cells}
+    lines = {way: [*way, *(done(way, dials) for dials in DIALS)] for way in ways}
+    lines |= {way: [*way, f"{UNCOVERED} ({why})", ""] for way, why in REASONS.items() if way not in ways}
+    return table(["with", *WAY, *DIALS], (lines[way] for way in sorted(lines, key=order)))
 
 
-def protocols(rows):
-    cells = merged(rows, lambda row: (row["protocol"], row["dialer"], row["listener"], row["transport"]))
-    return table(["protocol", "one", "other", "transport", "outcome"], ([*at, cells[at]] for at in sorted(cells)))
+def protocol(rows):
+    cells = merged(rows, lambda row: (row["other"], row["what"], *(row[part] for part in WAY)))
+    return table(["with", "what", *WAY, "outcome"], ([*at, shown(cells[at])] for at in sorted(cells, key=order)))
 
 
 def nats(rows):
     """What a pair came to; a case that ran twice and came to both says both."""
     cells = {}
     for row in rows:
-        cells.setdefault((row["ours"], row["other"], row["case"], row["transport"]), set()).add(row["outcome"])
-    return table(["ours", "other", "NATs", "transport", "outcome"],
-                 ([*at, ", ".join(sorted(cells[at]))] for at in sorted(cells)))
+        cells.setdefault((row["other"], row["case"]), {}).setdefault(row["transport"], set()).add(row["outcome"])
+    lines = ([*at, *(", ".join(sorted(cells[at].get(transport, ()))) for transport in ("tcp", "quic"))]
+             for at in sorted(cells, key=lambda at: (place(at[0], PROGRAMS), at[1])))
+    return table(["with", "who calls whom", "tcp", "quic"], lines)
+
+
+def sections(rows):
+    """The title of each table, who makes it, and of what."""
+    interop = [row for row in rows if row["area"] == "interop"]
+    yield "Connections", connections, [row for row in interop if row["protocol"] in CASES]
+    others = {row["protocol"] for row in interop} - {*CASES}
+    for name in sorted(others, key=lambda name: place(name, PROTOCOLS)):
+        yield name, protocol, [row for row in interop if row["protocol"] == name]
+    yield "NATs", nats, [row for row in rows if row["area"] == "nat"]
+
+
+def cells_of(rows):
+    """What the tables show of rows, however many tests recorded it."""
+    return merged(rows, lambda row: tuple(sorted((key, value) for key, value in row.items() if key != "outcome")))
 
 
 def render(rows, date, tree):
-    interop = [row for row in rows if row["area"] == "interop"]
-    parts = [("Connections", connections, [row for row in interop if row["protocol"] in CASES]),
-             ("Protocols", protocols, [row for row in interop if row["protocol"] not in CASES]),
-             ("NATs", nats, [row for row in rows if row["area"] == "nat"])]
-    lines = [f"{date}, tree {tree}. {UNCOVERED}: no test covers it."]
-    for title, make, found in parts:
+    cells = cells_of(rows)
+    failed = sum(outcome == "failed" for outcome in cells.values())
+    lines = [f"{date}, tree {tree}: {len(cells)} cells, {failed} failed. Transport, security and muxer are those of the "
+             f"connection, as kith's side tells of it. {UNCOVERED}: no test covers it."]
+    for title, make, found in sections(rows):
         if found:
             lines += ["", f"### {title}", "", *make(found)]
     return "\n".join(lines)
 
 
 def count(text):
-    """The cells that have an outcome."""
-    return len(re.findall(r"\| (?=(?:passed|failed|direct|relayed)\b)", text))
+    """The cells that tables have."""
+    found = re.search(r"\b(\d+) cells,", text)
+    return int(found[1]) if found else 0
 
 
 def replaced(document, text):

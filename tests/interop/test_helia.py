@@ -5,6 +5,7 @@ import unittest
 
 from harness.daemon import Kith, started
 from harness.peer import Helia
+from harness.proofs import TCP, proves
 from harness.transfer_cases import TransferCases
 
 
@@ -12,6 +13,7 @@ from harness.transfer_cases import TransferCases
 HELIA_SILENCE_SECONDS = 12
 
 
+@proves("Bitswap", "Helia", "Helia dials and fetches", TCP)
 class KithToHelia(TransferCases, unittest.TestCase):
     symlinks = False
 
@@ -33,6 +35,7 @@ class KithToHelia(TransferCases, unittest.TestCase):
             time.sleep(seconds)
 
 
+@proves("Bitswap", "Helia", "kith dials and fetches", TCP)
 class HeliaToKith(TransferCases, unittest.TestCase):
     symlinks = False
 

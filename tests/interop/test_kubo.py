@@ -12,6 +12,7 @@ from harness import data
 from harness.daemon import CommandError, Kith, Kubo, started
 from harness.namespace import Cable
 from harness.process import Process
+from harness.proofs import MULTICAST, QUIC, TCP, TCP_TLS, proves, saw
 from harness.transfer_cases import TransferCases
 
 DISCOVERY_SECONDS = 30
@@ -27,6 +28,7 @@ IMPORT_FLAGS = {
 }
 
 
+@proves("Bitswap", "Kubo", "Kubo dials and fetches", TCP_TLS)
 class KithToKubo(TransferCases, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -37,6 +39,7 @@ class KithToKubo(TransferCases, unittest.TestCase):
         cls.fetcher.connect(cls.provider)
 
 
+@proves("Bitswap", "Kubo", "kith dials and fetches", TCP)
 class KuboToKith(TransferCases, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -47,35 +50,76 @@ class KuboToKith(TransferCases, unittest.TestCase):
         cls.fetcher.connect(cls.provider)
 
 
-QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+QUIC_LISTEN = "/ip4/127.0.0.1/udp/0/quic-v1"
 
 
+@proves("Bitswap", "Kubo", "Kubo dials and fetches", QUIC)
 class KithToKuboByQuic(TransferCases, unittest.TestCase):
     """Kubo dials, and has no other transport."""
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = started(Kith, listen=QUIC)
+        cls.provider = started(Kith, listen=QUIC_LISTEN)
         cls.addClassCleanup(cls.provider.close)
-        cls.fetcher = started(Kubo, listen=QUIC)
+        cls.fetcher = started(Kubo, listen=QUIC_LISTEN)
         cls.addClassCleanup(cls.fetcher.close)
         cls.fetcher.connect(cls.provider)
 
-    def test_both_name_the_transport(self):
-        for daemon in (self.provider, self.fetcher):
-            self.assertRegex(daemon.text("swarm", "peers"), r"^/ip4/127\.0\.0\.1/udp/\d+/quic-v1/p2p/")
 
-
+@proves("Bitswap", "Kubo", "kith dials and fetches", QUIC)
 class KuboToKithByQuic(TransferCases, unittest.TestCase):
     """Kith dials."""
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = started(Kubo, listen=QUIC)
+        cls.provider = started(Kubo, listen=QUIC_LISTEN)
         cls.addClassCleanup(cls.provider.close)
-        cls.fetcher = started(Kith, listen=QUIC)
+        cls.fetcher = started(Kith, listen=QUIC_LISTEN)
         cls.addClassCleanup(cls.fetcher.close)
         cls.fetcher.connect(cls.provider)
+
+
+class Meetings(unittest.TestCase):
+    """Each dials the other by each transport, and both tell who they are and answer pings. New ones for each test."""
+
+    def meet(self, kinds, listen, pattern):
+        dialer, listener = daemons = [started(kind, listen=listen) for kind in kinds]
+        for daemon in daemons:
+            self.addCleanup(daemon.close)
+        dialer.connect(listener)
+        for asked, other in ((dialer, listener), (listener, dialer)):
+            self.assertRegex(asked.text("swarm", "peers"), pattern)
+            seen, own = asked.json("id", other.id, "--enc=json"), other.json("id", "--enc=json")
+            self.assertEqual((seen["AgentVersion"], seen["PublicKey"]), (own["AgentVersion"], own["PublicKey"]))
+            self.assertIn("Average latency:", asked.text("ping", "-n", "3", other.id))
+        kith, kubo = sorted(daemons, key=lambda daemon: not isinstance(daemon, Kith))
+        saw(self, kith.connected_by(kubo.id))
+
+    def meet_by_tcp(self, *kinds):
+        self.meet(kinds, "/ip4/127.0.0.1/tcp/0", r"^/ip4/127\.0\.0\.1/tcp/\d+/p2p/")
+
+    def meet_by_quic(self, *kinds):
+        self.meet(kinds, QUIC_LISTEN, r"^/ip4/127\.0\.0\.1/udp/\d+/quic-v1/p2p/")
+
+    @proves("identify", "Kubo", "kith dials", TCP)
+    @proves("ping", "Kubo", "kith dials", TCP)
+    def test_kith_dials_by_tcp(self):
+        self.meet_by_tcp(Kith, Kubo)
+
+    @proves("identify", "Kubo", "kith is dialed", TCP_TLS)
+    @proves("ping", "Kubo", "kith is dialed", TCP_TLS)
+    def test_kubo_dials_by_tcp(self):
+        self.meet_by_tcp(Kubo, Kith)
+
+    @proves("identify", "Kubo", "kith dials", QUIC)
+    @proves("ping", "Kubo", "kith dials", QUIC)
+    def test_kith_dials_by_quic(self):
+        self.meet_by_quic(Kith, Kubo)
+
+    @proves("identify", "Kubo", "kith is dialed", QUIC)
+    @proves("ping", "Kubo", "kith is dialed", QUIC)
+    def test_kubo_dials_by_quic(self):
+        self.meet_by_quic(Kubo, Kith)
 
 
 class KithBesideKubo(unittest.TestCase):
@@ -245,6 +289,7 @@ class InOneNetwork(unittest.TestCase):
         lines = daemon.text("swarm", "peers", "--direction").splitlines()
         self.assertEqual([line.split()[-1] for line in lines if other.id in line], [direction], lines)
 
+    @proves("mDNS", "Kubo", "kith finds Kubo", MULTICAST)
     def test_kith_finds_kubo_by_mdns(self):
         kith, kubo = self.meet(Kith)
         self.check_direction(kith, kubo, "outbound")
@@ -252,6 +297,7 @@ class InOneNetwork(unittest.TestCase):
         cid = kubo.run("add", "-Q", stdin=b"over the cable").decode().strip()
         self.assertEqual(kith.cat(cid), b"over the cable")
 
+    @proves("mDNS", "Kubo", "Kubo finds kith", MULTICAST)
     def test_kubo_finds_kith_by_mdns(self):
         kubo, kith = self.meet(Kubo)
         self.check_direction(kubo, kith, "outbound")

@@ -10,31 +10,50 @@ from unittest import mock
 
 import matrix
 import runner
-from harness.proofs import libp2p_cell, proves
+from harness.proofs import MULTICAST, QUIC, TCP, Way, cell_of, libp2p_cell, proves, saw
 
 OLD = f"before\n{matrix.BEGIN}\n{{}}\n{matrix.END}\nafter"
 
 
-def cell(outcome, name="test_pings_are_answered", transport="tcp", security=None):
-    return {**libp2p_cell(name, "kith", "go", transport, security), "outcome": outcome}
+def cell(outcome, name="test_pings_are_answered", way=TCP, dialer="kith", listener="go"):
+    return {**libp2p_cell(name, dialer, listener, way), "outcome": outcome}
 
 
-def nat(outcome):
-    return {"area": "nat", "ours": "kith", "other": "go", "case": "a/b", "transport": "quic", "outcome": outcome}
+def nat(outcome, transport="quic"):
+    return {"area": "nat", "ours": "kith", "other": "go-libp2p", "case": "a calls b", "transport": transport, "outcome": outcome}
 
 
 class Tables(unittest.TestCase):
+    def test_a_line_says_what_was_done_over_a_way_by_who_dials(self):
+        text = matrix.render([cell("passed"), cell("passed", "test_perf_moves_what"),
+                              cell("passed", dialer="go", listener="kith")], "today", "t")
+        self.assertIn("| go-libp2p | tcp | noise | yamux | ping, perf | ping |", text)
+
     def test_one_failure_fails_its_cell_whatever_comes_after(self):
         text = matrix.render([cell("passed"), cell("failed"), cell("passed")], "today", "t")
-        self.assertIn("| tcp | noise | yamux | kith | go | — | failed | — | — |", text)
+        self.assertIn("| go-libp2p | tcp | noise | yamux | **failed: ping** | — |", text)
+        self.assertIn("1 cells, 1 failed", text)
 
-    def test_cells_without_a_test_say_so_and_why(self):
-        text = matrix.render([cell("passed", transport="quic")], "today", "t")
-        self.assertIn("| quic | tls | quic | kith | go | — | passed | — | — |", text)
-        self.assertIn("| quic | tls | quic | kith | js | — (js-libp2p's QUIC", text)
+    def test_ways_without_a_test_say_why(self):
+        text = matrix.render([cell("passed", way=QUIC)], "today", "t")
+        self.assertIn("| go-libp2p | quic | tls | quic | ping | — |", text)
+        self.assertIn("| js-libp2p | quic | tls | quic | — (its QUIC", text)
+
+    def test_each_protocol_has_a_table(self):
+        rows = [{**cell_of("mDNS", "Kubo", "kith finds Kubo", MULTICAST), "outcome": "passed"},
+                {**cell_of("Bitswap", "Helia", "kith fetches", TCP), "outcome": "failed"}]
+        text = matrix.render(rows, "today", "t")
+        self.assertLess(text.index("### Bitswap"), text.index("### mDNS"))
+        self.assertIn("| Helia | kith fetches | tcp | noise | yamux | **failed** |", text)
+        self.assertIn("| Kubo | kith finds Kubo | multicast | — | — | passed |", text)
+
+    def test_lines_stand_in_the_order_of_programs(self):
+        text = matrix.render([cell("passed", listener="js"), cell("passed", listener="go")], "today", "t")
+        self.assertLess(text.index("| go-libp2p |"), text.index("| js-libp2p |"))
 
     def test_nats_have_their_own(self):
-        self.assertIn("| kith | go | a/b | quic | direct, relayed |", matrix.render([nat("relayed"), nat("direct")], "d", "t"))
+        rows = [nat("relayed"), nat("direct"), nat("direct", "tcp")]
+        self.assertIn("| go-libp2p | a calls b | direct | direct, relayed |", matrix.render(rows, "d", "t"))
 
     def test_fewer_cells_leave_what_is_there(self):
         full = matrix.render([cell("passed"), cell("passed", "test_perf_moves_what"), nat("direct")], "today", "t")
@@ -51,13 +70,13 @@ def recorded(case):
         return {row["protocol"]: row["outcome"] for row in map(json.loads, path.read_text().splitlines())}
 
 
-@proves("bitswap", "kith", "kubo")
+@proves("Bitswap", "Kubo", "kith fetches", TCP)
 class CannotBegin(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         raise AssertionError("no peer")
 
-    @proves("kad", "kith", "kubo")
+    @proves("Kademlia DHT", "Kubo", "kith finds", TCP)
     def test_something(self):
         pass
 
@@ -70,22 +89,41 @@ def load_tests(loader, _tests, _pattern):
 class Recording(unittest.TestCase):
     def test_what_passes_and_fails_is_recorded_and_what_is_skipped_is_not(self):
         class Claims(unittest.TestCase):
-            @proves("kad", "kith", "kubo")
+            @proves("Kademlia DHT", "Kubo", "kith finds", TCP)
             def test_passes(self):
-                pass
+                saw(self, [TCP])
 
-            @proves("relay", "kith", "kubo")
+            @proves("circuit relay v2", "Kubo", "kith calls", TCP)
             def test_fails(self):
                 self.fail()
 
-            @proves("mdns", "kith", "kubo")
+            @proves("mDNS", "Kubo", "kith finds", MULTICAST)
             def test_skipped(self):
                 self.skipTest("no network")
 
-        self.assertEqual(recorded(Claims), {"kad": "passed", "relay": "failed"})
+        self.assertEqual(recorded(Claims), {"Kademlia DHT": "passed", "circuit relay v2": "failed"})
+
+    def test_a_connection_of_another_kind_fails_the_test(self):
+        class Claims(unittest.TestCase):
+            @proves("ping", "Kubo", "kith dials", TCP)
+            def test_was_over_tls(self):
+                saw(self, [Way("tcp", "tls", "yamux")])
+
+            @proves("identify", "Kubo", "kith dials", TCP)
+            def test_saw_no_connection(self):
+                pass
+
+            @proves("perf", "Kubo", "kith dials", QUIC)
+            def test_is_still_connected(self):
+                pass
+
+            def ways(self):
+                return [QUIC]
+
+        self.assertEqual(recorded(Claims), {"ping": "failed", "identify": "failed", "perf": "passed"})
 
     def test_of_a_class_that_cannot_begin_all_have_failed(self):
-        self.assertEqual(recorded(CannotBegin), {"bitswap": "failed", "kad": "failed"})
+        self.assertEqual(recorded(CannotBegin), {"Bitswap": "failed", "Kademlia DHT": "failed"})
 
 
 if __name__ == "__main__":

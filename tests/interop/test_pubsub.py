@@ -11,9 +11,9 @@ import unittest
 
 from harness import environment
 from harness.daemon import Kith, Kubo
-from harness.peer import node_binary
+from harness.peer import Peer, node_binary
 from harness.process import Process
-from harness.proofs import proves
+from harness.proofs import PROGRAMS, QUIC, TCP, TCP_TLS, cell_of, proves, saw
 
 WAIT_SECONDS = 40
 POLL_SECONDS = 0.1
@@ -95,6 +95,7 @@ class KithWithKubo(unittest.TestCase):
         one = pubsub_daemon(self, Kith, **(kith or {}))
         two = pubsub_daemon(self, Kubo, **(kubo or {}))
         two.connect(one)
+        saw(self, one.connected_by(two.id))
         return one, two
 
     def assert_heard(self, listener, author, data):
@@ -104,6 +105,7 @@ class KithWithKubo(unittest.TestCase):
         self.assertEqual([decoded(topic) for topic in got["topicIDs"]], [TOPIC.encode()])
         self.assertEqual(len(decoded(got["seqno"])), 8)
 
+    @proves("gossipsub", "Kubo", "signed messages both ways", TCP_TLS)
     def test_messages_both_ways(self):
         kith, kubo = self.pair()
         at_kith, at_kubo = subscribed(self, kith), subscribed(self, kubo)
@@ -127,7 +129,7 @@ class KithWithKubo(unittest.TestCase):
         publish(kith, b"from outside")
         self.assert_heard(at_kubo, kith, b"from outside")
 
-    @proves("gossipsub", "kubo", "kith")
+    @proves("gossipsub", "Kubo", "kith forwards between two", TCP_TLS)
     def test_kith_passes_messages_on_between_two_that_do_not_know_each_other(self):
         kith, kubo = self.pair()
         far = pubsub_daemon(self, Kubo)
@@ -142,7 +144,7 @@ class KithWithKubo(unittest.TestCase):
                 for listener in listeners:
                     self.assert_heard(listener, author, data)
 
-    @proves("gossipsub, unsigned", "kubo", "kith")
+    @proves("gossipsub", "Kubo", "unsigned messages with author, both ways", TCP_TLS)
     def test_unsigned_messages_among_those_who_want_them(self):
         kith, kubo = self.pair({"DisableSigning": True}, {"DisableSigning": True})
         at_kith, at_kubo = subscribed(self, kith), subscribed(self, kubo)
@@ -160,7 +162,7 @@ class KithWithKubo(unittest.TestCase):
         publish(kubo, b"unsigned")
         at_kith.none_within(3)
 
-    @proves("floodsub", "kubo", "kith")
+    @proves("floodsub", "Kubo", "signed messages both ways", TCP_TLS)
     def test_floodsub(self):
         kith, kubo = self.pair({"Router": "floodsub"})
         at_kith, at_kubo = subscribed(self, kith), subscribed(self, kubo)
@@ -173,7 +175,7 @@ class KithWithKubo(unittest.TestCase):
 
 
 class KithWithJs(unittest.TestCase):
-    @proves("gossipsub", "js", "kith")
+    @proves("gossipsub", "js-libp2p", "signed messages both ways", TCP)
     def test_messages_both_ways(self):
         node = node_binary()
         script = environment.JS_PEERS / "gossipsub-peer.mjs"
@@ -183,6 +185,7 @@ class KithWithJs(unittest.TestCase):
         js = Listener([node, script, kith.addrs[0], TOPIC], stdin=subprocess.PIPE)
         self.addCleanup(js.close)
         js_id = js.next()["id"]
+        saw(self, kith.connected_by(js_id))
         wait_until_known(kith, js_id)
         wait_until(lambda: f"{js_id} joins our mesh" in kith.process.log(), "the mesh is formed")
         for data in (b"to js", ODD_BYTES, os.urandom(LONG_BYTES)):
@@ -197,6 +200,100 @@ class KithWithJs(unittest.TestCase):
             got = at_kith.next()
             self.assertEqual(decoded(got["data"]), data)
             self.assertEqual(got["from"], js_id)
+
+
+class PolicyCases:
+    """kith-peer and a foreign one in one topic, whose messages must be as `policy` says: strict or anonymous."""
+
+    other_kind = ""
+    policy = ""
+    listen = "/ip4/127.0.0.1/tcp/0"
+    way = TCP
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kith, cls.other = (cls.begun(kind, cls.policy) for kind in ("kith", cls.other_kind))
+
+    @classmethod
+    def begun(cls, kind, policy):
+        peer = Peer(kind, [cls.listen], flags=["--pubsub", policy])
+        cls.addClassCleanup(peer.stop)
+        return peer
+
+    def cells(self, name):
+        kind = "signed" if self.policy == "strict" else "anonymous"
+        what = {"test_messages_both_ways_where_kith_dials": f"{kind} messages both ways, kith dials",
+                "test_messages_both_ways_where_the_other_dials": f"{kind} messages both ways, kith is dialed",
+                "test_what_does_not_follow_the_policy_is_refused_by_both": f"each refuses what isn't {kind}"}[name]
+        return [cell_of("gossipsub", PROGRAMS[self.other_kind], what, self.way)]
+
+    def assert_way(self, one, other):
+        """Kith, whichever of the two it is, tells of one connection as the class says."""
+        kith, foreign = (one, other) if one.kind == "kith" else (other, one)
+        self.assertEqual(kith.connected_by(foreign.id), [self.way])
+
+    def in_one_topic(self, dialer, listener, topic):
+        """Both are subscribed, and each knows that the other is."""
+        for one, other in ((dialer, listener), (listener, dialer)):
+            if [c for c in one.call("connections")["connections"] if c["peer"] == other.id]:
+                one.call("disconnect", peer=other.id)
+        for peer in (dialer, listener):
+            wait_until(lambda at=peer: not at.call("connections")["connections"], "they have parted")
+            peer.forget_events()
+            peer.call("subscribe", topic=topic)
+        dialer.connect(listener)
+        self.assert_way(dialer, listener)
+        for one, other in ((dialer, listener), (listener, dialer)):
+            wait_until(lambda at=one, of=other: of.id in at.call("topic-peers", topic=topic)["peers"],
+                       f"{one.kind} knows that {other.kind} is in the topic")
+
+    def check_that_each_is_heard(self, dialer, listener, topic):
+        self.in_one_topic(dialer, listener, topic)
+        strict = self.policy == "strict"
+        for author, reader in ((dialer, listener), (listener, dialer)):
+            # Anonymous messages are told apart by nothing but what they say.
+            own = f"{author.id} {topic}".encode()
+            for data in (own, ODD_BYTES + own, os.urandom(LONG_BYTES)):
+                author.call("publish", topic=topic, data=data.hex())
+                got = reader.wait_event("message", WAIT_SECONDS, topic=topic, data=data.hex())
+                self.assertEqual(got["from"], author.id if strict else "")
+                self.assertEqual(got.get("signed", strict), strict)  # rust-libp2p doesn't say
+
+    def test_messages_both_ways_where_kith_dials(self):
+        self.check_that_each_is_heard(self.kith, self.other, "kith dials")
+
+    def test_messages_both_ways_where_the_other_dials(self):
+        self.check_that_each_is_heard(self.other, self.kith, "the other dials")
+
+    def test_what_does_not_follow_the_policy_is_refused_by_both(self):
+        """A third of the other policy publishes: kith's where the foreign one listens, and the other way round."""
+        topic = "of another kind"
+        for kind, reader in (("kith", self.other), (self.other_kind, self.kith)):
+            with self.subTest(reader=reader.kind):
+                stranger = self.begun(kind, "anonymous" if self.policy == "strict" else "strict")
+                fellow = self.begun(kind, self.policy)
+                for peer in (reader, stranger, fellow):
+                    peer.call("subscribe", topic=topic)
+                reader.forget_events()
+                for peer in (stranger, fellow):
+                    peer.connect(reader)
+                    self.assert_way(peer, reader)
+                    wait_until(lambda at=peer: reader.id in at.call("topic-peers", topic=topic)["peers"], "it is known")
+                stranger.call("publish", topic=topic, data=b"not as agreed".hex())
+                # Long since refused when what was published later has come.
+                for data in (b"as agreed", b"and again"):
+                    fellow.call("publish", topic=topic, data=data.hex())
+                    stranger.call("ping", peer=reader.id, count=1)
+                    self.assertEqual(reader.wait_event("message", WAIT_SECONDS, topic=topic)["data"], data.hex())
+
+
+QUIC_WAY = {"listen": "/ip4/127.0.0.1/udp/0/quic-v1", "way": QUIC}
+for _kind in ("go", "rust"):
+    for _policy in ("strict", "anonymous"):
+        for _suffix, _way in (("", {}), ("ByQuic", QUIC_WAY)):
+            _name = f"{_policy.capitalize()}With{_kind.capitalize()}{_suffix}"
+            globals()[_name] = type(_name, (PolicyCases, unittest.TestCase),
+                                    {"__module__": __name__, "other_kind": _kind, "policy": _policy, **_way})
 
 
 if __name__ == "__main__":

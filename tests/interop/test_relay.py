@@ -1,98 +1,176 @@
-"""Circuits: kith as the relay of Kubo peers, and Kubo as that of kith's. All on loopback; holes aren't punched here (tests/nat)."""
+"""Circuits: kith as the relay of foreign peers, and these as that of kith's. All on loopback; holes aren't punched here
+(tests/nat)."""
 
-import contextlib
 import time
 import unittest
 
 from harness.daemon import CommandError, Kith, Kubo
-from harness.proofs import proves
+from harness.peer import Peer, PeerError
+from harness.proofs import PROGRAMS, Way, cell_of
 
 RESERVED_SECONDS = 40
 POLL_SECONDS = 0.2
 
 
-class KithRelay(Kith):
-    def init(self):
-        super().init()
-        self.config("Internal.Libp2pForceReachability", "public")
+class DaemonParty:
+    """What kith's and Kubo's daemons have in common. `relay` is the address of the relay of one that is hidden; a party
+    without is a relay."""
 
-
-class KithHidden(Kith):
-    def __init__(self, relay):
+    def __init__(self, relay=None):
         super().__init__()
-        self._relay = relay
+        self.relay = relay
+        self.init()
+        self.config("Internal.Libp2pForceReachability", "private" if relay else "public")
+        self.start()
 
+    def call(self, address):
+        self.run("swarm", "connect", address)
+
+    def ways_to(self, peer):
+        return [line for line in self.text("swarm", "peers").splitlines() if line.endswith(f"/p2p/{peer}")]
+
+
+class KithParty(DaemonParty, Kith):
     def init(self):
         super().init()
-        self.config("Internal.Libp2pForceReachability", "private")
-        self.config("Swarm.RelayClient.StaticRelays", [self._relay])
-        self.config("Swarm.EnableHolePunching", False)
+        if self.relay:
+            self.config("Swarm.RelayClient.StaticRelays", [self.relay])
+            self.config("Swarm.EnableHolePunching", False)
 
 
-class KuboRelay(Kubo):
+class KuboParty(DaemonParty, Kubo):
     def init(self):
         super().init()
         self.config("Swarm.Transports.Network.Relay", True)
-        self.config("Swarm.RelayService", {"Enabled": True})
-        self.config("Internal.Libp2pForceReachability", "public")
+        if self.relay:
+            self.config("Swarm.RelayClient", {"Enabled": True, "StaticRelays": [self.relay]})
+        else:
+            self.config("Swarm.RelayService", {"Enabled": True})
 
 
-class KuboHidden(Kubo):
-    def __init__(self, relay):
-        super().__init__()
-        self._relay = relay
+class PeerParty(Peer):
+    """One of the peers around a library."""
 
-    def init(self):
-        super().init()
-        self.config("Swarm.Transports.Network.Relay", True)
-        self.config("Swarm.RelayClient", {"Enabled": True, "StaticRelays": [self._relay]})
-        self.config("Internal.Libp2pForceReachability", "private")
+    kind_of_peer = ""
+
+    def __init__(self, relay=None):
+        super().__init__(self.kind_of_peer, flags=["--relayed" if relay else "--relay"])
+        if relay:
+            self.call_command("reserve", addr=relay)
+
+    def call_command(self, command, **arguments):
+        return super().call(command, **arguments)
+
+    def call(self, address):
+        self.call_command("connect", addr=address)
+
+    def ways_to(self, peer):
+        return [one["addr"] for one in self.call_command("connections")["connections"] if one["peer"] == peer]
+
+    def close(self):
+        self.stop()
 
 
-class Circuits(unittest.TestCase):
-    def assert_called(self, relay_kind, called_kind, caller_kind):
+class GoParty(PeerParty):
+    kind_of_peer = "go"
+
+
+class RustParty(PeerParty):
+    kind_of_peer = "rust"
+
+
+class JsParty(PeerParty):
+    kind_of_peer = "js"
+
+
+class Circuits:
+    """`program` is which; `proposes` is the security that it proposes first where it dials."""
+
+    program = ""
+    party = None
+    proposes = "noise"
+
+    # What each test shows. Kith's own end of a circuit tells of it; a relay knows only the connections to both ends.
+    SHOWN = {
+        "test_kith_relays_two_of_it": ("kith is the relay between two of it", lambda first: Way("tcp", first, "yamux")),
+        "test_it_relays_two_of_kith": ("it is the relay between two of kith", lambda first: Way("relay", "noise", "yamux")),
+        "test_it_calls_kith_through_kith": ("it calls kith through kith", lambda first: Way("relay", first, "yamux")),
+        "test_kith_calls_it_through_kith": ("kith calls it through kith", lambda first: Way("relay", "noise", "yamux")),
+    }
+
+    def cells(self, name):
+        what, way = self.SHOWN[name]
+        return [cell_of("circuit relay v2", PROGRAMS[self.program], what, way(self.proposes))]
+
+    def begun(self, kind, relay=None):
+        party = kind(relay)
+        self.addCleanup(party.close)
+        return party
+
+    def call(self, relay_kind, called_kind, caller_kind):
         """One calls another through a relay, and is connected to it there."""
-        with contextlib.ExitStack() as stack:
-            def started(daemon):
-                stack.callback(daemon.close)
-                daemon.init()
-                daemon.start()
-                return daemon
+        relay = self.begun(relay_kind)
+        address = next(one for one in relay.addrs if "/tcp/" in one and "/ws" not in one)
+        called = self.begun(called_kind, address)
+        caller = self.begun(caller_kind, address)
+        deadline = time.monotonic() + RESERVED_SECONDS
+        while True:
+            try:
+                caller.call(f"{address}/p2p-circuit/p2p/{called.id}")
+                break
+            except (CommandError, PeerError) as error:
+                # The reservation comes by and by.
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"no circuit: {error}")
+                time.sleep(POLL_SECONDS)
+        ways = caller.ways_to(called.id)
+        self.assertTrue(any("/p2p-circuit" in one for one in ways), ways)
+        self.assertTrue(called.ways_to(caller.id))
+        return relay, called, caller
 
-            relay = started(relay_kind())
-            address = next(one for one in relay.addrs if "/tcp/" in one and "/ws" not in one)
-            called = started(called_kind(address))
-            caller = started(caller_kind(address))
-            circuit = f"{address}/p2p-circuit/p2p/{called.id}"
-            deadline = time.monotonic() + RESERVED_SECONDS
-            while True:
-                try:
-                    caller.run("swarm", "connect", circuit)
-                    break
-                except CommandError as error:
-                    # The reservation comes by and by.
-                    if time.monotonic() > deadline:
-                        raise AssertionError(f"no circuit: {error}")
-                    time.sleep(POLL_SECONDS)
-            ways = [one for one in caller.text("swarm", "peers").splitlines() if called.id in one]
-            self.assertTrue(any("/p2p-circuit" in one for one in ways), ways)
-            self.assertIn(caller.id, called.text("swarm", "peers"))
+    def assert_told(self, kith, other):
+        """Kith tells of the connection that this test is about."""
+        _, way = self.SHOWN[self._testMethodName]
+        self.assertIn(way(self.proposes), kith.connected_by(other.id))
 
-    @proves("relay v2 by kith", "kubo", "kubo")
-    def test_kith_relays_kubo_to_kubo(self):
-        self.assert_called(KithRelay, KuboHidden, KuboHidden)
+    def test_kith_relays_two_of_it(self):
+        relay, called, caller = self.call(KithParty, self.party, self.party)
+        for end in (called, caller):
+            self.assert_told(relay, end)
 
-    @proves("relay v2 by kubo", "kith", "kith")
-    def test_kubo_relays_kith_to_kith(self):
-        self.assert_called(KuboRelay, KithHidden, KithHidden)
+    def test_it_relays_two_of_kith(self):
+        _, called, caller = self.call(self.party, KithParty, KithParty)
+        self.assert_told(caller, called)
+        self.assert_told(called, caller)
 
-    @proves("relay v2 by kith", "kubo", "kith")
-    def test_kith_relays_kubo_to_kith(self):
-        self.assert_called(KithRelay, KithHidden, KuboHidden)
+    def test_it_calls_kith_through_kith(self):
+        _, called, caller = self.call(KithParty, KithParty, self.party)
+        self.assert_told(called, caller)
 
-    @proves("relay v2 by kith", "kith", "kubo")
-    def test_kith_relays_kith_to_kubo(self):
-        self.assert_called(KithRelay, KuboHidden, KithHidden)
+    def test_kith_calls_it_through_kith(self):
+        _, called, caller = self.call(KithParty, self.party, KithParty)
+        self.assert_told(caller, called)
+
+
+class WithKubo(Circuits, unittest.TestCase):
+    program = "kubo"
+    party = KuboParty
+    proposes = "tls"
+
+
+class WithGo(Circuits, unittest.TestCase):
+    program = "go"
+    party = GoParty
+
+
+class WithRust(Circuits, unittest.TestCase):
+    program = "rust"
+    party = RustParty
+
+
+class WithJs(Circuits, unittest.TestCase):
+    program = "js"
+    party = JsParty
 
 
 if __name__ == "__main__":

@@ -10,17 +10,9 @@ from harness.daemon import Kubo
 from harness.data import MIB
 from harness.libp2p_cases import pair_classes
 from harness.peer import Peer, PeerError
+from harness.proofs import TCP_TLS, proves, saw
 
 PAIRS = [pair for kind in ("go", "rust") for pair in (("kith", kind), (kind, "kith"))] + [("kith", "kith")]
-
-
-class SpeaksTls(unittest.TestCase):
-    """Beyond the cases of the harness."""
-
-    def test_it_is_tls(self):
-        for actor in (self.dialer, self.listener):
-            if actor.kind == "kith":
-                self.assertEqual([c["security"] for c in actor.call("connections")["connections"]], ["/tls/1.0.0"])
 
 
 class AnotherPeer(unittest.TestCase):
@@ -49,11 +41,15 @@ class JsOverTls(unittest.TestCase):
             sent = actor.call("send", peer=target.id, bytes=MIB)
             self.assertEqual(sent["remote_sha256"], sent["sha256"])
             if actor.kind == "kith":
-                self.assertEqual([c["security"] for c in actor.call("connections")["connections"]], ["/tls/1.0.0"])
+                saw(self, actor.connected_by(target.id))
 
+    @proves("identify", "js-libp2p", "kith dials", TCP_TLS)
+    @proves("ping", "js-libp2p", "kith dials", TCP_TLS)
     def test_is_dialed(self):
         self.assert_they_meet("kith", "js")
 
+    @proves("identify", "js-libp2p", "kith is dialed", TCP_TLS)
+    @proves("ping", "js-libp2p", "kith is dialed", TCP_TLS)
     def test_dials(self):
         self.assert_they_meet("js", "kith")
 
@@ -72,15 +68,21 @@ class KuboWithTlsAlone(unittest.TestCase):
         self.addCleanup(self.peer.stop)
 
     def assert_connected_by_tls(self):
-        connections = self.peer.call("connections")["connections"]
-        self.assertEqual([(c["peer"], c["security"]) for c in connections], [(self.kubo.id, "/tls/1.0.0")])
+        self.assertEqual(self.peer.connected_by(self.kubo.id), [TCP_TLS])
         self.assertEqual(len(self.peer.call("ping", peer=self.kubo.id, count=3)["rtt_us"]), 3)
         self.assertIn("kubo", self.peer.call("identify", peer=self.kubo.id)["agent"])
 
+    def ways(self):
+        return self.peer.connected_by(self.kubo.id)
+
+    @proves("identify", "Kubo", "kith dials", TCP_TLS)
+    @proves("ping", "Kubo", "kith dials", TCP_TLS)
     def test_is_dialed(self):
         self.peer.connect(self.kubo)
         self.assert_connected_by_tls()
 
+    @proves("identify", "Kubo", "kith is dialed", TCP_TLS)
+    @proves("ping", "Kubo", "kith is dialed", TCP_TLS)
     def test_dials(self):
         self.kubo.connect(self.peer)
         self.assert_connected_by_tls()
@@ -88,8 +90,7 @@ class KuboWithTlsAlone(unittest.TestCase):
         self.assertIn(self.peer.id, [peer["Peer"] for peer in shown["Peers"]])
 
 
-globals().update(pair_classes(PAIRS, (SpeaksTls,), __name__, security="tls"))
-del SpeaksTls
+globals().update(pair_classes(PAIRS, (unittest.TestCase,), __name__, security="tls"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.daemon import CommandError, Kith, Kubo, started
 from harness.data import MIB
 from harness.libp2p_cases import pair_classes
+from harness.proofs import TCP_TLS, WEBSOCKET, Way, proves, saw
 
 WEBSOCKET = "/ip4/127.0.0.1/tcp/0/ws"
 
@@ -44,14 +45,18 @@ class KithBesideKubo(unittest.TestCase):
         for giver, taker in ((dialer, listener), (listener, dialer)):
             cid = giver.text("add", "-Q", "--cid-version=1", stdin=content + giver.name.encode())
             self.assertEqual(taker.cat(cid), content + giver.name.encode())
+        saw(self, self.kith.connected_by(self.kubo.id))
 
+    @proves("Bitswap", "Kubo", "kith dials, each fetches", WEBSOCKET)
     def test_kith_dials_kubo_by_websocket(self):
         [addr] = [addr for addr in self.kubo.addrs if "/ws/" in addr]
         self.meet(self.kith, self.kubo, addr)
 
+    @proves("Bitswap", "Kubo", "Kubo dials, each fetches", Way("websocket", "tls", "yamux"))
     def test_kubo_dials_kith_by_websocket(self):
         self.meet(self.kubo, self.kith, self.websocket)
 
+    @proves("Bitswap", "Kubo", "Kubo dials, each fetches", TCP_TLS)
     def test_kubo_dials_kith_by_tcp_at_the_same_port(self):
         self.assertEqual(port_of(self.tcp), port_of(self.websocket))
         self.meet(self.kubo, self.kith, self.tcp)
@@ -101,10 +106,13 @@ class WithinTls(unittest.TestCase):
         # Kubo writes what it dialed as /wss.
         self.assertRegex(dialer.text("swarm", "peers"), "/tls/|/wss/")
         self.assertIn("Average latency:", dialer.text("ping", "-n", "3", self.kith.id))
+        saw(self, self.kith.connected_by(dialer.id))
 
+    @proves("ping", "kith", "kith dials", Way("websocket-tls", "noise", "yamux"))
     def test_kith_dials_it(self):
         self.check_that_it_dials(self.trusting(Kith))
 
+    @proves("ping", "Kubo", "kith is dialed", Way("websocket-tls", "tls", "yamux"))
     def test_kubo_dials_it(self):
         self.check_that_it_dials(self.trusting(Kubo, websocket=True))
 

@@ -23,7 +23,7 @@ def awaited(seconds, what):
 
 
 class KithParty(Kith):
-    """On a host of its own, told whether it can be reached: AutoNAT needs more peers than there are here."""
+    """On a host of its own. `reachability` is told to it, unless it's to find out, which takes peers and time."""
 
     def __init__(self, host, port, reachability, relays=()):
         super().__init__(enter=host.enter, listen=f"/ip4/0.0.0.0/{port}")
@@ -34,7 +34,8 @@ class KithParty(Kith):
 
     def init(self):
         super().init()
-        self.config("Internal.Libp2pForceReachability", self._reachability)
+        if self._reachability:
+            self.config("Internal.Libp2pForceReachability", self._reachability)
         if self._relays:
             self.config("Swarm.RelayClient.StaticRelays", self._relays)
 

@@ -20,7 +20,7 @@ def main():
     arguments = parser.parse_args()
     import runner
 
-    suite = unittest.defaultTestLoader.loadTestsFromNames(arguments.names or ["test_nat", "test_port_mapping"])
+    suite = unittest.defaultTestLoader.loadTestsFromNames(arguments.names or ["test_nat", "test_autonat", "test_port_mapping"])
     return runner.run(suite, sys.stderr, arguments.junit, "nat")
 
 

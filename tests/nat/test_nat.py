@@ -4,13 +4,12 @@ import contextlib
 import unittest
 
 import matrix
+from harness.proofs import PROGRAMS, QUIC, TCP, append, cell_of
 from networks import CARRIER, ONLY_443, PORT_RESTRICTED, SYMMETRIC, Internet
 from parties import ForeignParty, KithParty, awaited
 
 # A dial that fails, and three attempts of 10 s at a hole, each after a few round trips.
 DIRECT_SECONDS = 75
-
-PROGRAMS = {"kith": "kith", "go": "go-libp2p", "rust": "rust-libp2p"}
 
 HOME = (PORT_RESTRICTED,)
 STRICT_HOME = (SYMMETRIC,)
@@ -81,6 +80,20 @@ class Call:
         transport = "quic" if "quic" in self._port else "tcp"
         matrix.record(PROGRAMS[self._other], self.case(), transport, "direct" if direct else "relayed")
 
+    def kith_tells(self):
+        """How kith's side says that it's connected to the other, but for the relay."""
+        kith, other = (self.called, self.caller) if isinstance(self.called, KithParty) else (self.caller, self.called)
+        return [way for way in kith.connected_by(other.id) if way.transport != "relay"]
+
+    def record_dcutr(self, direct):
+        """The direct connection that followed a relayed one is DCUtR's doing: nobody else knows a way."""
+        who = "the other calls kith" if self._foreign == "caller" else "kith calls the other"
+        what = f"{who}: {said(self._at['caller'])} to {said(self._at['called'])}"
+        way = QUIC if "quic" in self._port else TCP
+        outcome = "passed" if direct and way in self.kith_tells() else "failed"
+        append([{**cell_of("DCUtR", PROGRAMS[self._other], what, way), "outcome": outcome}])
+        return outcome == "passed"
+
     def close(self):
         self._stack.close()
 
@@ -97,7 +110,9 @@ class Calls(unittest.TestCase):
             self.assertTrue(call.first)
             direct = awaited(DIRECT_SECONDS, call.direct_ways)
             call.record(direct)
+            upgraded = call.record_dcutr(direct)
             self.assertTrue(direct, "only through the relay")
+            self.assertTrue(upgraded, call.kith_tells())
 
     def assert_relayed(self, *calls):
         """All of them at the same time, since most of it is waiting for what doesn't come. A call is a dict of Call's

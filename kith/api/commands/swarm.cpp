@@ -122,29 +122,11 @@ std::string_view found_by(node::Node& node, const net::ConnectionInfo& connectio
   return "remembered";
 }
 
-std::string_view transport_of(const Multiaddr& address) {
-  const auto found = net::transport_address(address);
-  if (!found) return "";
-  switch (found->kind) {
-    case net::TransportKind::tcp:
-      return "tcp";
-    case net::TransportKind::quic:
-      return "quic";
-    case net::TransportKind::websocket:
-      return found->tls ? "websocket-tls" : "websocket";
-    case net::TransportKind::circuit:
-      return "relay";
-    case net::TransportKind::memory:
-      return "memory";
-  }
-  return "";
-}
-
 /// What Kubo doesn't tell of a connection.
 void add_details(Context& context, const net::ConnectionInfo& connection, json::object& peer) {
   const Instant opened = connection.stats.opened_at;
   const Duration age = context.env.clock.now() - opened;
-  peer["Transport"] = transport_of(connection.remote_address);
+  peer["Transport"] = net::transport_name(connection.remote_address);
   peer["Security"] = connection.security;
   peer["Muxer"] = connection.muxer;
   peer["Relayed"] = connection.remote_address.is_relayed();

@@ -93,6 +93,24 @@ std::optional<TransportAddress> transport_address(const Multiaddr& address) {
   return quic ? std::optional(std::move(found)) : std::nullopt;
 }
 
+std::string_view transport_name(const Multiaddr& address) {
+  const auto found = transport_address(address);
+  if (!found) return "";
+  switch (found->kind) {
+    case TransportKind::tcp:
+      return "tcp";
+    case TransportKind::quic:
+      return "quic";
+    case TransportKind::websocket:
+      return found->tls ? "websocket-tls" : "websocket";
+    case TransportKind::circuit:
+      return "relay";
+    case TransportKind::memory:
+      return "memory";
+  }
+  return "";
+}
+
 std::optional<port::Endpoint> endpoint_of(const Multiaddr& address) {
   const std::optional<multiformats::IpAndPort> start = address.ip_and_port();
   return start ? endpoint_from(*start) : std::nullopt;

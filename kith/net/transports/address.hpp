@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/port/ip.hpp>
@@ -34,6 +35,10 @@ struct TransportAddress {
 
 /// Nothing for addresses of other kinds, and for names, which are to be resolved first.
 std::optional<TransportAddress> transport_address(const multiformats::Multiaddr& address);
+
+/// What people and programs are told of an address's transport: "memory", "quic", "tcp",
+/// "websocket", "websocket-tls", "relay"; "" where transport_address() gives nothing.
+std::string_view transport_name(const multiformats::Multiaddr& address);
 
 /// The endpoint that the address begins with, IP and then TCP or UDP port, whatever follows.
 std::optional<port::Endpoint> endpoint_of(const multiformats::Multiaddr& address);

@@ -36,6 +36,17 @@ TEST(TransportAddress, SaysWhichTransportIsMeant) {
   EXPECT_EQ(read("/memory/7"), "memory");
 }
 
+TEST(TransportAddress, HasANameForPeople) {
+  auto name = [](const std::string& text) { return transport_name(*Multiaddr::parse(text)); };
+  EXPECT_EQ(name("/ip4/1.2.3.4/tcp/4001"), "tcp");
+  EXPECT_EQ(name("/ip6/::1/udp/4001/quic-v1" + peer), "quic");
+  EXPECT_EQ(name("/ip4/1.2.3.4/tcp/80/ws"), "websocket");
+  EXPECT_EQ(name("/ip4/1.2.3.4/tcp/443/wss"), "websocket-tls");
+  EXPECT_EQ(name("/ip4/1.2.3.4/tcp/1" + peer + "/p2p-circuit" + peer), "relay");
+  EXPECT_EQ(name("/memory/7"), "memory");
+  EXPECT_EQ(name("/ip4/1.2.3.4"), "");
+}
+
 TEST(TransportAddress, OfACircuitLeadsToItsRelay) {
   EXPECT_EQ(read("/ip4/1.2.3.4/udp/1/quic-v1" + peer + "/p2p-circuit"), "circuit 1.2.3.4:1");
   EXPECT_EQ(read("/ip4/1.2.3.4/tcp/1" + peer + "/p2p-circuit" + peer), "circuit 1.2.3.4:1");

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import environment
 from .process import Process
+from .proofs import way_of
 
 COMMAND_SECONDS = 60
 READY_SECONDS = 30
@@ -247,6 +248,11 @@ class Kith(Daemon):
             self.config("Routing.Type", "none")
         if self._mdns:
             self.config("Discovery.MDNS.Enabled", True)
+
+    def connected_by(self, peer):
+        """The Way of each connection to that peer."""
+        peers = self.json("swarm", "peers", "--details", "--enc=json")["Peers"]
+        return [way_of(one) for one in peers if one["Peer"] == peer]
 
 
 def started(kind, **options):

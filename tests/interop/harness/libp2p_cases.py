@@ -5,7 +5,7 @@ import time
 from . import environment
 from .data import MIB
 from .peer import Peer, PeerError
-from .proofs import libp2p_cell
+from .proofs import QUIC, Way, libp2p_cell
 
 STREAMS = 1_000
 STREAM_BYTES = 1_000
@@ -59,13 +59,23 @@ class Libp2pCases:
         if code != 0:
             raise AssertionError(f"{peer.kind} ended with {code}; its log says: {peer.process.log()}")
 
+    @classmethod
+    def way(cls):
+        """How the two are connected, as the class says."""
+        if cls.transport == "quic":
+            return QUIC
+        return Way("websocket" if any("/ws" in addr for addr in cls.listen) else "tcp", cls.security or "noise", "yamux")
+
     def cells(self, name):
-        transport = "ws" if any("/ws" in addr for addr in self.listen) else self.transport
-        return [libp2p_cell(name, self.dialer_kind, self.listener_kind, transport, self.security)]
+        cell = libp2p_cell(name, self.dialer_kind, self.listener_kind, self.way())
+        return [cell] if cell else []
 
     def setUp(self):
         self.listener.forget_events()
         self.dialer.forget_events()
+        for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer)):
+            if actor.kind == "kith":
+                self.assertEqual(actor.connected_by(target.id), [self.way()])
 
     def each_way(self, check):
         """Runs check(actor, target). Streams are opened by either side of a connection, whoever dialed it."""

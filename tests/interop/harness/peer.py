@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from . import environment
 from .process import Process
+from .proofs import way_of
 
 READY_SECONDS = 30
 CALL_SECONDS = 60
@@ -124,6 +125,10 @@ class Peer:
     def connect(self, other):
         """Connects to a Peer or a daemon."""
         return self.call("connect", addr=other.addrs[0])
+
+    def connected_by(self, peer):
+        """The Way of each connection to that peer. Only kith's own peer tells."""
+        return [way_of(one) for one in self.call("connections")["connections"] if one["peer"] == peer]
 
     def stop(self):
         """The end of its stdin is the peer's sign to end by itself."""

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from . import data
+from .daemon import Kith
 
 TRANSFER_SECONDS = 120
 
@@ -22,6 +23,11 @@ class TransferCases:
         folder = tempfile.TemporaryDirectory(prefix="kith-interop-out-")
         self.addCleanup(folder.cleanup)
         self.out = Path(folder.name) / "out"
+
+    def ways(self):
+        """How kith, whichever of the two it is, is connected to the other."""
+        kith, other = sorted((self.provider, self.fetcher), key=lambda one: not isinstance(one, Kith))
+        return kith.connected_by(other.id)
 
     def move(self, path, many_blocks=False):
         """Adds, gets, and compares. Returns the CID."""

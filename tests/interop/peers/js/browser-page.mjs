@@ -25,7 +25,7 @@ const options = {
 
 const hex = bytes => Array.from(new Uint8Array(bytes), byte => byte.toString(16).padStart(2, '0')).join('')
 
-/** Dials a peer, pings it, fetches a file from it by Bitswap, and says goodbye. */
+/** Dials a peer, pings it, and fetches a file from it by Bitswap. Stays connected until `part()`. */
 globalThis.meet = async (address, cid) => {
   const light = createHeliaLight({ datastore: new MemoryDatastore(), blockstore: new MemoryBlockstore() })
   const helia = withBitswap(withLibp2pLight(light, options))
@@ -38,6 +38,7 @@ globalThis.meet = async (address, cid) => {
   }
   const content = new Uint8Array(await new Blob(parts).arrayBuffer())
   const peer = { id: connection.remotePeer.toString(), addr: connection.remoteAddr.toString() }
-  await helia.stop()
-  return { peer, rtt, bytes: content.length, sha256: hex(await crypto.subtle.digest('SHA-256', content)) }
+  globalThis.part = () => helia.stop()
+  const id = helia.libp2p.peerId.toString()
+  return { id, agent: navigator.userAgent, peer, rtt, bytes: content.length, sha256: hex(await crypto.subtle.digest('SHA-256', content)) }
 }

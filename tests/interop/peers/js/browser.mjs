@@ -1,7 +1,9 @@
 // Chromium as a peer: a page with js-libp2p and Helia in it dials ADDRESS, pings it and fetches the file CID by Bitswap.
 //
-//   browser.mjs ADDRESS CID      prints one line of JSON: what browser-page.mjs's meet() returns
+//   browser.mjs ADDRESS CID      prints one line of JSON, what browser-page.mjs's meet() returns, and stays connected until
+//                                the end of standard input
 import { createServer } from 'node:http'
+import { finished } from 'node:stream/promises'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,6 +44,8 @@ try {
   await page.goto(`http://127.0.0.1:${server.address().port}/`)
   await page.waitForFunction(() => globalThis.meet !== undefined)
   console.log(JSON.stringify(await page.evaluate(([to, what]) => globalThis.meet(to, what), [address, cid])))
+  await finished(process.stdin.resume())
+  await page.evaluate(() => globalThis.part())
 } finally {
   await context.close()
   server.close()

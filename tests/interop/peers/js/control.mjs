@@ -27,21 +27,27 @@ async function answer (request, commands) {
   }
 }
 
-/** The values of all `--listen ADDR`, and that of `--security NAME`. */
+const USAGE = '--listen MULTIADDR, --security NAME, --dht client|server, --relayed and --relay'
+
+/** The values of all `--listen ADDR`, those of `--security NAME` and `--dht MODE`, and which flags there are. */
 export function programArguments () {
-  const listen = []
-  let security = 'noise'
-  for (let i = 2; i < process.argv.length; i += 2) {
-    const flag = process.argv[i].replace(/^-+/, '')
-    const value = process.argv[i + 1]
-    if (!['listen', 'security'].includes(flag) || value == null) {
-      throw new Error(`unknown option ${process.argv[i]}; there are --listen MULTIADDR and --security NAME`)
+  const found = { listen: [], security: 'noise' }
+  const given = process.argv.slice(2)
+  while (given.length > 0) {
+    const flag = given.shift().replace(/^-+/, '')
+    if (['relayed', 'relay'].includes(flag)) {
+      found[flag] = true
+      continue
+    }
+    const value = given.shift()
+    if (!['listen', 'security', 'dht'].includes(flag) || value == null) {
+      throw new Error(`unknown option ${flag}; there are ${USAGE}`)
     }
     if (flag === 'listen') {
-      listen.push(value)
+      found.listen.push(value)
     } else {
-      security = value
+      found[flag] = value
     }
   }
-  return { listen: listen.length > 0 ? listen : ['/ip4/127.0.0.1/tcp/0'], security }
+  return { ...found, listen: found.listen.length > 0 ? found.listen : ['/ip4/127.0.0.1/tcp/0'] }
 }

@@ -2,13 +2,14 @@
 import { createLibp2p } from 'libp2p'
 
 import { emit, programArguments, serveStdin } from './control.mjs'
+import { dhtCommands } from './dht.mjs'
 import { nodeCommands, nodeOptions } from './node.mjs'
 import { protocolCommands, serveProtocols } from './protocols.mjs'
 
 const AGENT = 'js-libp2p-peer'
 
 const node = await createLibp2p({ ...nodeOptions(AGENT, programArguments()), start: false })
-const commands = { ...nodeCommands(node, AGENT), ...protocolCommands(node) }
+const commands = { ...nodeCommands(node, AGENT), ...protocolCommands(node), ...dhtCommands(node) }
 await serveProtocols(node)
 await node.start()
 

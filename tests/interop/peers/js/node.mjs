@@ -1,4 +1,6 @@
 // What both JavaScript peers have in common: a TCP, WebSocket, Noise or TLS and yamux node that meets nobody by itself.
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { dcutr } from '@libp2p/dcutr'
 import { identify, identifyPush } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -10,6 +12,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { emit } from './control.mjs'
+import { dhtService } from './dht.mjs'
 
 export const STREAMS_MAX = 8192
 /** Each ping has a stream of its own, and the next one may start before the last one's is quite closed. */
@@ -17,16 +20,30 @@ const PING_LIMITS = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 
 const SECURITY = { noise, tls }
 
-export function nodeOptions (agent, { listen, security }) {
+/** What a node does besides what all do: `relayed` dials and takes circuits and punches holes, `relay` is a relay. */
+function extras ({ relayed, relay, dht }) {
+  return {
+    transports: relayed ? [circuitRelayTransport()] : [],
+    services: {
+      ...(relayed ? { dcutr: dcutr() } : {}),
+      ...(relay ? { relay: circuitRelayServer() } : {}),
+      ...(dht != null ? { dht: dhtService(dht) } : {})
+    }
+  }
+}
+
+export function nodeOptions (agent, options) {
+  const { listen, security } = options
+  const { transports, services } = extras(options)
   if (SECURITY[security] == null) {
     throw new Error(`no such security ${security}; there are noise and tls`)
   }
   return {
     addresses: { listen },
-    transports: [tcp(), webSockets()],
+    transports: [tcp(), webSockets(), ...transports],
     connectionEncrypters: [SECURITY[security]()],
     streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS) },
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS), ...services },
     nodeInfo: { name: agent, version: '0.0.0', userAgent: agent }
   }
 }
@@ -61,6 +78,11 @@ export function nodeCommands (node, agent) {
     async connect ({ addr }, signal) {
       const connection = await node.dial(multiaddr(addr), { signal })
       return { peer: connection.remotePeer.toString() }
+    },
+
+    async reserve ({ addr }) {
+      await node.components.transportManager.listen([multiaddr(addr).encapsulate('/p2p-circuit')])
+      return {}
     },
 
     async disconnect ({ peer }, signal) {

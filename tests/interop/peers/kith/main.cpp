@@ -7,7 +7,9 @@
 
 #include <boost/json/array.hpp>
 
+#include <kith/base/bytes.hpp>
 #include <kith/host/program.hpp>
+#include <kith/net/transports/address.hpp>
 #include <kith/port/task_group.hpp>
 
 #include "control.hpp"
@@ -46,7 +48,9 @@ json::object list_connections(Host& host) {
     list.push_back({{"peer", one.peer.to_string()},
                     {"addr", one.remote_address.to_string()},
                     {"direction", inbound ? "inbound" : "outbound"},
-                    {"security", one.security}});
+                    {"transport", kith::net::transport_name(one.remote_address)},
+                    {"security", one.security},
+                    {"muxer", one.muxer}});
   }
   return {{"connections", std::move(list)}};
 }
@@ -123,11 +127,58 @@ Task<Reply> run_with_peer(Target target, const std::string& command, const Reque
   co_return std::unexpected(Error(Errc::unsupported, "command " + command));
 }
 
-Task<Reply> run_command(Host& host, const Request& request) {
+/// What the program takes part in besides connections; ends before the host.
+struct Session {
+  Host& host;
+  kith::port::TaskGroup topics;
+};
+
+/// Tells each message of a topic.
+Task<void> tell(std::unique_ptr<kith::pubsub::Subscription> subscription) {
+  for (;;) {
+    KITH_CO_TRY(kith::pubsub::Received one, co_await subscription->next());
+    const std::optional<PeerId> author = one.message->author();
+    emit({{"event", "message"},
+          {"topic", one.message->topic()},
+          {"from", author ? author->to_string() : ""},
+          {"data", kith::to_hex(one.message->data())},
+          {"signed", one.message->signature().has_value()}});
+  }
+}
+
+/// Commands about a topic of gossipsub.
+Task<Reply> run_with_topic(Session& session, const std::string& command, const Request& request) {
+  KITH_CO_TRY(std::string topic, request.text("topic"));
+  kith::pubsub::PubSub& pubsub = session.host.pubsub();
+  if (command == "subscribe") {
+    KITH_CO_TRY(std::unique_ptr<kith::pubsub::Subscription> subscription, pubsub.subscribe(topic));
+    session.topics.spawn(tell(std::move(subscription)));
+    co_return Reply{};
+  }
+  if (command == "topic-peers") {
+    json::array peers;
+    for (const PeerId& peer : pubsub.peers(topic))
+      peers.emplace_back(peer.to_string());
+    co_return Reply{{"peers", std::move(peers)}};
+  }
+  KITH_CO_TRY(std::string hex, request.text("data"));
+  std::optional<kith::Bytes> data = kith::from_hex(hex);
+  if (!data) co_return std::unexpected(Error(Errc::invalid_argument, "data must be hexadecimal"));
+  KITH_CO_CHECK(co_await pubsub.publish(std::move(topic), *std::move(data)));
+  co_return Reply{};
+}
+
+bool is_about_topic(std::string_view command) {
+  return command == "subscribe" || command == "publish" || command == "topic-peers";
+}
+
+Task<Reply> run_command(Session& session, const Request& request) {
+  Host& host = session.host;
   KITH_CO_TRY(std::string command, request.text("cmd"));
   if (command == "info") co_return info_of(host);
   if (command == "listen-addrs") co_return Reply{{"addrs", texts(host.addresses())}};
   if (command == "connections") co_return list_connections(host);
+  if (is_about_topic(command)) co_return co_await run_with_topic(session, command, request);
   std::uint64_t timeout_ms = request.number_or("timeout_ms", default_timeout_ms);
   Instant deadline = host.after(std::chrono::milliseconds(std::min(timeout_ms, timeout_ms_max)));
   if (command == "connect") co_return co_await connect(host, request, deadline);
@@ -137,8 +188,8 @@ Task<Reply> run_command(Host& host, const Request& request) {
   co_return co_await run_with_peer(target, command, request);
 }
 
-Task<void> answer(Host& host, Request request, std::uint64_t id) {
-  auto reply = co_await run_command(host, request);
+Task<void> answer(Session& session, Request request, std::uint64_t id) {
+  auto reply = co_await run_command(session, request);
   if (reply) {
     (*reply)["id"] = id;
     (*reply)["ok"] = true;
@@ -149,14 +200,14 @@ Task<void> answer(Host& host, Request request, std::uint64_t id) {
   co_return Result<void>{};
 }
 
-Task<void> serve_stdin(Host& host, kith::port::TaskGroup& commands) {
-  LineReader reader(host.env().pool);
+Task<void> serve_stdin(Session& session, kith::port::TaskGroup& commands) {
+  LineReader reader(session.host.env().pool);
   for (;;) {
     KITH_CO_TRY(std::optional<std::string> line, co_await reader.next());
     if (!line) co_return Result<void>{};
     KITH_CO_TRY(Request request, Request::parse(*line));
     KITH_CO_TRY(std::uint64_t id, request.number("id"));
-    commands.spawn(answer(host, std::move(request), id));
+    commands.spawn(answer(session, std::move(request), id));
   }
 }
 
@@ -170,22 +221,22 @@ Task<void> drain(std::unique_ptr<kith::pubsub::Subscription> subscription) {
 Task<void> run(Host& host, const std::string& topic) {
   Events events;
   serve_protocols(host);
-  kith::port::TaskGroup forwarding(host.env().executor, host.env().clock);
+  Session session{host, kith::port::TaskGroup(host.env().executor, host.env().clock)};
   if (!topic.empty()) {
     KITH_CO_TRY(std::unique_ptr<kith::pubsub::Subscription> subscription,
                 host.pubsub().subscribe(topic));
-    forwarding.spawn(drain(std::move(subscription)));
+    session.topics.spawn(drain(std::move(subscription)));
   }
   json::object ready = info_of(host);
   ready["event"] = "ready";
   emit(ready);
   host.swarm().observe(events);
   kith::port::TaskGroup commands(host.env().executor, host.env().clock);
-  auto served = co_await serve_stdin(host, commands);
+  auto served = co_await serve_stdin(session, commands);
   commands.cancel();
   co_await commands.join_shielded();
-  forwarding.cancel();
-  co_await forwarding.join_shielded();
+  session.topics.cancel();
+  co_await session.topics.join_shielded();
   co_await host.close_shielded();
   host.swarm().stop_observing(events);
   co_return served;
@@ -194,7 +245,7 @@ Task<void> run(Host& host, const std::string& topic) {
 int usage(const std::string& fault) {
   std::fprintf(stderr,
                "kith-peer: %s\nusage: kith-peer [--listen MULTIADDR]... [--security noise|tls] "
-               "[--limits none] [--topic TOPIC]\n",
+               "[--limits none] [--topic TOPIC] [--pubsub strict|anonymous]\n",
                fault.c_str());
   return 2;
 }
@@ -232,7 +283,11 @@ int main(int argc, char** argv) {
       options.host.transports.security = {kith::net::SecureProtocol::noise};
     } else if (flag == "--topic") {
       topic = value;
+      if (!options.host.pubsub) options.host.pubsub.emplace();
+    } else if (flag == "--pubsub" && (value == "strict" || value == "anonymous")) {
       options.host.pubsub.emplace();
+      if (value == "anonymous")
+        options.host.pubsub->router.signing = kith::pubsub::Signing::anonymous;
     } else if (flag == "--limits" && value == "none") {
       options.host.limits = no_limits();
     } else {

@@ -1,6 +1,7 @@
 //! rustlibp2p-peer is a rust-libp2p node that a test drives over stdin and stdout.
 //! Its commands, events and test protocols are described in ../../README.md.
 
+mod gossip;
 mod protocols;
 mod streams;
 
@@ -16,7 +17,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, Stream, StreamProtocol, SwarmEvent};
-use libp2p::{dcutr, identify, noise, ping, relay, tcp, tls, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
+use libp2p::{dcutr, gossipsub, identify, noise, ping, relay, tcp, tls, yamux, Multiaddr, PeerId, Swarm, SwarmBuilder};
 use serde_json::{json, Value};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot, Barrier};
@@ -39,6 +40,8 @@ struct Behaviour {
     streams: streams::Behaviour,
     relayed: Toggle<relay::client::Behaviour>,
     punching: Toggle<dcutr::Behaviour>,
+    relaying: Toggle<relay::Behaviour>,
+    gossip: Toggle<gossipsub::Behaviour>,
 }
 
 /// What a command asks of the swarm, which lives in one task.
@@ -50,6 +53,7 @@ enum Ask {
     Identify(PeerId, oneshot::Sender<identify::Info>),
     Open(PeerId, OpenRequest),
     Reserve(Multiaddr, oneshot::Sender<Result<(), String>>),
+    Topic(String, gossip::Ask, oneshot::Sender<Result<Value, String>>),
 }
 
 type Asks = mpsc::UnboundedSender<Ask>;
@@ -115,6 +119,13 @@ impl Node {
                     let _ = reply.send(Err(e.to_string()));
                 }
             },
+            Ask::Topic(topic, ask, reply) => {
+                let answer = match self.swarm.behaviour_mut().gossip.as_mut() {
+                    Some(gossip) => gossip::ask(gossip, &topic, ask),
+                    None => Err("this needs --pubsub".into()),
+                };
+                let _ = reply.send(answer);
+            }
             Ask::Open(peer, request) => self.swarm.behaviour_mut().streams.open(peer, request),
         }
     }
@@ -153,6 +164,9 @@ impl Node {
                         emit(line);
                     }
                 });
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message { message, .. })) => {
+                emit(gossip::told(&message));
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
                 let (ready, waiting) =
@@ -205,6 +219,17 @@ async fn reserve(asks: &Asks, relay: &str) -> Reply {
     Ok(json!({}))
 }
 
+async fn topic(asks: &Asks, command: &str, request: &Value) -> Reply {
+    let ask = match command {
+        "subscribe" => gossip::Ask::Subscribe,
+        "publish" => gossip::Ask::Publish(hex::decode(text(request, "data")?)?),
+        _ => gossip::Ask::Peers,
+    };
+    let (reply, answer) = oneshot::channel();
+    asks.send(Ask::Topic(text(request, "topic")?.into(), ask, reply))?;
+    Ok(answer.await??)
+}
+
 async fn identify(asks: &Asks, peer: PeerId) -> Reply {
     let (reply, answer) = oneshot::channel();
     asks.send(Ask::Identify(peer, reply))?;
@@ -238,6 +263,7 @@ async fn run(request: &Value, asks: &Asks, me: PeerId) -> Reply {
         }
         "connect" => return connect(asks, text(request, "addr")?).await,
         "reserve" => return reserve(asks, text(request, "addr")?).await,
+        "subscribe" | "publish" | "topic-peers" => return topic(asks, command, request).await,
         "connections" => {
             let (reply, answer) = oneshot::channel();
             asks.send(Ask::Connections(reply))?;
@@ -294,7 +320,7 @@ fn muxer() -> yamux::Config {
 
 /// A node's swarm whose streams of TCP are secured by this one protocol, whose type is part of the builder's.
 macro_rules! swarm_with {
-    ($security:expr, $relayed:expr) => {{
+    ($security:expr, $arguments:expr) => {{
         SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_tcp(tcp::Config::default(), $security, muxer)?
@@ -303,15 +329,17 @@ macro_rules! swarm_with {
                 config
             })
             .with_relay_client($security, muxer)?
-            .with_behaviour(|key, relay| Behaviour {
+            .with_behaviour(|key, relay| Ok::<_, Failure>(Behaviour {
                 identify: identify::Behaviour::new(
                     identify::Config::new("kith-interop/1.0.0".into(), key.public()).with_agent_version(AGENT.into()),
                 ),
                 ping: ping::Behaviour::default(),
                 streams: streams::Behaviour::new(&protocols::SERVED),
-                relayed: $relayed.then_some(relay).into(),
-                punching: $relayed.then(|| dcutr::Behaviour::new(key.public().to_peer_id())).into(),
-            })?
+                relayed: $arguments.relayed.then_some(relay).into(),
+                punching: $arguments.relayed.then(|| dcutr::Behaviour::new(key.public().to_peer_id())).into(),
+                relaying: $arguments.relay.then(|| relay::Behaviour::new(key.public().to_peer_id(), Default::default())).into(),
+                gossip: $arguments.pubsub.map(|policy| gossip::behaviour(policy, key)).transpose()?.into(),
+            }))?
             .with_swarm_config(|config| {
                 config
                     .with_idle_connection_timeout(IDLE_TIMEOUT)
@@ -321,11 +349,11 @@ macro_rules! swarm_with {
     }};
 }
 
-fn new_swarm(security: &str, relayed: bool) -> Result<Swarm<Behaviour>, Failure> {
-    match security {
-        "noise" => Ok(swarm_with!(noise::Config::new, relayed)),
-        "tls" => Ok(swarm_with!(tls::Config::new, relayed)),
-        _ => Err(format!("no such security {security}; there are noise and tls").into()),
+fn new_swarm(arguments: &Arguments) -> Result<Swarm<Behaviour>, Failure> {
+    match arguments.security.as_str() {
+        "noise" => Ok(swarm_with!(noise::Config::new, arguments)),
+        "tls" => Ok(swarm_with!(tls::Config::new, arguments)),
+        security => Err(format!("no such security {security}; there are noise and tls").into()),
     }
 }
 
@@ -333,22 +361,30 @@ struct Arguments {
     listen: Vec<Multiaddr>,
     security: String,
     relayed: bool,
+    relay: bool,
+    pubsub: Option<gossip::Policy>,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
-    let mut found = Arguments { listen: Vec::new(), security: "noise".into(), relayed: false };
+    let mut found =
+        Arguments { listen: Vec::new(), security: "noise".into(), relayed: false, relay: false, pubsub: None };
     let mut given = std::env::args().skip(1);
     while let Some(flag) = given.next() {
         if flag == "--relayed" {
             found.relayed = true;
             continue;
         }
+        if flag == "--relay" {
+            found.relay = true;
+            continue;
+        }
         let value = given.next().ok_or(format!("{flag} needs a value"))?;
         match flag.trim_start_matches('-') {
             "listen" => found.listen.push(value.parse()?),
             "security" => found.security = value,
+            "pubsub" => found.pubsub = Some(gossip::Policy::named(&value)?),
             _ => {
-                let known = "--listen MULTIADDR, --security NAME and --relayed";
+                let known = "--listen MULTIADDR, --security NAME, --pubsub POLICY, --relay and --relayed";
                 return Err(format!("unknown option {flag}; there are {known}").into());
             }
         }
@@ -361,22 +397,28 @@ fn arguments() -> Result<Arguments, Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let Arguments { listen: addrs, security, relayed } = arguments()?;
+    let arguments = arguments()?;
     let mut node = Node {
-        swarm: new_swarm(&security, relayed)?,
+        swarm: new_swarm(&arguments)?,
         connections: HashMap::new(),
         dials: HashMap::new(),
         identified: HashMap::new(),
         waiting_for_identify: Vec::new(),
         reservations: HashMap::new(),
     };
-    for addr in &addrs {
+    for addr in &arguments.listen {
         node.swarm.listen_on(addr.clone())?;
     }
-    while node.swarm.listeners().count() < addrs.len() {
+    while node.swarm.listeners().count() < arguments.listen.len() {
         let event = node.swarm.select_next_some().await;
         if let SwarmEvent::ListenerError { error, .. } = event {
             return Err(error.into());
+        }
+    }
+    if arguments.relay {
+        // Whoever reserves is told of them; nothing else would find out that we can be reached.
+        for addr in node.swarm.listeners().cloned().collect::<Vec<_>>() {
+            node.swarm.add_external_address(addr);
         }
     }
     let me = *node.swarm.local_peer_id();

@@ -23,6 +23,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/protocol/autonatv2"
 	relay "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
@@ -31,6 +32,7 @@ import (
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 const (
@@ -53,6 +55,9 @@ type request struct {
 	Download  int64  `json:"download"`
 	StallMs   int64  `json:"stall_ms"`
 	By        string `json:"by"`
+	Topic     string `json:"topic"`
+	Data      string `json:"data"`
+	Version   int    `json:"version"`
 	TimeoutMs int64  `json:"timeout_ms"`
 }
 
@@ -66,6 +71,10 @@ type node struct {
 	idMu       sync.Mutex
 	identify   map[peer.ID]event.EvtPeerIdentificationCompleted
 	identified chan struct{}
+
+	topicMu sync.Mutex
+	topics  *topics
+	autonat *autonatv2.AutoNAT
 }
 
 func (n *node) emit(line object) {
@@ -142,7 +151,16 @@ func (n *node) run(ctx context.Context, r request) (object, error) {
 		if _, err := relay.Reserve(ctx, n.host, *info); err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(info.Addrs, manet.IsIPLoopback) {
+			return object{}, nil // Nobody sees us at a public address there.
+		}
 		return object{}, n.waitPuncher(ctx)
+	case "subscribe":
+		return object{}, n.subscribe(r.Topic, n.tell)
+	case "publish":
+		return object{}, n.publish(ctx, r.Topic, r.Data)
+	case "topic-peers":
+		return n.topicPeers(r.Topic)
 	case "connections":
 		list := []object{}
 		for _, c := range n.host.Network().Conns() {
@@ -167,6 +185,11 @@ func (n *node) run(ctx context.Context, r request) (object, error) {
 			return nil, err
 		}
 		return identifyReply(done), nil
+	case "ask-autonat":
+		if r.Version == 1 {
+			return n.askAutonat1(ctx, id)
+		}
+		return n.askAutonat2(ctx)
 	case "open-streams":
 		return n.openStreams(ctx, id, r.Count, r.Bytes)
 	case "send":
@@ -278,15 +301,24 @@ func securityOption(name string) (libp2p.Option, error) {
 	return nil, fmt.Errorf("no such security %q; there are noise and tls", name)
 }
 
-// Whether circuits are dialed and taken, and holes punched.
-func relayOption(relayed bool) libp2p.Option {
-	if relayed {
+// What a node does besides what all do.
+type services struct {
+	relayed bool // dials and takes circuits, and punches holes
+	relay   bool // is a relay of others
+	autonat bool // dials others back
+}
+
+func relayOption(s services) libp2p.Option {
+	switch {
+	case s.relay:
+		return libp2p.ChainOptions(libp2p.EnableRelayService(), libp2p.ForceReachabilityPublic())
+	case s.relayed:
 		return libp2p.ChainOptions(libp2p.EnableRelay(), libp2p.EnableHolePunching())
 	}
 	return libp2p.DisableRelay()
 }
 
-func newNode(listen []string, security libp2p.Option, relayed bool) (*node, error) {
+func newNode(listen []string, security libp2p.Option, s services) (*node, error) {
 	h, err := libp2p.New(
 		libp2p.ListenAddrStrings(listen...),
 		libp2p.Transport(tcp.NewTCPTransport),
@@ -296,7 +328,8 @@ func newNode(listen []string, security libp2p.Option, relayed bool) (*node, erro
 		// The default limits are for nodes in the open; here 1,000 streams at once are the point.
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.UserAgent(agent),
-		relayOption(relayed),
+		relayOption(s),
+		autonatOption(s.autonat),
 		libp2p.DisableMetrics(),
 	)
 	if err != nil {
@@ -318,31 +351,10 @@ func newNode(listen []string, security libp2p.Option, relayed bool) (*node, erro
 		},
 	})
 	n.serveProtocols()
+	if s.autonat {
+		return n, n.startAutonat()
+	}
 	return n, nil
-}
-
-// forward takes part in a topic for as long as the process lives, and throws away what comes.
-func (n *node) forward(topic string) error {
-	service, err := pubsub.NewGossipSub(context.Background(), n.host)
-	if err != nil {
-		return err
-	}
-	joined, err := service.Join(topic)
-	if err != nil {
-		return err
-	}
-	subscription, err := joined.Subscribe()
-	if err != nil {
-		return err
-	}
-	go func() {
-		for {
-			if _, err := subscription.Next(context.Background()); err != nil {
-				return
-			}
-		}
-	}()
-	return nil
 }
 
 type addrList []string
@@ -355,7 +367,11 @@ func main() {
 	flag.Var(&listen, "listen", "multiaddr to listen on, may be repeated (default /ip4/127.0.0.1/tcp/0)")
 	topic := flag.String("topic", "", "topic of gossipsub to be in and to forward")
 	securityName := flag.String("security", "noise", "noise or tls")
-	relayed := flag.Bool("relayed", false, "dial and take circuits, and punch holes")
+	policy := flag.String("pubsub", "", "speak gossipsub with messages that are strict (signed) or anonymous")
+	var extra services
+	flag.BoolVar(&extra.relayed, "relayed", false, "dial and take circuits, and punch holes")
+	flag.BoolVar(&extra.relay, "relay", false, "be a relay")
+	flag.BoolVar(&extra.autonat, "autonat", false, "dial back who asks by AutoNAT, and can ask")
 	flag.Parse()
 	if len(listen) == 0 {
 		listen = addrList{"/ip4/127.0.0.1/tcp/0"}
@@ -365,13 +381,22 @@ func main() {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(2)
 	}
-	n, err := newNode(listen, security, *relayed)
+	n, err := newNode(listen, security, extra)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 		os.Exit(1)
 	}
+	if *topic != "" && *policy == "" {
+		*policy = "strict"
+	}
+	if *policy != "" {
+		if err := n.startPubsub(*policy); err != nil {
+			fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
+			os.Exit(1)
+		}
+	}
 	if *topic != "" {
-		if err := n.forward(*topic); err != nil {
+		if err := n.subscribe(*topic, func(*pubsub.Message) {}); err != nil {
 			fmt.Fprintln(os.Stderr, "golibp2p-peer:", err)
 			os.Exit(1)
 		}
