@@ -12,7 +12,7 @@ from harness import data
 from harness.daemon import CommandError, Kith, Kubo, started
 from harness.namespace import Cable
 from harness.process import Process
-from harness.proofs import MULTICAST, QUIC, TCP, TCP_TLS, proves, saw
+from harness.proofs import MULTICAST, QUIC, TCP_TLS, proves, saw
 from harness.transfer_cases import TransferCases
 
 DISCOVERY_SECONDS = 30
@@ -39,7 +39,7 @@ class KithToKubo(TransferCases, unittest.TestCase):
         cls.fetcher.connect(cls.provider)
 
 
-@proves("Bitswap", "Kubo", "kith dials and fetches", TCP)
+@proves("Bitswap", "Kubo", "kith dials and fetches", TCP_TLS)
 class KuboToKith(TransferCases, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -101,8 +101,8 @@ class Meetings(unittest.TestCase):
     def meet_by_quic(self, *kinds):
         self.meet(kinds, QUIC_LISTEN, r"^/ip4/127\.0\.0\.1/udp/\d+/quic-v1/p2p/")
 
-    @proves("identify", "Kubo", "kith dials", TCP)
-    @proves("ping", "Kubo", "kith dials", TCP)
+    @proves("identify", "Kubo", "kith dials", TCP_TLS)
+    @proves("ping", "Kubo", "kith dials", TCP_TLS)
     def test_kith_dials_by_tcp(self):
         self.meet_by_tcp(Kith, Kubo)
 

@@ -33,7 +33,7 @@ class Way(NamedTuple):
 
 
 TCP = Way("tcp", "noise", "yamux")
-# What Kubo proposes first where it dials.
+# What Kubo and kith's daemon, by whose order it goes, propose first where they dial.
 TCP_TLS = Way("tcp", "tls", "yamux")
 QUIC = Way("quic", "tls", "quic")
 WEBSOCKET = Way("websocket", "noise", "yamux")
