@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <kith/base/assert.hpp>
+#include <kith/dht/detail/run.hpp>
 #include <kith/dht/dht.hpp>
 
 namespace kith::dht {
@@ -10,25 +11,6 @@ using multiformats::Multiaddr;
 using multiformats::Multihash;
 using routing::PeerAddresses;
 using routing::RoutingError;
-
-/// One lookup and what is asked in it.
-struct Dht::Run {
-  Run(port::Env& env, Message what, const PeerId& self, const LookupOptions& options)
-      : target(Key::of(what.key)),
-        request(std::move(what)),
-        lookup(target, self, options),
-        changed(env.clock),
-        asking(env.executor, env.clock, lookup_asked_max) {}
-
-  Key target;
-  Message request;
-  Lookup lookup;
-  /// Told of each answer; false ends the lookup.
-  std::function<bool(const PeerId& from, const Message& answer)> on_answer{};
-  bool enough = false;
-  port::Event changed;
-  port::TaskGroup asking;
-};
 
 /// A place among the lookups that run.
 class Dht::Turn {
@@ -55,11 +37,13 @@ Dht::Dht(port::Env& env, Network& network, const routing::Validators& validators
       table_(Key::of(network.self()), options_.lookup.wanted),
       providers_(Key::of(network.self()), options_.providers),
       values_(Key::of(network.self()), validators, options_.values),
+      size_(options_.lookup.wanted),
       server_({network.self(), table_, providers_, values_, env.prng,
                [this](const PeerId& peer) { return network_.addresses(peer); },
                [this](std::vector<Multiaddr> all) { return network_.usable(std::move(all)); }}),
       turn_(env.clock),
       newcomer_(env.clock),
+      much_due_(env.clock),
       tasks_(env.executor, env.clock),
       checks_(env.executor, env.clock, checks_at_once_max) {}
 
@@ -73,9 +57,9 @@ void Dht::start() {
   network_.observe(*this);
   if (options_.server) set_server(true);
   tasks_.spawn(upkeep());
-  if (options_.reprovide_interval > Duration{0}) {
-    tasks_.spawn(sweep_loop());
-  }
+  started_at_ = env_.wall.now();
+  online_since_ = started_at_;
+  if (options_.tell) tasks_.spawn(tell_loop());
 }
 
 Task<void> Dht::close_shielded() {
@@ -85,7 +69,10 @@ Task<void> Dht::close_shielded() {
   tasks_.cancel();
   checks_.cancel();
   co_await tasks_.join_shielded();
-  co_return co_await checks_.join_shielded();
+  co_await checks_.join_shielded();
+  for (; !early_.empty(); early_.pop_back())
+    co_await end_telling_shielded(*early_.back());
+  co_return Result<void>{};
 }
 
 void Dht::set_server(bool server) {
@@ -120,17 +107,27 @@ void Dht::on_server(const PeerId& peer, std::vector<IpGroup> groups) {
 
 void Dht::on_no_server(const PeerId& peer) {
   table_.remove(peer);
+  note_peers();
+}
+
+void Dht::note_peers() {
+  const bool online = table_.size() > 0;
+  if (std::exchange(online_, online) == online) return;
+  ever_online_ |= online;
+  online_since_ = env_.wall.now();
 }
 
 void Dht::add_to_table(const PeerId& peer, std::vector<IpGroup> groups) {
   lost_.found(peer);
   RoutingTable::Added added = table_.add(peer, std::move(groups), env_.clock.now());
+  note_peers();
   if (added.doubtful) checks_.spawn(check(*added.doubtful));
   if (added.outcome == RoutingTable::Outcome::added && table_.size() == 1) newcomer_.notify_all();
 }
 
 void Dht::lose(const PeerId& peer) {
   if (table_.remove(peer)) lost_.lost(peer, env_.clock.now());
+  note_peers();
 }
 
 Task<Answer> Dht::request(PeerId peer, Message message, Instant deadline) {
@@ -246,6 +243,10 @@ Task<void> Dht::run(Run& run, Instant deadline) {
   co_await run.asking.join_shielded();
   std::size_t shared = common_prefix(table_.self(), run.target);
   if (outcome && shared < refreshed_.size()) refreshed_[shared] = env_.clock.now();
+  // In a bucket that isn't full it would be the same peers each time.
+  if (outcome && !run.enough && shared < region_bits()) {
+    size_.add(run.target, run.lookup.nearest(), env_.clock.now());
+  }
   if (outcome) ++stats_.hops[std::min(run.lookup.hops(), hops_counted_max)];
   if (outcome && run.lookup.answers() == 0) co_return std::unexpected(RoutingError::no_peers);
   co_return outcome;
@@ -292,12 +293,17 @@ Task<void> Dht::store_one(PeerId peer, const Message& message, Instant deadline,
 }
 
 Task<std::size_t> Dht::store_with(std::vector<PeerId> peers, Message message, Instant deadline) {
-  port::TaskGroup group(env_.executor, env_.clock, stores_at_once_max);
+  port::TaskGroup group(env_.executor, env_.clock, options_.stores_at_once);
   std::size_t stored = 0;
-  Instant end = std::min(deadline, env_.clock.now() + request_timeout);
-  for (const PeerId& peer : peers)
+  Result<void> joined;
+  for (const PeerId& peer : peers) {
+    while (joined && group.size() >= options_.stores_at_once)
+      joined = co_await group.join();
+    if (!joined) break;
+    Instant end = std::min(deadline, env_.clock.now() + request_timeout);
     group.spawn(store_one(peer, message, end, stored));
-  auto joined = co_await group.join();
+  }
+  if (joined) joined = co_await group.join();
   group.cancel();
   co_await group.join_shielded();
   if (!joined) co_return std::unexpected(joined.error());
@@ -332,11 +338,16 @@ Task<void> Dht::announce(Bytes content, Instant deadline) {
   // What is left when the lookup has taken its time is for telling.
   Duration left = deadline == never ? lookup_timeout : deadline - env_.clock.now();
   Instant lookup_end = env_.clock.now() + std::min(left - left / 10, lookup_timeout);
+  if (auto size = network_size(); size && options_.optimistic) {
+    const Nearness near = Nearness::in_network_of(*size, options_.lookup.wanted);
+    co_return co_await announce_early(std::move(content), near, lookup_end, deadline);
+  }
   KITH_CO_TRY(std::vector<PeerId> nearest, co_await nearest_to(content, lookup_end));
   Message message = own_provider_message(content);
   KITH_CO_TRY(std::size_t stored,
               co_await store_with(std::move(nearest), std::move(message), deadline));
   ++(stored > 0 ? stats_.keys_told : stats_.keys_untold);
+  stats_.records_told += stored;
   if (stored == 0) co_return std::unexpected(RoutingError::none_took_it);
   co_return Result<void>{};
 }
@@ -345,13 +356,10 @@ void Dht::told_of(const Bytes& content) {
   if (!provided_.contains(content)) return;
   const WallTime now = env_.wall.now();
   const Duration interval = options_.reprovide_interval;
-  if (interval == Duration{0}) {
-    provided_.set(content, now + 2 * dht::reprovide_interval);
-  } else {
-    // With the others of its region, but not when it has just been told of.
-    const Key place = Key::of(content).prefix(region_bits());
-    provided_.set(content, slot_after(place, now + interval / 8));
-  }
+  if (interval == Duration{0}) return stop_providing(content);
+  // With the others of its region, but not when it has just been told of.
+  const Key place = Key::of(content).prefix(region_bits());
+  provided_.told(content, slot_after(place, now + interval / 8));
 }
 
 Task<void> Dht::provide(Multihash content, Instant deadline) {
@@ -362,6 +370,7 @@ Task<void> Dht::provide(Multihash content, Instant deadline) {
   if (!provided_.set(key, env_.wall.now() + reprovide_retry)) {
     co_return std::unexpected(Errc::limit_exceeded);
   }
+  Alone alone(*this);
   auto told = co_await announce(key, deadline);
   if (told) told_of(key);
   co_return told;

@@ -16,12 +16,16 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include <kith/dht/lookup.hpp>
 #include <kith/dht/lost_peers.hpp>
 #include <kith/dht/network.hpp>
+#include <kith/dht/network_size.hpp>
 #include <kith/dht/provided_keys.hpp>
 #include <kith/dht/routing_table.hpp>
 #include <kith/dht/server.hpp>
@@ -38,8 +42,21 @@ struct DhtOptions {
   bool server = false;
   LookupOptions lookup{};
   Duration refresh_interval = dht::refresh_interval;
-  /// Zero: content is told of once.
+  /// Zero: content is told of once, and then not provided any more.
   Duration reprovide_interval = dht::reprovide_interval;
+  /// Nothing is told of otherwise but by provide().
+  bool tell = true;
+  /// What is due is told of region by region; else key by key.
+  bool sweep = true;
+  /// What an earlier run has told of isn't due before its time.
+  bool resume = true;
+  /// Keys that are told of at once where that is done key by key, and peers that are told at once.
+  std::size_t keys_at_once = dht::keys_at_once;
+  std::size_t stores_at_once = dht::stores_at_once;
+  /// Content is told of while the lookup still runs, once the size of the network is known, and at
+  /// most so many peers are told when provide() has returned.
+  bool optimistic = true;
+  std::size_t background_stores_max = dht::background_stores_max;
   ProviderLimits providers{};
   ValueLimits values{};
   /// Asked before content is told of again; what is gone isn't provided any more.
@@ -51,13 +68,48 @@ struct DhtStats {
   std::uint64_t requests_sent = 0;
   std::uint64_t requests_failed = 0;
   std::uint64_t requests_served = 0;
-  /// Keys that at least one peer was told of, those that nobody could be, and regions swept.
+  /// Records that peers took, keys that at least one peer was told of, those that nobody could be,
+  /// and regions swept.
+  std::uint64_t records_told = 0;
   std::uint64_t keys_told = 0;
   std::uint64_t keys_untold = 0;
   std::uint64_t regions_swept = 0;
+  /// Lookups that ended before their last round, since the nearest were known without it.
+  std::uint64_t lookups_cut_short = 0;
   std::uint64_t requests_refused = 0;
   /// Lookups that came to their end, by how many hops that took (Lookup::hops; the last for more).
   std::array<std::uint64_t, hops_counted_max + 1> hops{};
+};
+
+/// How providing goes: what is to be told of, what is being, and what was since the start.
+struct ProvideStats {
+  bool online = false;       ///< there is somebody to be told
+  bool ever_online = false;  ///< in this run
+  WallTime online_since{};   ///< when `online` changed last, or the start
+  WallTime started{};
+  Duration interval{};  ///< zero: content is told of once
+  // What is provided. Regions are those that the sweep would make now.
+  std::size_t keys = 0;
+  std::size_t untold = 0;  ///< of them, that nobody was told of
+  std::size_t region_bits = 0;
+  std::size_t regions = 0;
+  ProvidedKeys::DueCount due{};
+  std::optional<ProvidedKeys::Next> next{};
+  // What goes on.
+  std::size_t telling = 0;   ///< keys, one by one
+  std::size_t sweeping = 0;  ///< keys of the region that is swept
+  bool sweeps = false;
+  // What was done one by one since the start, and how long that took in all.
+  std::uint64_t told_alone = 0;
+  Duration told_alone_time{};
+  // What was swept in the last interval.
+  std::size_t swept_regions = 0;
+  std::size_t swept_keys = 0;
+  std::size_t swept_peers = 0;  ///< each counted once a region
+  std::size_t swept_reached = 0;
+  std::size_t swept_records = 0;
+  Duration swept_time{};
+  double swept_share = 0;  ///< of the keyspace
 };
 
 class Dht final : public routing::Routing, private NetworkObserver {
@@ -94,6 +146,14 @@ class Dht final : public routing::Routing, private NetworkObserver {
   }
   /// Content isn't told of again.
   void stop_providing(ByteView content) { provided_.remove(content); }
+  /// All that is provided is due now, and told of in the background. Errc::cancelled.
+  Task<void> tell_all_again();
+  ProvideStats provide_stats() const;
+  /// How many peers serve this DHT, as far as lookups tell. Nothing before there were a few, and
+  /// never in a network of less than about two buckets.
+  std::optional<double> network_size() const { return size_.estimate(env_.clock.now()); }
+  /// Peers that are still being told of content whose provide() has returned.
+  std::size_t stores_in_background() const noexcept { return in_background_; }
 
   const RoutingTable& table() const noexcept { return table_; }
   const ProviderRecords& provider_records() const noexcept { return providers_; }
@@ -136,6 +196,17 @@ class Dht final : public routing::Routing, private NetworkObserver {
   std::vector<Lookup::Candidate> learn(const std::vector<Peer>& peers);
   Task<std::vector<PeerId>> nearest_to(Bytes key, Instant deadline);
   Task<void> announce(Bytes content, Instant deadline);
+  class Alone;
+  struct Early;
+  Task<void> announce_early(Bytes content, Nearness near, Instant lookup_end, Instant deadline);
+  Task<void> tell_until_enough(Early& early, Instant lookup_end, Instant deadline);
+  Task<void> look_and_tell(Early& early, Instant lookup_end);
+  Task<void> await_told(Early& early, std::size_t count, Instant deadline);
+  Task<void> tell_early(Early& early, PeerId peer);
+  void begin_telling(Early& early, const PeerId& peer);
+  bool tell_who_is_near(const Lookup& lookup, Early& early);
+  Task<void> finish_telling(Early& early);
+  Task<void> end_telling_shielded(Early& early);
   Task<std::size_t> store_with(std::vector<PeerId> peers, Message message, Instant deadline);
   Task<void> correct(std::vector<PeerId> behind, Message better);
   Task<void> store_one(PeerId peer, const Message& message, Instant deadline, std::size_t& stored);
@@ -147,8 +218,12 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<void> upkeep();
   Task<void> refresh();
   Task<void> refresh_bucket(std::size_t shared_bits);
+  Task<void> measure_size();
   struct Sweep;
-  Task<void> sweep_loop();
+  Task<void> tell_loop();
+  Task<void> tell_singly();
+  Task<void> tell_one(Bytes content);
+  Task<bool> still_has(const Bytes& content);
   Task<void> sweep(Bytes content);
   Task<void> explore(Sweep& sweep, Bytes content);
   Task<void> explore_rest(Sweep& sweep, std::vector<Region> rest);
@@ -158,8 +233,14 @@ class Dht final : public routing::Routing, private NetworkObserver {
   Task<void> tell_its_keys(Sweep& sweep, PeerId peer, Instant deadline);
   Bytes key_in(const Region& region);
   std::size_t region_bits() const;
+  /// Zero counts as the usual one.
+  Duration cycle() const noexcept {
+    const Duration interval = options_.reprovide_interval;
+    return interval > Duration{0} ? interval : dht::reprovide_interval;
+  }
   WallTime slot_after(const Key& place, WallTime then) const;
   void told_of(const Bytes& content);
+  void note_peers();
   Message own_provider_message(ByteView content) const;
   void keep_own_record(ByteView content);
 
@@ -176,6 +257,29 @@ class Dht final : public routing::Routing, private NetworkObserver {
   ProviderRecords providers_;
   ValueRecords values_;
   ProvidedKeys provided_;
+  /// Regions of the last interval, for ProvideStats.
+  struct Swept {
+    WallTime at;
+    Duration took;
+    std::size_t bits;
+    std::size_t keys;
+    std::size_t peers;
+    std::size_t reached;
+    std::size_t records;
+  };
+  std::deque<Swept> swept_;
+  bool online_ = false;
+  bool ever_online_ = false;
+  WallTime online_since_{};
+  WallTime started_at_{};
+  std::size_t telling_ = 0;
+  std::uint64_t told_alone_ = 0;
+  Duration told_alone_time_{};
+  const Sweep* sweeping_ = nullptr;
+  NetworkSize size_;
+  /// Content whose last peers are still being told, and how many those are in all.
+  std::vector<std::unique_ptr<Early>> early_;
+  std::size_t in_background_ = 0;
   Server server_;
   DhtStats stats_;
   bool started_ = false;
@@ -185,6 +289,8 @@ class Dht final : public routing::Routing, private NetworkObserver {
   port::Event turn_;
   /// The table was empty, and somebody has come into it.
   port::Event newcomer_;
+  /// Much is due that wasn't.
+  port::Event much_due_;
   port::TaskGroup tasks_;
   port::TaskGroup checks_;
 };

@@ -21,8 +21,11 @@ void Dht::restore(SavedRecord record) {
     static_cast<void>(values_.put(value->key, value->value, received, now));
   } else if (auto* content = std::get_if<SavedContent>(&record)) {
     if (!content->next) return provided_.remove(content->content);
-    const bool sane = *content->next <= now + 2 * options_.reprovide_interval;
-    provided_.set(content->content, sane ? *content->next : now);
+    const Duration interval = std::max(options_.reprovide_interval, reprovide_retry);
+    const bool sane = *content->next <= now + 2 * interval;
+    const WallTime next = sane && options_.resume ? *content->next : now;
+    if (!provided_.set(content->content, next)) return;
+    if (content->told) provided_.told(content->content, next);
   }
 }
 

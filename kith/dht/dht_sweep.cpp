@@ -16,7 +16,9 @@
 // a restart what is late comes first, the latest at the head, and what was told of isn't again.
 // Regions come one after the other: a few hundred in the largest network, ten seconds each.
 #include <algorithm>
+#include <cmath>
 
+#include <kith/dht/detail/run.hpp>
 #include <kith/dht/dht.hpp>
 
 namespace kith::dht {
@@ -29,6 +31,7 @@ struct Dht::Sweep {
   /// By number in contents: how many peers have been told.
   std::vector<std::size_t> told{};
   std::map<PeerId, std::vector<std::size_t>> keys_of{};
+  std::size_t reached = 0;
 
   void add(const std::vector<PeerId>& nearest) {
     for (const PeerId& peer : nearest)
@@ -104,15 +107,17 @@ Task<void> Dht::explore_rest(Sweep& sweep, std::vector<Region> rest) {
   co_return Result<void>{};
 }
 
+Task<bool> Dht::still_has(const Bytes& content) {
+  if (!options_.still_has) co_return true;
+  auto hash = multiformats::Multihash::from_bytes(content);
+  if (!hash) co_return false;
+  co_return co_await options_.still_has(*hash);
+}
+
 Task<void> Dht::gather(Sweep& sweep) {
   const WallTime end = env_.wall.now() + options_.reprovide_interval / 2;
   for (Bytes& content : provided_.within(sweep.region, end, sweep_keys_max)) {
-    Result<bool> has = true;
-    if (options_.still_has) {
-      auto hash = multiformats::Multihash::from_bytes(content);
-      has = false;
-      if (hash) has = co_await options_.still_has(*hash);
-    }
+    Result<bool> has = co_await still_has(content);
     if (!has) co_return std::unexpected(has.error());
     if (*has) {
       sweep.contents.push_back(std::move(content));
@@ -150,16 +155,18 @@ Task<void> Dht::tell_its_keys(Sweep& sweep, PeerId peer, Instant deadline) {
     return own_provider_message(sweep.contents[keys[at++]]);
   };
   auto told = co_await network_.tell_all(peer, std::move(next), deadline);
+  if (!told) co_return told;
+  ++sweep.reached;
   for (std::size_t key : keys)
-    sweep.told[key] += told ? 1 : 0;
+    ++sweep.told[key];
   co_return told;
 }
 
 Task<void> Dht::tell_region(Sweep& sweep) {
-  port::TaskGroup group(env_.executor, env_.clock, stores_at_once_max);
+  port::TaskGroup group(env_.executor, env_.clock, options_.stores_at_once);
   Result<void> outcome;
   for (const auto& [peer, keys] : sweep.keys_of) {
-    while (outcome && group.size() >= stores_at_once_max)
+    while (outcome && group.size() >= options_.stores_at_once)
       outcome = co_await group.join();
     if (!outcome) break;
     group.spawn(tell_its_keys(sweep, peer, env_.clock.now() + sweep_tell_timeout));
@@ -172,6 +179,13 @@ Task<void> Dht::tell_region(Sweep& sweep) {
 
 Task<void> Dht::sweep(Bytes content) {
   Sweep one{{Key::of(content), region_bits()}};
+  const Instant begun_at = env_.clock.now();
+  // Taken back also where the task is destroyed.
+  struct Current {
+    Current(const Sweep*& in, const Sweep& sweep) : current(in) { current = &sweep; }
+    ~Current() { current = nullptr; }
+    const Sweep*& current;
+  } current(sweeping_, one);
   Result<void> outcome = co_await explore(one, content);
   if (outcome) outcome = co_await gather(one);
   if (outcome) outcome = co_await assign(one);
@@ -183,31 +197,120 @@ Task<void> Dht::sweep(Bytes content) {
     co_return outcome;
   }
   const WallTime now = env_.wall.now();
-  const WallTime next = slot_after(one.region.first(), now + options_.reprovide_interval / 2);
+  const Duration interval = options_.reprovide_interval;
+  WallTime next{};
+  if (interval > Duration{0}) next = slot_after(one.region.first(), now + interval / 2);
+  std::size_t records = 0;
   for (std::size_t i = 0; i < one.contents.size(); ++i) {
+    const Bytes& key = one.contents[i];
     const bool told = one.told[i] > 0;
     ++(told ? stats_.keys_told : stats_.keys_untold);
+    records += one.told[i];
     // It may have been given up meanwhile.
-    if (!provided_.contains(one.contents[i])) continue;
-    provided_.set(one.contents[i], told ? next : now + reprovide_retry);
+    if (!provided_.contains(key)) continue;
+    if (!told) {
+      provided_.set(key, now + reprovide_retry);
+    } else if (interval > Duration{0}) {
+      provided_.told(key, next);
+    } else {
+      stop_providing(key);
+    }
   }
   ++stats_.regions_swept;
+  stats_.records_told += records;
+  while (swept_.size() >= swept_kept_max || (!swept_.empty() && now - swept_.front().at > cycle()))
+    swept_.pop_front();
+  swept_.push_back({now, env_.clock.now() - begun_at, one.region.bits, one.contents.size(),
+                    one.keys_of.size(), one.reached, records});
   KITH_LOG_DEBUG(log_, "swept a region of {} bits: {} keys, {} peers", one.region.bits,
                  one.contents.size(), one.keys_of.size());
   co_return Result<void>{};
 }
 
-Task<void> Dht::sweep_loop() {
+Task<void> Dht::tell_one(Bytes content) {
+  KITH_CO_TRY(bool has, co_await still_has(content));
+  if (!has) {
+    stop_providing(content);
+    co_return Result<void>{};
+  }
+  Alone alone(*this);
+  keep_own_record(content);
+  auto told = co_await announce(content, env_.clock.now() + lookup_timeout);
+  if (told) {
+    told_of(content);
+  } else if (!told.error().is(Errc::cancelled) && provided_.contains(content)) {
+    provided_.set(content, env_.wall.now() + reprovide_retry);
+  }
+  co_return told;
+}
+
+Task<void> Dht::tell_singly() {
+  port::TaskGroup group(env_.executor, env_.clock, options_.keys_at_once);
+  for (Bytes& content : provided_.due(env_.wall.now(), options_.keys_at_once))
+    group.spawn(tell_one(std::move(content)));
+  auto joined = co_await group.join();
+  group.cancel();
+  co_await group.join_shielded();
+  co_return joined;
+}
+
+Task<void> Dht::tell_loop() {
   for (;;) {
     std::vector<Bytes> due = provided_.due(env_.wall.now(), 1);
     if (due.empty() || table_.size() == 0) {
-      KITH_CO_CHECK(co_await port::sleep_for(env_.clock, reprovide_look_interval));
+      auto woken = co_await much_due_.wait(env_.clock.now() + reprovide_look_interval);
+      if (!woken && !woken.error().is(Errc::timed_out)) co_return woken;
       continue;
     }
-    auto swept = co_await sweep(std::move(due.front()));
-    if (!swept && swept.error().is(Errc::cancelled)) co_return swept;
-    if (!swept) KITH_LOG_DEBUG(log_, "sweeping: {}", swept.error().message());
+    auto told = co_await (options_.sweep ? sweep(std::move(due.front())) : tell_singly());
+    if (!told && told.error().is(Errc::cancelled)) co_return told;
+    if (!told) KITH_LOG_DEBUG(log_, "telling of what is due: {}", told.error().message());
   }
+}
+
+Task<void> Dht::tell_all_again() {
+  std::optional<Key> after;
+  for (;;) {
+    const std::vector<ProvidedKeys::Entry> some = provided_.some_after(after, sweep_keys_at_once);
+    if (some.empty()) break;
+    for (const ProvidedKeys::Entry& one : some)
+      provided_.set(one.content, std::min(*one.next, env_.wall.now()));
+    KITH_CO_CHECK(co_await port::yield());
+  }
+  much_due_.notify_all();
+  co_return Result<void>{};
+}
+
+ProvideStats Dht::provide_stats() const {
+  const WallTime now = env_.wall.now();
+  ProvideStats stats;
+  stats.online = online_;
+  stats.ever_online = ever_online_;
+  stats.online_since = online_since_;
+  stats.started = started_at_;
+  stats.interval = options_.reprovide_interval;
+  stats.keys = provided_.size();
+  stats.untold = provided_.untold();
+  stats.region_bits = region_bits();
+  stats.regions = provided_.regions(stats.region_bits);
+  stats.due = provided_.due_count(now, stats.region_bits, due_counted_max);
+  stats.next = provided_.next();
+  stats.telling = telling_;
+  stats.sweeps = sweeping_ != nullptr;
+  if (sweeping_ != nullptr) stats.sweeping = sweeping_->contents.size();
+  stats.told_alone = told_alone_;
+  stats.told_alone_time = told_alone_time_;
+  for (const Swept& one : swept_) {
+    if (now - one.at > cycle()) continue;
+    ++stats.swept_regions;
+    stats.swept_keys += one.keys;
+    stats.swept_peers += one.peers;
+    stats.swept_reached += one.reached;
+    stats.swept_records += one.records;
+    stats.swept_time += one.took;
+    stats.swept_share += std::exp2(-static_cast<double>(one.bits));
+  }
+  return stats;
 }
 
 }  // namespace kith::dht

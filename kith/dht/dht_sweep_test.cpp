@@ -104,6 +104,11 @@ TEST(DhtSweep, SpreadsItsRegionsOverTheInterval) {
   });
 }
 
+std::size_t due_of(TestNode& node, WallTime now) {
+  const ProvidedKeys::DueCount due = node.dht().provided().due_count(now, 0, 1'000'000);
+  return due.told + due.untold;
+}
+
 std::vector<SavedContent> saved_of(TestNode& node) {
   std::vector<SavedContent> saved;
   std::optional<Key> after;
@@ -133,12 +138,12 @@ TEST(DhtSweep, GoesOnWhereItWasAfterARestart) {
     node.start(network.validators, {.refresh_interval = 24h, .reprovide_interval = interval});
     for (const SavedContent& one : saved)
       node.dht().restore(one);
-    const std::size_t late = node.dht().provided().due_count(env.wall.now(), keys);
+    const std::size_t late = due_of(node, env.wall.now());
     EXPECT_GT(late, keys / 8);
     EXPECT_LT(late, keys / 2);
     node.meet(network.node(0));
     KITH_CO_CHECK(co_await port::sleep_for(env.clock, 1h));
-    EXPECT_EQ(node.dht().provided().due_count(env.wall.now(), keys), 0u) << "the late come first";
+    EXPECT_EQ(due_of(node, env.wall.now()), 0u) << "the late come first";
     KITH_CO_CHECK(co_await port::sleep_for(env.clock, interval / 2 - 1h));
     for (std::uint64_t i = 0; i < keys; ++i) {
       const std::size_t told = node.told().at(key_of(i)) - before.at(key_of(i));
@@ -185,6 +190,112 @@ TEST(DhtSweep, TriesAgainWhatNobodyTook) {
     node.put_on_side(0);
     KITH_CO_CHECK(co_await port::sleep_for(env.clock, 30min));
     EXPECT_EQ(node.dht().stats().keys_told, 1u);
+    co_return co_await network.stop_all();
+  });
+}
+
+TEST(DhtSweep, TellsOnceWhereTheIntervalIsZero) {
+  run_days(21, [](sim::World& world) -> Task<void> {
+    port::Env& env = world.add_node().env();
+    TestNetwork network(env, 7);
+    network.grow(60, {.server = true, .refresh_interval = 24h});
+    TestNode& node = network.add();
+    node.start(network.validators, {.refresh_interval = 24h, .reprovide_interval = Duration{0}});
+    node.meet(network.node(0));
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));
+    KITH_CO_CHECK(co_await node.dht().provide(content(1), env.clock.now() + 1min));
+    for (std::uint64_t i = 2; i < 12; ++i)
+      node.dht().provide_later(content(i));
+    EXPECT_EQ(node.dht().provided().untold(), 10u);
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));
+    EXPECT_EQ(node.dht().provided().size(), 0u);
+    EXPECT_EQ(node.dht().stats().keys_told, 11u);
+    for (std::uint64_t i = 1; i < 12; ++i)
+      EXPECT_GE(with_record(network, key_of(i), node.id()), bucket_size - 2) << i;
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 50h));
+    EXPECT_EQ(node.dht().stats().keys_told, 11u);
+    co_return co_await network.stop_all();
+  });
+}
+
+TEST(DhtSweep, KeyByKeyIsSlowerAndTellsTheSamePeers) {
+  run_days(22, [](sim::World& world) -> Task<void> {
+    port::Env& env = world.add_node().env();
+    TestNetwork network(env, 7);
+    network.grow(100, {.server = true, .refresh_interval = 24h});
+    bool has = true;
+    TestNode& node = network.add();
+    auto still_has = [&has](Multihash) -> Task<bool> { co_return has; };
+    node.start(network.validators, {.refresh_interval = 24h,
+                                    .reprovide_interval = interval,
+                                    .sweep = false,
+                                    .keys_at_once = 3,
+                                    .still_has = still_has});
+    node.meet(network.node(0));
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));
+    for (std::uint64_t i = 0; i < 30; ++i)
+      node.dht().provide_later(content(i));
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));
+    EXPECT_EQ(node.dht().stats().regions_swept, 0u);
+    EXPECT_EQ(node.dht().stats().keys_told, 30u);
+    EXPECT_GE(node.dht().stats().lookups, 30u);
+    for (std::uint64_t i = 0; i < 30; ++i)
+      EXPECT_GE(with_record(network, key_of(i), node.id()), bucket_size - 2) << i;
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 2 * interval));
+    EXPECT_GE(node.dht().stats().keys_told, 60u);
+    has = false;
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 2 * interval));
+    EXPECT_EQ(node.dht().provided().size(), 0u);
+    co_return co_await network.stop_all();
+  });
+}
+
+TEST(DhtSweep, TellsOfAllAgainAtOnceIfItIsAsked) {
+  run_days(23, [](sim::World& world) -> Task<void> {
+    port::Env& env = world.add_node().env();
+    TestNetwork network(env, 7);
+    TestNode& node = provider_among(network, 100);
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));
+    EXPECT_TRUE(node.dht().provide_stats().online);
+    constexpr std::uint64_t many = 400;
+    for (std::uint64_t i = 0; i < many; ++i)
+      node.dht().provide_later(content(i));
+    ProvideStats stats = node.dht().provide_stats();
+    EXPECT_EQ(stats.keys, many);
+    EXPECT_EQ(stats.untold, many);
+    EXPECT_EQ(stats.due.untold, many);
+    EXPECT_EQ(stats.due.untold_regions, stats.regions);
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 30min));
+    stats = node.dht().provide_stats();
+    EXPECT_EQ(stats.untold, 0u);
+    EXPECT_EQ(stats.due.told, 0u);
+    EXPECT_EQ(stats.swept_keys, many);
+    EXPECT_GE(stats.swept_records, many * (bucket_size - 2));
+    EXPECT_GT(stats.next->at, env.wall.now());
+    EXPECT_EQ(node.dht().provided().clear_untold(), 0u);
+    KITH_CO_CHECK(co_await node.dht().tell_all_again());
+    EXPECT_EQ(node.dht().provide_stats().due.told, many);
+    KITH_CO_CHECK(co_await port::sleep_for(env.clock, 30min));
+    EXPECT_EQ(node.dht().provide_stats().due.told, 0u);
+    EXPECT_GE(node.dht().stats().keys_told, 2 * many);
+    EXPECT_LE(node.dht().stats().keys_told, 3 * many);
+    co_return co_await network.stop_all();
+  });
+}
+
+TEST(DhtSweep, BeginsAnewWithWhatAnEarlierRunToldOfIfItIsntToResume) {
+  run_days(24, [](sim::World& world) -> Task<void> {
+    port::Env& env = world.add_node().env();
+    TestNetwork network(env, 7);
+    network.grow(1);
+    for (bool resume : {true, false}) {
+      TestNode& node = network.add();
+      node.start(network.validators, {.reprovide_interval = interval, .resume = resume});
+      const WallTime now = env.wall.now();
+      node.dht().restore(SavedContent{key_of(1), now + 5h, true});
+      EXPECT_EQ(node.dht().provided().next()->at, resume ? now + 5h : now);
+      EXPECT_EQ(node.dht().provided().untold(), 0u);
+    }
     co_return co_await network.stop_all();
   });
 }

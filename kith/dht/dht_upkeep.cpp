@@ -14,6 +14,17 @@ Task<void> Dht::refresh_bucket(std::size_t shared_bits) {
   co_return Result<void>{};
 }
 
+/// Buckets that are full are never looked up, and other lookups may be few.
+Task<void> Dht::measure_size() {
+  for (std::size_t i = 0; i < size_lookups_per_refresh && region_bits() > 0; ++i) {
+    if (size_.samples(env_.clock.now()) >= size_samples_wanted) break;
+    Bytes key = key_in({Key{}, 0});
+    auto nearest = co_await nearest_to(std::move(key), env_.clock.now() + lookup_timeout);
+    if (!nearest && nearest.error().is(Errc::cancelled)) co_return std::unexpected(nearest.error());
+  }
+  co_return Result<void>{};
+}
+
 Task<void> Dht::refresh() {
   Instant begin = env_.clock.now();
   providers_.expire(env_.wall.now());
@@ -35,6 +46,8 @@ Task<void> Dht::refresh() {
     if (!table_.needs_refresh(i, begin - options_.refresh_interval)) continue;
     KITH_CO_CHECK(co_await refresh_bucket(i));
   }
+  // Who provides nothing has no use for it.
+  if (options_.optimistic && provided_.size() > 0) KITH_CO_CHECK(co_await measure_size());
   KITH_LOG_DEBUG(log_, "{} peers in the table", table_.size());
   co_return Result<void>{};
 }

@@ -55,9 +55,8 @@ Task<void> DualDht::await_both(Both<T>& both) {
 namespace {
 
 DhtOptions options_of(const DualOptions& options, bool server) {
-  DhtOptions one;
+  DhtOptions one = options.each;
   one.server = server;
-  one.still_has = options.still_has;
   return one;
 }
 

@@ -24,7 +24,8 @@ struct DualOptions {
   bool local_server = true;
   /// Loopback addresses count in the local DHT.
   bool local_loopback = false;
-  std::function<Task<bool>(multiformats::Multihash content)> still_has{};
+  /// Of each of the two, but for who serves.
+  DhtOptions each{};
   /// Files that begin with it keep the state of both between runs; empty: nothing is kept.
   std::string state_path{};
   /// What its protocols begin with: another one is a network of its own.

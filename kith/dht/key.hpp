@@ -56,6 +56,13 @@ class Key {
     }
     return key;
   }
+  /// The first `count` bits, and ones behind them.
+  Key filled(std::size_t count) const noexcept {
+    Key key = prefix(count);
+    for (std::size_t i = count / 64; i < words_.size(); ++i)
+      key.words_[i] |= i == count / 64 ? ~std::uint64_t{0} >> (count % 64) : ~std::uint64_t{0};
+    return key;
+  }
   /// With this bit, counted from the first, the other way.
   Key flipped(std::size_t bit) const noexcept {
     Key key = *this;

@@ -30,6 +30,20 @@ TEST(Key, SharesItsLeadingBits) {
   EXPECT_EQ(common_prefix(zero, Key::from_digest(last)), 255u);
 }
 
+TEST(Key, HasAPrefixAndWhatIsBehindIt) {
+  const Key key = key_of("a5ff00000000000000a5");
+  EXPECT_EQ(key.prefix(4), key_of("a0"));
+  EXPECT_EQ(key.prefix(72), key_of("a5ff0000000000000000"));
+  EXPECT_EQ(key.prefix(256), key);
+  EXPECT_EQ(key.filled(256), key);
+  for (std::size_t bits : {0uz, 1uz, 63uz, 64uz, 65uz, 255uz}) {
+    EXPECT_GE(common_prefix(key.filled(bits), key), bits);
+    EXPECT_LE(key, key.filled(bits));
+    for (std::size_t bit = bits; bit < Key::bits; ++bit)
+      EXPECT_LE(key.filled(bits).flipped(bit), key.filled(bits)) << "all behind are ones";
+  }
+}
+
 TEST(Key, IsAsFarAsTheExclusiveOrIsLarge) {
   Key a = key_of("10");
   Key b = key_of("11");

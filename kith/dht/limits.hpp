@@ -135,10 +135,34 @@ inline constexpr std::size_t value_record_bytes_max = std::size_t{16} << 20;
 /// Content that this node provides. One key takes about 100 bytes.
 inline constexpr std::size_t provided_keys_max = 1'000'000;
 /// Peers that are told at once, of one key or of a region's.
-inline constexpr std::size_t stores_at_once_max = bucket_size;
+inline constexpr std::size_t stores_at_once = bucket_size;
+inline constexpr std::size_t stores_at_once_max = 1000;
+/// Keys that are told of at once where that is done one by one: half of the lookups that there may
+/// be, for the others are looking for something.
+inline constexpr std::size_t keys_at_once = lookups_at_once_max / 2;
+inline constexpr std::size_t keys_at_once_max = 1000;
 inline constexpr Duration reprovide_look_interval = 1min;
 /// Content that could be told to nobody is told again after this.
 inline constexpr Duration reprovide_retry = 10min;
+
+// Providing before a lookup has ended (dht_optimistic.cpp), with go's numbers.
+
+/// Lookups that the size of the network is estimated from: so many at least, the latest so many at
+/// most, and no older ones.
+inline constexpr std::size_t size_samples_min = 5;
+inline constexpr std::size_t size_samples_max = 150;
+inline constexpr Duration size_sample_age_max = 2h;
+/// With fewer, some are made for it at each refresh, by nodes that provide something.
+inline constexpr std::size_t size_samples_wanted = 16;
+inline constexpr std::size_t size_lookups_per_refresh = 4;
+/// Of the k peers that are told, whose answers are awaited: three quarters.
+inline constexpr std::size_t stores_awaited_percent = 75;
+/// If not so many took the record, the lookup is done to its end.
+inline constexpr std::size_t stores_enough_percent = 50;
+/// Peers that are still being told, of all content, when the caller has gone on.
+inline constexpr std::size_t background_stores_max = 60;
+inline constexpr std::size_t background_stores_most = 10'000;
+static_assert(stores_enough_percent <= stores_awaited_percent);
 
 // The sweep (dht_sweep.cpp).
 
@@ -152,6 +176,9 @@ inline constexpr std::size_t sweep_region_bits_max = 17;
 inline constexpr Duration sweep_tell_timeout = 2min;
 /// Keys that are looked at before other work has its turn.
 inline constexpr std::size_t sweep_keys_at_once = 128;
+/// Regions of the last interval that are remembered, and keys that are looked at, for ProvideStats.
+inline constexpr std::size_t swept_kept_max = 4096;
+inline constexpr std::size_t due_counted_max = 100'000;
 
 // What is kept between two runs.
 

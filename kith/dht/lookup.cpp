@@ -134,7 +134,7 @@ std::optional<PeerId> Lookup::next(Instant now) {
         entries_, [](const Entry& one) { return one.first && one.state == State::heard; });
   }
   if (chosen == nullptr) return std::nullopt;
-  bool follow_up = nearest_answered(now, options_.resiliency);
+  bool follow_up = follows_up(now);
   auto busy = std::ranges::count_if(entries_, [&](const Entry& one) {
     return one.state == State::asked && !one.slow(now, options_.slow_after);
   });
@@ -190,6 +190,15 @@ Instant Lookup::deadline(Instant now) const {
 std::size_t Lookup::hops() const {
   auto answered = std::ranges::find(entries_, State::answered, &Entry::state);
   return answered == entries_.end() ? 0 : answered->hops;
+}
+
+std::vector<Lookup::Near> Lookup::known(Instant now, std::size_t count) const {
+  std::vector<Near> peers;
+  each_counted(now, [&peers, count](const Entry& entry) {
+    if (peers.size() < count) peers.push_back({entry.peer, entry.away});
+    return peers.size() < count;
+  });
+  return peers;
 }
 
 std::vector<PeerId> Lookup::nearest() const {

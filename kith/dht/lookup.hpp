@@ -71,6 +71,14 @@ class Lookup {
 
   /// The nearest that have answered, at most k, the nearest first.
   std::vector<PeerId> nearest() const;
+  struct Near {
+    PeerId peer;
+    Key away;
+  };
+  /// The nearest that count, at most so many, whether they have answered or not.
+  std::vector<Near> known(Instant now, std::size_t count) const;
+  /// The beta nearest have answered: what is left is to ask the rest of the k nearest.
+  bool follows_up(Instant now) const { return nearest_answered(now, options_.resiliency); }
   std::size_t asked() const noexcept { return asked_; }
   std::size_t answers() const noexcept { return answers_; }
   /// How many peers told of one another until the nearest that has answered was known: 1 if we knew

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <kith/dht/provided_keys.hpp>
 
 namespace kith::dht {
@@ -8,6 +10,7 @@ bool ProvidedKeys::set(ByteView content, WallTime next) {
   if (known == keys_.end()) {
     if (keys_.size() >= keys_max_) return false;
     known = keys_.emplace(key, Held{to_bytes(content), next}).first;
+    ++untold_;
   } else {
     due_.erase({known->second.next, &known->first});
     known->second.next = next;
@@ -17,20 +20,34 @@ bool ProvidedKeys::set(ByteView content, WallTime next) {
   return true;
 }
 
+void ProvidedKeys::told(ByteView content, WallTime next) {
+  auto known = keys_.find(Key::of(content));
+  if (known == keys_.end()) return;
+  if (!std::exchange(known->second.told, true)) --untold_;
+  set(content, next);
+}
+
 void ProvidedKeys::remove(ByteView content) {
   auto known = keys_.find(Key::of(content));
   if (known == keys_.end()) return;
+  if (!known->second.told) --untold_;
   due_.erase({known->second.next, &known->first});
   changed_.insert(std::move(known->second.content));
   keys_.erase(known);
 }
 
-std::size_t ProvidedKeys::clear() {
-  const std::size_t count = keys_.size();
-  due_.clear();
-  for (auto& [key, held] : keys_)
-    changed_.insert(std::move(held.content));
-  keys_.clear();
+std::size_t ProvidedKeys::clear_untold() {
+  const std::size_t count = untold_;
+  for (auto at = keys_.begin(); untold_ > 0 && at != keys_.end();) {
+    if (at->second.told) {
+      ++at;
+      continue;
+    }
+    due_.erase({at->second.next, &at->first});
+    changed_.insert(std::move(at->second.content));
+    at = keys_.erase(at);
+    --untold_;
+  }
   return count;
 }
 
@@ -43,16 +60,32 @@ std::vector<Bytes> ProvidedKeys::due(WallTime now, std::size_t count) const {
   return contents;
 }
 
-std::size_t ProvidedKeys::due_count(WallTime now, std::size_t count_max) const {
-  std::size_t count = 0;
-  for (auto one = due_.begin(); one != due_.end() && one->at <= now && count < count_max; ++one)
-    ++count;
+ProvidedKeys::DueCount ProvidedKeys::due_count(WallTime now, std::size_t bits,
+                                               std::size_t count_max) const {
+  DueCount count;
+  std::set<Key> untold;
+  std::set<Key> told;
+  for (const Due& one : due_) {
+    if (one.at > now || count.told + count.untold == count_max) break;
+    const bool first_time = !keys_.at(*one.key).told;
+    ++(first_time ? count.untold : count.told);
+    (first_time ? untold : told).insert(one.key->prefix(bits));
+  }
+  count.untold_regions = untold.size();
+  count.told_regions = told.size();
   return count;
 }
 
-std::optional<WallTime> ProvidedKeys::next() const {
+std::size_t ProvidedKeys::regions(std::size_t bits) const {
+  std::size_t count = 0;
+  for (auto at = keys_.begin(); at != keys_.end(); ++count)
+    at = keys_.upper_bound(Region{at->first, bits}.last());
+  return count;
+}
+
+std::optional<ProvidedKeys::Next> ProvidedKeys::next() const {
   if (due_.empty()) return std::nullopt;
-  return due_.begin()->at;
+  return Next{due_.begin()->at, *due_.begin()->key};
 }
 
 std::vector<Bytes> ProvidedKeys::within(const Region& region, WallTime end,
@@ -72,7 +105,7 @@ std::vector<ProvidedKeys::Entry> ProvidedKeys::some_after(std::optional<Key>& af
   auto at = after ? keys_.upper_bound(*after) : keys_.begin();
   for (; at != keys_.end() && some.size() < count; ++at) {
     after = at->first;
-    some.push_back({at->second.content, at->second.next});
+    some.push_back({at->second.content, at->second.next, at->second.told});
   }
   return some;
 }
@@ -82,9 +115,10 @@ std::vector<ProvidedKeys::Entry> ProvidedKeys::take_changes(std::size_t count) {
   while (!changed_.empty() && changes.size() < count) {
     auto held = keys_.find(Key::of(*changed_.begin()));
     auto node = changed_.extract(changed_.begin());
-    std::optional<WallTime> next;
-    if (held != keys_.end()) next = held->second.next;
-    changes.push_back({std::move(node.value()), next});
+    Entry& change = changes.emplace_back(std::move(node.value()));
+    if (held == keys_.end()) continue;
+    change.next = held->second.next;
+    change.told = held->second.told;
   }
   return changes;
 }

@@ -62,10 +62,51 @@ TEST(ProvidedKeys, RememberWhatHasChanged) {
   EXPECT_EQ(changes[0].next, start + 1h);
   EXPECT_FALSE(changes[1].next);
   EXPECT_EQ(keys.changes(), 0u);
-  EXPECT_EQ(keys.clear(), 1u);
-  EXPECT_EQ(keys.size(), 0u);
-  EXPECT_FALSE(keys.next());
-  EXPECT_EQ(keys.take_changes(10).size(), 1u);
+  EXPECT_FALSE(changes[0].told);
+  keys.told(as_bytes("a"), start + 2h);
+  changes = keys.take_changes(10);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_TRUE(changes[0].told);
+}
+
+TEST(ProvidedKeys, KnowWhatNobodyWasToldOf) {
+  ProvidedKeys keys;
+  for (int i = 0; i < 20; ++i)
+    keys.set(to_bytes(std::to_string(i)), start + Duration(i));
+  for (int i = 0; i < 20; i += 2)
+    keys.told(to_bytes(std::to_string(i)), start + Duration(i));
+  keys.told(as_bytes("nobody provides this"), start);
+  EXPECT_EQ(keys.untold(), 10u);
+  const auto due = keys.due_count(start + Duration(12), 0, 1000);
+  EXPECT_EQ(due.told, 7u);
+  EXPECT_EQ(due.untold, 6u);
+  EXPECT_EQ(due.told_regions, 1u);
+  EXPECT_EQ(due.untold_regions, 1u);
+  EXPECT_EQ(keys.due_count(start + 1h, 256, 1000).untold_regions, 10u);
+  EXPECT_EQ(keys.due_count(start + 1h, 0, 5).told + keys.due_count(start + 1h, 0, 5).untold, 5u);
+  keys.remove(as_bytes("1"));
+  keys.set(as_bytes("2"), start + 1h);
+  static_cast<void>(keys.take_changes(1000));
+  EXPECT_EQ(keys.clear_untold(), 9u);
+  EXPECT_EQ(keys.untold(), 0u);
+  EXPECT_EQ(keys.size(), 10u);
+  EXPECT_EQ(keys.due(start + 2h, 1000).size(), 10u);
+  EXPECT_EQ(keys.take_changes(1000).size(), 9u) << "and those are forgotten on the disk, too";
+  EXPECT_EQ(keys.clear_untold(), 0u);
+}
+
+TEST(ProvidedKeys, CountTheRegionsThatTheyAreIn) {
+  ProvidedKeys keys;
+  EXPECT_EQ(keys.regions(3), 0u);
+  std::set<Key> prefixes;
+  for (int i = 0; i < 40; ++i) {
+    const Bytes content = to_bytes(std::to_string(i));
+    keys.set(content, start);
+    prefixes.insert(Key::of(content).prefix(6));
+  }
+  EXPECT_EQ(keys.regions(0), 1u);
+  EXPECT_EQ(keys.regions(6), prefixes.size());
+  EXPECT_EQ(keys.regions(256), 40u);
 }
 
 }  // namespace

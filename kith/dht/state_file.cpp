@@ -14,7 +14,7 @@ constexpr std::string_view file_begin = "kithdht1";
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t frame_head_bytes = 4 + checksum_bytes;
 
-enum class Kind : std::uint8_t { peer = 1, provider, value, provided, dropped };
+enum class Kind : std::uint8_t { peer = 1, provider, value, provided, dropped, waiting };
 
 bool checksum_is(ByteView checksum, ByteView body) {
   return equal(checksum, ByteView(crypto::sha256(body)).first(checksum_bytes));
@@ -68,7 +68,8 @@ void put(Bytes& out, const SavedValue& one) {
 }
 
 void put(Bytes& out, const SavedContent& one) {
-  out.push_back(static_cast<std::uint8_t>(one.next ? Kind::provided : Kind::dropped));
+  const Kind kept = one.told ? Kind::provided : Kind::waiting;
+  out.push_back(static_cast<std::uint8_t>(one.next ? kept : Kind::dropped));
   put_bytes(out, one.content);
   if (one.next) put_time(out, *one.next);
 }
@@ -157,8 +158,9 @@ std::optional<SavedRecord> take_record(ByteView& in) {
       }
       return SavedValue{to_bytes(key), to_bytes(value), time};
     case Kind::provided:
+    case Kind::waiting:
       if (!take_bytes(in, content_key_bytes_max, key) || !take_time(in, time)) return std::nullopt;
-      return SavedContent{to_bytes(key), time};
+      return SavedContent{to_bytes(key), time, kind == Kind::provided};
     case Kind::dropped:
       if (!take_bytes(in, content_key_bytes_max, key)) return std::nullopt;
       return SavedContent{to_bytes(key), std::nullopt};

@@ -11,6 +11,7 @@
 //     3 value      key, value, time it came
 //     4 provided   content, time it is to be told of next
 //     5 dropped    content that isn't provided any more
+//     6 waiting    content, time it is to be told of for the first time
 //
 // A file can be added to, frame by frame; what comes later counts. A frame that is damaged is left
 // out, and with it the rest of the file unless a whole frame begins where it says that it ends.
@@ -50,6 +51,7 @@ struct SavedValue {
 struct SavedContent {
   Bytes content;
   std::optional<WallTime> next;  ///< nothing: it was dropped
+  bool told = false;             ///< somebody was told of it
 
   friend bool operator==(const SavedContent&, const SavedContent&) = default;
 };

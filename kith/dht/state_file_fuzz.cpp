@@ -8,8 +8,15 @@
 
 namespace kith::fuzz {
 
-Kinds kinds_dht_state{"a peer",  "a provider",      "with a group",      "a value",
-                      "content", "dropped content", "several addresses", "damaged"};
+Kinds kinds_dht_state{"a peer",
+                      "a provider",
+                      "with a group",
+                      "a value",
+                      "content",
+                      "dropped content",
+                      "that nobody was told of",
+                      "several addresses",
+                      "damaged"};
 
 namespace {
 
@@ -28,6 +35,7 @@ void tell(const dht::SavedRecord& record) {
     ASSERT(value->value.size() <= dht::value_bytes_max);
   } else if (const auto* content = std::get_if<dht::SavedContent>(&record)) {
     kinds.reached(content->next ? "content" : "dropped content");
+    kinds.reached_if(content->next && !content->told, "that nobody was told of");
     ASSERT(content->content.size() <= dht::content_key_bytes_max);
   }
 }

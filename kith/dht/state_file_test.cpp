@@ -23,7 +23,8 @@ std::vector<SavedRecord> one_of_each() {
           a_provider(1),
           alone,
           SavedValue{to_bytes("/n/x"), to_bytes("5"), noon},
-          SavedContent{to_bytes(content(1).bytes()), noon + 1h},
+          SavedContent{to_bytes(content(1).bytes()), noon + 1h, true},
+          SavedContent{to_bytes(content(1).bytes()), noon + 1h, false},
           SavedContent{to_bytes(content(2).bytes()), std::nullopt}};
 }
 

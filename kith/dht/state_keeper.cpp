@@ -116,7 +116,7 @@ Task<void> StateKeeper::fill_with_provided(Replacement& file) {
     std::vector<ProvidedKeys::Entry> some =
         dht_.provided().some_after(after, state_records_at_once);
     for (ProvidedKeys::Entry& one : some)
-      frame.add(SavedContent{std::move(one.content), one.next});
+      frame.add(SavedContent{std::move(one.content), one.next, one.told});
     if (frame.full() || (some.empty() && !frame.empty())) {
       KITH_CO_CHECK(co_await write(file, frame.take()));
     }
@@ -142,7 +142,7 @@ Task<void> StateKeeper::append_changes() {
   FrameWriter frame;
   Bytes bytes;
   for (ProvidedKeys::Entry& one : dht_.provided().take_changes(state_records_at_once)) {
-    frame.add(SavedContent{std::move(one.content), one.next});
+    frame.add(SavedContent{std::move(one.content), one.next, one.told});
     if (frame.full()) append(bytes, frame.take());
   }
   if (!frame.empty()) append(bytes, frame.take());

@@ -69,7 +69,7 @@ TEST(StateKeeper, BringsBackWhatWasThere) {
     Life life(env);
     Dht& dht = life.node.dht();
     EXPECT_TRUE(life.provides(1));
-    EXPECT_EQ(dht.provided().next(), now + 5h);
+    EXPECT_EQ(dht.provided().next()->at, now + 5h);
     EXPECT_EQ(dht.provider_records().size(), 2000u);
     Prng prng(1);
     const Bytes key = to_bytes(content(3).bytes());

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <span>
 
 #include <boost/json.hpp>
@@ -771,6 +772,72 @@ void read_routing(Reader& reader, RoutingSettings& routing) {
   reader.flag("Routing.LoopbackAddressesOnLanDHT", routing.local_loopback);
 }
 
+/// As Kubo takes them: parts of which there may be several, with a plus between them. False if it
+/// is none.
+bool is_strategy(std::string_view text) {
+  std::set<std::string_view> parts;
+  for (bool more = true; more;) {
+    const std::size_t plus = text.find('+');
+    more = plus != std::string_view::npos;
+    parts.insert(text.substr(0, plus));
+    text.remove_prefix(more ? plus + 1 : text.size());
+  }
+  const auto has = [&parts](std::string_view part) { return parts.contains(part); };
+  const std::size_t all = parts.size();
+  const std::size_t every = has("all") + has("flat");
+  const std::size_t walked = has("pinned") + has("mfs");
+  const std::size_t modifiers = has("unique") + has("entities");
+  if (every > 0) return every == all;
+  if (modifiers > 0 && (walked == 0 || has("roots"))) return false;
+  return walked + modifiers + has("roots") == all;
+}
+
+void read_strategy(Reader& reader, std::vector<std::string>& without_effect) {
+  constexpr std::string_view key = "Provide.Strategy";
+  std::string strategy;
+  reader.any_text(key, strategy);
+  if (strategy.empty() || strategy == "roots") return;
+  if (!is_strategy(strategy)) {
+    return reader.fail(wrong(
+        key, "\"roots\", or another of Kubo's: \"all\", \"pinned\", \"mfs\", \"pinned+mfs\""));
+  }
+  without_effect.emplace_back(key);
+}
+
+void read_providing(Reader& reader, NodeSettings& settings) {
+  ProvideSettings& providing = settings.providing;
+  std::optional<bool> enabled;
+  reader.flag("Provide.Enabled", enabled);
+  providing.enabled = enabled.value_or(true);
+  read_strategy(reader, settings.without_effect);
+  constexpr std::string_view interval = "Provide.DHT.Interval";
+  reader.duration(interval, providing.interval);
+  // A record that isn't told of again in this time has ended.
+  const bool sane = providing.interval == 0s ||
+                    (providing.interval >= 1min && providing.interval <= dht::provider_ttl);
+  if (!sane) reader.fail(wrong(interval, "from \"1m\" to \"48h\", or \"0\" for once"));
+  // It meant that nothing is provided, in Kubo before 0.42.
+  if (providing.interval == 0s && !enabled) {
+    reader.fail(
+        Error(Errc::invalid_argument,
+              "config key Provide.DHT.Interval: \"0\" wants Provide.Enabled to be said: true "
+              "for content that is told of once, false for none at all"));
+  }
+  reader.flag("Provide.DHT.SweepEnabled", providing.sweep);
+  reader.flag("Provide.DHT.ResumeEnabled", providing.resume);
+  reader.number("Provide.DHT.MaxWorkers", providing.workers, 1, dht::keys_at_once_max);
+  reader.number("Provide.DHT.MaxProvideConnsPerWorker", providing.peers_at_once, 1,
+                dht::stores_at_once_max);
+  // Who sweeps does it in Kubo, too, whatever this says.
+  bool optimistic = false;
+  reader.flag("Experimental.OptimisticProvide", optimistic);
+  providing.optimistic = providing.sweep || optimistic;
+  std::uint64_t background = 0;
+  reader.number("Experimental.OptimisticProvideJobsPoolSize", background, 0,
+                dht::background_stores_most);
+  if (background > 0) providing.background_max = background;
+}
+
 void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
@@ -784,6 +851,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   read_swarm(reader, settings);
   read_pubsub(reader, settings.pubsub);
   read_routing(reader, settings.routing);
+  read_providing(reader, settings);
   read_import(reader, settings.new_files);
   reader.flag("Experimental.FilestoreEnabled", settings.filestore);
   // `repo stat` shows it.

@@ -16,6 +16,7 @@
 
 #include <kith/base/result.hpp>
 #include <kith/base/time.hpp>
+#include <kith/dht/limits.hpp>
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/net/announce.hpp>
 #include <kith/net/ip_network.hpp>
@@ -104,6 +105,24 @@ struct RoutingSettings {
   bool local_loopback = false;
 };
 
+/// Provide.*: what the DHTs are told of what is here, and how. A node tells them of the roots of
+/// what is added to it, which is Kubo's strategy "roots".
+struct ProvideSettings {
+  bool enabled = true;
+  /// Zero: content is told of once.
+  Duration interval = dht::reprovide_interval;
+  /// Region by region, else key by key.
+  bool sweep = true;
+  /// What an earlier run has told of isn't told again before its time.
+  bool resume = true;
+  std::size_t workers = dht::keys_at_once;
+  std::size_t peers_at_once = dht::stores_at_once;
+  /// While the lookup still runs, at peers that are near enough.
+  bool optimistic = true;
+  /// Of these, told of after the caller has gone on.
+  std::size_t background_max = dht::background_stores_max;
+};
+
 /// Pubsub.*
 struct PubSubSettings {
   bool enabled = false;
@@ -144,6 +163,7 @@ struct NodeSettings {
   bool serve_perf = false;
   PubSubSettings pubsub;
   RoutingSettings routing;
+  ProvideSettings providing;
   ImportSettings new_files;
   bool filestore = false;                ///< --nocopy is allowed
   std::vector<std::string> api_origins;  ///< that may use the RPC from a browser

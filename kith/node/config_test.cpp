@@ -92,6 +92,55 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
   EXPECT_EQ(read_settings(config)->without_effect, expected);
 }
 
+TEST(Config, ProvidingIsKubosAsFarAsItMeansSomething) {
+  auto read = [](std::string_view text) { return read_settings(boost::json::parse(text)); };
+  auto settings = read("{}");
+  ASSERT_TRUE(settings);
+  EXPECT_TRUE(settings->providing.enabled);
+  EXPECT_EQ(settings->providing.interval, 22h);
+  EXPECT_TRUE(settings->providing.sweep && settings->providing.resume);
+  EXPECT_TRUE(settings->providing.optimistic);
+  EXPECT_EQ(settings->providing.background_max, 60u);
+  settings = read(R"({"Provide": {"Enabled": true, "Strategy": "roots", "DHT": {
+      "Interval": "0", "SweepEnabled": false, "ResumeEnabled": false, "MaxWorkers": 3,
+      "MaxProvideConnsPerWorker": 5}}, "Experimental": {"OptimisticProvideJobsPoolSize": 7}})");
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(settings->providing.interval, 0s);
+  EXPECT_FALSE(settings->providing.sweep || settings->providing.resume);
+  EXPECT_FALSE(settings->providing.optimistic) << "as in Kubo, where it is of the sweep";
+  EXPECT_EQ(settings->providing.workers, 3u);
+  EXPECT_EQ(settings->providing.peers_at_once, 5u);
+  EXPECT_EQ(settings->providing.background_max, 7u);
+  EXPECT_TRUE(settings->without_effect.empty());
+  settings = read(R"({"Provide": {"DHT": {"SweepEnabled": false}},
+                      "Experimental": {"OptimisticProvide": true}})");
+  EXPECT_TRUE(settings->providing.optimistic);
+  settings = read(R"({"Provide": {"DHT": {"KeystoreBatchSize": 5, "OfflineDelay": "1h"},
+                                  "Strategy": "pinned+mfs+unique"}})");
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(settings->without_effect,
+            std::vector<std::string>(
+                {"Provide.Strategy", "Provide.DHT.KeystoreBatchSize", "Provide.DHT.OfflineDelay"}));
+  const std::pair<std::string_view, std::string_view> wrong[] = {
+      {R"({"Strategy": "some"})", "Provide.Strategy"},
+      {R"({"Strategy": "pinned+"})", "Provide.Strategy"},
+      {R"({"Strategy": "all+roots"})", "Provide.Strategy"},
+      {R"({"Strategy": "roots+unique"})", "Provide.Strategy"},
+      {R"({"Strategy": "unique"})", "Provide.Strategy"},
+      {R"({"DHT": {"Interval": "0"}})", "Provide.Enabled"},
+      {R"({"DHT": {"Interval": "49h"}})", "Provide.DHT.Interval"},
+      {R"({"DHT": {"Interval": "1s"}})", "Provide.DHT.Interval"},
+      {R"({"DHT": {"Interval": "-1h"}})", "Provide.DHT.Interval"},
+      {R"({"DHT": {"MaxWorkers": 0}})", "Provide.DHT.MaxWorkers"},
+      {R"({"DHT": {"MaxProvideConnsPerWorker": 0}})", "Provide.DHT.MaxProvideConnsPerWorker"},
+      {R"({"Enabled": "yes"})", "Provide.Enabled"}};
+  for (const auto& [text, key] : wrong) {
+    auto refused = read(fmt::format(R"({{"Provide": {}}})", text));
+    ASSERT_FALSE(refused) << text;
+    EXPECT_NE(refused.error().message().find(key), std::string::npos) << refused.error().message();
+  }
+}
+
 TEST(Config, PeersToBeKeptHaveKubosForm) {
   constexpr std::string_view id = "12D3KooWREQGVTFhgjxJUnZ8sRRPpUGrUfHzmg2NpqDd4qnx1vnq";
   boost::json::value config = boost::json::parse(fmt::format(

@@ -33,8 +33,6 @@ static_assert(pubsub::authors_max * 128 <= authors_file_bytes_max);
 static_assert(net::peer_store_encoded_bytes_max <= peers_file_bytes_max);
 /// Peers that are encoded before other work has its turn.
 constexpr std::size_t peers_encoded_at_once = 128;
-/// Content that the DHTs are told of at once; more is told of by and by.
-constexpr std::size_t provides_at_once = 8;
 constexpr Duration provide_timeout = 1min;
 constexpr Duration search_look_interval = 500ms;
 
@@ -91,14 +89,23 @@ Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
   return options;
 }
 
-dht::DualOptions dht_options(const RoutingSettings& settings, const Home& home,
+dht::DualOptions dht_options(const NodeSettings& settings, const Home& home,
                              store::BlockStore& store) {
   dht::DualOptions options;
   options.state_path = home.file("dht");
-  options.wide_server = settings.wide_server;
-  options.local_server = settings.local_server;
-  options.local_loopback = settings.local_loopback;
-  options.still_has = [&store](const multiformats::Multihash& content) {
+  options.wide_server = settings.routing.wide_server;
+  options.local_server = settings.routing.local_server;
+  options.local_loopback = settings.routing.local_loopback;
+  const ProvideSettings& providing = settings.providing;
+  options.each.reprovide_interval = providing.interval;
+  options.each.tell = providing.enabled;
+  options.each.sweep = providing.sweep;
+  options.each.resume = providing.resume;
+  options.each.keys_at_once = providing.workers;
+  options.each.stores_at_once = providing.peers_at_once;
+  options.each.optimistic = providing.optimistic;
+  options.each.background_stores_max = providing.background_max;
+  options.each.still_has = [&store](const multiformats::Multihash& content) {
     return store.has(multiformats::Cid::v1(multiformats::Codec::raw, content));
   };
   return options;
@@ -156,10 +163,9 @@ struct Node::Network {
         stored_blocks(store),
         bitswap(env, swarm_network, stored_blocks, bitswap_options(settings.memory)),
         tasks(env.executor, env.clock),
-        providing(env.executor, env.clock, provides_at_once) {
+        providing(env.executor, env.clock, settings.providing.workers) {
     if (!settings.routing.enabled) return;
-    dht = std::make_unique<dht::DualDht>(env, swarm, identify,
-                                         dht_options(settings.routing, home, store));
+    dht = std::make_unique<dht::DualDht>(env, swarm, identify, dht_options(settings, home, store));
     dht->validators().add("ipns", std::make_shared<names::IpnsValidator>());
     search = std::make_unique<ProviderSearch>(env, swarm, *dht);
   }
@@ -456,7 +462,7 @@ Task<void> Node::provide_now(multiformats::Multihash content) {
 }
 
 void Node::provide(const multiformats::Cid& cid) {
-  if (!network_ || !network_->dht || cid.is_identity()) return;
+  if (!network_ || !network_->dht || cid.is_identity() || !settings_.providing.enabled) return;
   if (network_->providing.spawn(provide_now(cid.hash()))) return;
   network_->dht->provide_later(cid.hash());
 }

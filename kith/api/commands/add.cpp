@@ -310,7 +310,8 @@ class Roots {
     auto said = [&request](std::string_view option, bool otherwise) {
       return request.given(option) ? request.flag(option) : otherwise;
     };
-    if (!said("fast-provide-root", settings.provide_root)) co_return Result<void>{};
+    if (!said("fast-provide-root", settings.provide_root) || !node.settings().providing.enabled)
+      co_return Result<void>{};
     if (!said("fast-provide-wait", settings.provide_wait) || node.routing() == nullptr) {
       for (const multiformats::Cid& cid : cids_)
         node.provide(cid);
