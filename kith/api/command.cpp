@@ -211,6 +211,7 @@ CommandTable make_command_table() {
   add_peering_commands(table);
   add_reach_commands(table);
   add_routing_commands(table);
+  add_provide_commands(table);
   add_limit_commands(table);
   add_config_commands(table);
   add_repo_commands(table);

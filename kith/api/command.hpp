@@ -255,6 +255,7 @@ void add_diag_commands(CommandTable& table);
 void add_peering_commands(CommandTable& table);
 void add_reach_commands(CommandTable& table);
 void add_routing_commands(CommandTable& table);
+void add_provide_commands(CommandTable& table);
 void add_limit_commands(CommandTable& table);
 void add_config_commands(CommandTable& table);
 void add_repo_commands(CommandTable& table);

@@ -35,13 +35,14 @@ std::vector<std::string> enough_arguments(const Command& command) {
 /// Every member that some renderer reads, with everything that it may not be.
 std::vector<json::value> odd_values() {
   constexpr const char* keys[] = {
-      "Peers",        "Links",     "Objects",      "Strings",     "Addrs",     "Keys",
-      "Wantlist",     "Transfers", "Root",         "DagStats",    "Cid",       "Stats",
-      "Identify",     "Value",     "Addresses",    "Ratio",       "Protocols", "Streams",
-      "Hash",         "Name",      "Size",         "Err",         "Ref",       "/",
-      "Time",         "TotalIn",   "Msg",          "Error",       "Mode",      "ModTime",
-      "UniqueBlocks", "OldCfg",    "NewCfg",       "Relays",      "Client",    "Service",
-      "Circuits",     "NAT",       "Reservations", "PortMapping", "Mappings",  "HolePunching"};
+      "Peers",        "Links",     "Objects",      "Strings",     "Addrs",      "Keys",
+      "Wantlist",     "Transfers", "Root",         "DagStats",    "Cid",        "Stats",
+      "Identify",     "Value",     "Addresses",    "Ratio",       "Protocols",  "Streams",
+      "Hash",         "Name",      "Size",         "Err",         "Ref",        "/",
+      "Time",         "TotalIn",   "Msg",          "Error",       "Mode",       "ModTime",
+      "UniqueBlocks", "OldCfg",    "NewCfg",       "Relays",      "Client",     "Service",
+      "Circuits",     "NAT",       "Reservations", "PortMapping", "Mappings",   "HolePunching",
+      "Sweep",        "schedule",  "network",      "workers",     "operations", "connectivity"};
   const json::value wrong[] = {nullptr,        1,
                                -1.5,           "text",
                                true,           json::array(),
@@ -97,6 +98,75 @@ TEST(Renderers, ShowNothingOfAListThatKuboLeavesOut) {
   EXPECT_EQ(
       shown(machine.env, "id", R"({"ID":"me","Addresses":null})", {}, {{"format", "<id>:<addrs>"}}),
       "me:");
+}
+
+constexpr std::string_view provide_stats = R"({"Sweep": {
+    "closed": false, "connectivity": {"status": "online", "since": "2026-01-02T03:04:05Z"},
+    "queues": {"pending_key_provides": 7, "pending_region_provides": 2,
+               "pending_region_reprovides": 1},
+    "schedule": {"keys": 1000, "regions": 40, "avg_prefix_length": 6,
+                 "next_reprovide_at": "2026-01-02T05:00:00Z", "next_reprovide_prefix": "010011"},
+    "workers": {"max": 9, "active": 1, "active_periodic": 1, "active_burst": 0,
+                "dedicated_periodic": 1, "dedicated_burst": 8, "queued_periodic": 0,
+                "queued_burst": 0, "max_provide_conns_per_worker": 20},
+    "timing": {"uptime": 90000000000, "reprovides_interval": 79200000000000,
+               "cycle_start": "2026-01-02T00:00:00Z", "current_time_offset": 0},
+    "operations": {"ongoing": {"region_provides": 0, "key_provides": 0, "region_reprovides": 1,
+                               "key_reprovides": 25},
+                   "past": {"records_provided": 19000, "keys_provided": 950, "keys_failed": 3,
+                            "reprovide_duration": 2500000000, "avg_keys_per_reprovide": 24.5}},
+    "network": {"peers": 800, "reachable": 780, "complete_keyspace_coverage": true,
+                "avg_region_size": 26.5, "avg_holders": 19.25, "replication_factor": 20}},
+    "Legacy": null, "FullRT": false})";
+
+TEST(Renderers, ShowHowProvidingGoes) {
+  Machine machine;
+  auto stat = [&machine](const Request::Raw& options, std::string_view value = provide_stats) {
+    return shown(machine.env, "provide stat", value, {}, options);
+  };
+  EXPECT_EQ(stat({}),
+            "Provide queue:             7 CIDs, 2 regions\n"
+            "Reprovide queue:           1 regions\n"
+            "CIDs scheduled:            1000\n"
+            "Regions scheduled:         40\n"
+            "Avg record holders:        19.2\n"
+            "Ongoing provides:          0 CIDs, 0 regions\n"
+            "Ongoing reprovides:        25 CIDs, 1 regions\n"
+            "Total CIDs provided:       950\n");
+  EXPECT_EQ(stat({{"schedule", ""}}),
+            "CIDs scheduled:            1000\n"
+            "Regions scheduled:         40\n"
+            "Avg prefix length:         6.0\n"
+            "Next region prefix:        010011\n"
+            "Next region reprovide:     2026-01-02T05:00:00Z\n");
+  const std::string both = stat({{"queues", ""}, {"timings", ""}});
+  EXPECT_EQ(both,
+            "Queues:\n"
+            "  Provide queue:             7 CIDs, 2 regions\n"
+            "  Reprovide queue:           1 regions\n"
+            "\n"
+            "Timings:\n"
+            "  Uptime:                    1m30s\n"
+            "  Current time offset:       N/A\n"
+            "  Cycle started:             2026-01-02T00:00:00Z\n"
+            "  Reprovide interval:        22h0m0s\n");
+  const std::string narrow = stat({{"all", ""}});
+  const std::string wide = stat({{"all", ""}, {"compact", ""}});
+  EXPECT_GT(std::ranges::count(narrow, '\n'), 1.5 * std::ranges::count(wide, '\n'));
+  EXPECT_NE(narrow.find("  Reachable peers:           780 (98%)\n"), std::string::npos);
+  EXPECT_EQ(wide.find("Schedule:"), 0u);
+  // And what to do where something is wrong.
+  const auto with = [](std::string_view from, std::string_view to) {
+    std::string value(provide_stats);
+    return value.replace(value.find(from), from.size(), to);
+  };
+  EXPECT_NE(stat({}, with("online", "disconnected")).find("swarm connect"), std::string::npos);
+  EXPECT_NE(stat({}, with("\"keys_failed\": 3", "\"keys_failed\": 300")).find("kith doctor"),
+            std::string::npos);
+  EXPECT_NE(stat({}, with("_reprovides\": 1}", "_reprovides\": 30}")).find("30 regions are late"),
+            std::string::npos);
+  EXPECT_NE(stat({{"compact", ""}}).find("requires --all"), std::string::npos);
+  EXPECT_NE(stat({}, R"({"Sweep": null})").find("no provide stats"), std::string::npos);
 }
 
 TEST(Renderers, ShowWhatAProfileChanges) {

@@ -179,6 +179,9 @@ Task<void> provide_all(Context& context, routing::Routing& router, Cid root, boo
 
 Task<void> run_provide(Context& context, const Request& request, Output&) {
   KITH_CO_TRY(routing::Routing * router, router_of(context));
+  if (!context.node->settings().providing.enabled) {
+    co_return std::unexpected(say("invalid configuration: Provide.Enabled is set to 'false'"));
+  }
   if (context.node->swarm().connection_count() == 0) {
     co_return std::unexpected(
         say(fmt::format("cannot provide, no connected peers: connect to somebody with `{} swarm "
