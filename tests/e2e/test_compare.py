@@ -42,7 +42,8 @@ class Tables(unittest.TestCase):
 
     def test_the_page_has_a_place_for_each_section(self):
         page = (environment.ROOT / "docs/benchmarks.md").read_text()
-        for name in ("machine", "add", "loopback", "link", "perf", "network", "connections", "gossip", "memory", "start"):
+        for name in ("machine", "add", "loopback", "link", "perf", "network", "connections", "gossip", "queries", "memory",
+                     "start"):
             self.assertIn("new", table.put(page, name, "new"))
 
 
