@@ -10,6 +10,7 @@
 namespace kith::net {
 
 using multiformats::Multiaddr;
+using multiformats::Protocol;
 
 namespace {
 
@@ -62,11 +63,18 @@ Task<void> PortMapper::give_back(std::vector<Key> keep) {
 
 std::vector<Multiaddr> PortMapper::addresses() const {
   std::vector<Multiaddr> all;
+  const std::vector<Multiaddr> inside = swarm_.listen_addresses();
   for (const Opened& one : opened()) {
     const port::IpAddress& ip = one.outside.address;
     if (scope_of(ip) != AddressScope::global || ip.is_unspecified() || ip.is_multicast()) continue;
     const bool tcp = one.transport == IpTransport::tcp;
-    all.push_back(tcp ? tcp_address(one.outside) : quic_address(one.outside));
+    const Multiaddr port = ip_address(one.outside, tcp ? Protocol::tcp : Protocol::udp);
+    for (const Multiaddr& listening : inside) {
+      // Several may share the port.
+      if (mappable(listening) != Key{one.transport, one.inside}) continue;
+      auto outside = port.encapsulate(behind_port(listening));
+      if (outside && std::ranges::find(all, *outside) == all.end()) all.push_back(*outside);
+    }
   }
   return all;
 }
@@ -96,16 +104,21 @@ PortMappings PortMapper::report() const {
 std::vector<PortMapper::Key> PortMapper::wanted() const {
   std::vector<Key> keys;
   for (const Multiaddr& address : swarm_.listen_addresses()) {
-    const std::optional<TransportAddress> found = transport_address(address);
-    if (!found || !found->endpoint || address.is_relayed()) continue;
-    const port::IpAddress& ip = found->endpoint->address;
-    if (!ip.is_v4() || ip.is_loopback()) continue;
-    const bool quic = found->kind == TransportKind::quic;
-    const Key key{quic ? IpTransport::udp : IpTransport::tcp, found->endpoint->port};
-    const bool fresh = std::ranges::find(keys, key) == keys.end();
-    if (fresh && keys.size() < port_mappings_max) keys.push_back(key);
+    const std::optional<Key> key = mappable(address);
+    if (!key || keys.size() >= port_mappings_max) continue;
+    if (std::ranges::find(keys, *key) == keys.end()) keys.push_back(*key);
   }
   return keys;
+}
+
+/// The port on which `address` listens, if a router could pass something on to it.
+std::optional<PortMapper::Key> PortMapper::mappable(const Multiaddr& address) {
+  const std::optional<TransportAddress> found = transport_address(address);
+  if (!found || !found->endpoint || address.is_relayed()) return std::nullopt;
+  const port::IpAddress& ip = found->endpoint->address;
+  if (!ip.is_v4() || ip.is_loopback()) return std::nullopt;
+  const bool quic = found->kind == TransportKind::quic;
+  return Key{quic ? IpTransport::udp : IpTransport::tcp, found->endpoint->port};
 }
 
 Instant PortMapper::next_look() const {

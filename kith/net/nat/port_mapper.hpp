@@ -75,6 +75,7 @@ class PortMapper final : public SwarmObserver {
   Task<void> map(MappingGateway& gateway, Key key);
   Task<void> give_back(std::vector<Key> keep);
   std::vector<Key> wanted() const;
+  static std::optional<Key> mappable(const multiformats::Multiaddr& address);
   Instant next_look() const;
   void renew_all();
 

@@ -152,6 +152,19 @@ TEST(PortMapper, MapsRenewsAndGivesBack) {
   sim::run_test(1, maps);
 }
 
+Task<void> websocket_too(sim::World& world) {
+  Scene scene(world);
+  EXPECT_TRUE(scene.peer.swarm.listen(address("/ip4/0.0.0.0/tcp/4002/ws")).has_value());
+  KITH_CO_CHECK(co_await scene.pause(1min));
+  EXPECT_EQ(scene.mapper.addresses(), (std::vector{address("/ip4/198.51.100.7/tcp/4001"),
+                                                   address("/ip4/198.51.100.7/tcp/4002/ws")}));
+  co_return co_await scene.close();
+}
+
+TEST(PortMapper, SaysWhatIsSpokenAtThePort) {
+  sim::run_test(1, websocket_too);
+}
+
 Task<void> second_nat(sim::World& world) {
   Scene scene(world);
   scene.router.outside = *port::IpAddress::parse("10.1.1.1");

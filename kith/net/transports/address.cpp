@@ -28,7 +28,7 @@ std::optional<port::Endpoint> endpoint_from(const multiformats::IpAndPort& start
 }
 
 /// What stands behind the port, without a /p2p at the end.
-std::vector<Component> behind_port(const Multiaddr& address) {
+std::vector<Component> parts_behind_port(const Multiaddr& address) {
   std::vector<Component> rest;
   bool port = false;
   for (const Component& part : address.components()) {
@@ -84,7 +84,7 @@ std::optional<TransportAddress> transport_address(const Multiaddr& address) {
   if (!start) return std::nullopt;
   found.endpoint = endpoint_from(*start);
   if (!found.endpoint) return std::nullopt;
-  const std::vector<Component> rest = behind_port(address);
+  const std::vector<Component> rest = parts_behind_port(address);
   if (start->transport == Protocol::tcp) {
     return read_tcp(rest, found) ? std::optional(std::move(found)) : std::nullopt;
   }
@@ -122,6 +122,13 @@ Multiaddr ip_address(const port::Endpoint& endpoint, Protocol transport) {
   auto zone = Multiaddr::parse("/ip6zone/" + std::to_string(endpoint.address.scope()));
   ASSERT(zone.has_value());
   return zone->encapsulate(plain).value_or(plain);
+}
+
+Multiaddr behind_port(const Multiaddr& address) {
+  Multiaddr rest;
+  for (const Component& part : parts_behind_port(address))
+    rest = rest.encapsulate(Multiaddr::from_bytes(part.bytes).value()).value_or(rest);
+  return rest;
 }
 
 Multiaddr quic_address(const port::Endpoint& endpoint) {

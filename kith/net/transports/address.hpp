@@ -47,6 +47,9 @@ std::optional<port::Endpoint> endpoint_of(const multiformats::Multiaddr& address
 /// is one whose value is a port.
 multiformats::Multiaddr ip_address(const port::Endpoint& endpoint,
                                    multiformats::Protocol transport);
+/// What stands behind the TCP or UDP port, without a /p2p at the end: "/ws", say. Empty if there is
+/// nothing.
+multiformats::Multiaddr behind_port(const multiformats::Multiaddr& address);
 /// "/ip4/.../udp/.../quic-v1"
 multiformats::Multiaddr quic_address(const port::Endpoint& endpoint);
 

@@ -47,6 +47,15 @@ TEST(TransportAddress, HasANameForPeople) {
   EXPECT_EQ(name("/ip4/1.2.3.4"), "");
 }
 
+TEST(TransportAddress, GoesOnBehindThePort) {
+  auto behind = [](const std::string& text) {
+    return behind_port(*Multiaddr::parse(text)).to_string();
+  };
+  EXPECT_EQ(behind("/ip4/1.2.3.4/tcp/4001" + peer), "");
+  EXPECT_EQ(behind("/ip4/1.2.3.4/udp/4001/quic-v1" + peer), "/quic-v1");
+  EXPECT_EQ(behind("/ip6/::1/tcp/443/tls/sni/example.com/ws"), "/tls/sni/example.com/ws");
+}
+
 TEST(TransportAddress, OfACircuitLeadsToItsRelay) {
   EXPECT_EQ(read("/ip4/1.2.3.4/udp/1/quic-v1" + peer + "/p2p-circuit"), "circuit 1.2.3.4:1");
   EXPECT_EQ(read("/ip4/1.2.3.4/tcp/1" + peer + "/p2p-circuit" + peer), "circuit 1.2.3.4:1");

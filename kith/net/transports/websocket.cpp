@@ -29,18 +29,7 @@ std::optional<TransportAddress> websocket_address(const Multiaddr& address) {
   return ours ? found : std::nullopt;
 }
 
-/// What stands behind the IP address and port.
-Multiaddr behind_port(const Multiaddr& address) {
-  Multiaddr rest;
-  bool behind = false;
-  for (const multiformats::Component& part : address.components()) {
-    if (behind) rest = rest.encapsulate(Multiaddr::from_bytes(part.bytes).value()).value_or(rest);
-    behind |= part.protocol == Protocol::tcp;
-  }
-  return rest;
-}
-
-/// The same of a guest, of whom nothing but TLS is known.
+/// What stands behind the port of a guest, of whom nothing but TLS is known.
 Multiaddr behind_guests_port(bool tls) {
   Multiaddr rest;
   if (tls) rest = rest.with(Protocol::tls).value();
