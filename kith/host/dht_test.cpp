@@ -336,6 +336,19 @@ TEST(HostDht, AnswersAsItsModeSays) {
   });
 }
 
+TEST(HostDht, ThatServesIsClosedAgainIfTheHostCantListen) {
+  sim::run_test(1, [](sim::World& world) -> Task<void> {
+    port::Env& env = world.add_node().env();
+    KITH_CO_TRY(auto first, co_await Host::start(env, key_of(1), in_the_dht()));
+    HostOptions options = in_the_dht();
+    options.reach.emplace().forced = net::Reachability::reachable;
+    options.reach->port_mapping = false;
+    auto second = co_await Host::start(env, key_of(2), std::move(options));
+    EXPECT_FALSE(second.has_value()) << "the port is taken";
+    co_return co_await first->close_shielded();
+  });
+}
+
 // The end.
 
 Task<void> keep_outcome(Task<PeerAddresses> task, std::optional<Result<PeerAddresses>>& into) {
