@@ -33,7 +33,7 @@ class Asking(unittest.TestCase):
         return party
 
     def found_out_by_kith(self, host):
-        """What `nat status` says once two of go-libp2p have answered both of its questions."""
+        """What `nat status` says once two of go-libp2p have answered, one each of its questions: it asks nobody twice in 90 s."""
         servers = [self.go(self.internet.public()) for _ in range(2)]
         kith = self.kith(host, None)
         for _, address in servers:
@@ -46,7 +46,7 @@ class Asking(unittest.TestCase):
 
         def answered():
             found = status()
-            return found if found["AnswersV1"] > 0 and found["AnswersV2"] > 1 else None
+            return found if found["AnswersV1"] and found["AnswersV2"] else None
         found = awaited(ASKED_SECONDS, answered)
         self.assertTrue(found, status())
         return found
@@ -58,7 +58,8 @@ class Asking(unittest.TestCase):
         status = self.found_out_by_kith(host)
         self.assertEqual(status["Reachability"], "Public")
         mine = [one for one in status["Addresses"] if one["Address"] == f"/ip4/{host.address}/{PORT}"]
-        self.assertEqual([(one["Reachability"], one["Failed"]) for one in mine], [("Public", 0)], status)
+        # One answer of version 2 isn't believed alone.
+        self.assertEqual([(one["Reached"], one["Failed"]) for one in mine], [(1, 0)], status)
 
     @proves("AutoNAT v1", "go-libp2p", "it asks kith from a public host: reached", TCP)
     @proves("AutoNAT v2", "go-libp2p", "it asks kith from a public host: reached", TCP)
