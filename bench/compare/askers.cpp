@@ -5,10 +5,8 @@
 // PEERS servers of the local DHT (loopback counts) join by the one at MULTIADDR, so that its table
 // is filled; then it prints "ready PEERS_IN_AN_ANSWER", waits for a line, and AT_ONCE streams ask
 // it for QUERIES random keys in all, nodes and providers by turns: prints the seconds that took.
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +17,8 @@
 #include <kith/host/lines.hpp>
 #include <kith/host/program.hpp>
 #include <kith/port/task_group.hpp>
+
+#include "arguments.hpp"
 
 namespace {
 
@@ -159,17 +159,14 @@ Task<void> run(Host& host, const Options& options) {
   co_return measured;
 }
 
-bool parse_number(const char* text, std::size_t& into) {
-  return std::from_chars(text, text + std::strlen(text), into).ec == std::errc() && into > 0;
-}
-
 bool parse(int argc, char** argv, Options& options) {
   if (argc != 5) return false;
   auto address = Multiaddr::parse(argv[2]);
   if (!address) return false;
   options.address = *std::move(address);
-  return parse_number(argv[1], options.peers) && parse_number(argv[3], options.queries) &&
-         parse_number(argv[4], options.at_once);
+  return compare::parse_positive(argv[1], options.peers) &&
+         compare::parse_positive(argv[3], options.queries) &&
+         compare::parse_positive(argv[4], options.at_once);
 }
 
 }  // namespace

@@ -6,10 +6,8 @@
 //
 // All peers are made before the first one dials; AT_ONCE of them dial at a time, one without it.
 // Connected is who knows by identify whom it has reached.
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +15,8 @@
 
 #include <kith/host/program.hpp>
 #include <kith/port/task_group.hpp>
+
+#include "arguments.hpp"
 
 namespace {
 
@@ -95,13 +95,9 @@ kith::Task<void> stand_around(Host& host, const Options& options) {
   co_return gathered;
 }
 
-bool parse_number(const char* text, std::size_t& into) {
-  return std::from_chars(text, text + std::strlen(text), into).ec == std::errc();
-}
-
 bool parse(int argc, char** argv, Options& options) {
-  if (argc < 3 || argc > 5 || !parse_number(argv[1], options.count)) return false;
-  if (argc > 3 && (!parse_number(argv[3], options.at_once) || options.at_once == 0)) return false;
+  if (argc < 3 || argc > 5 || !compare::parse_number(argv[1], options.count)) return false;
+  if (argc > 3 && !compare::parse_positive(argv[3], options.at_once)) return false;
   const std::string security = argc > 4 ? argv[4] : "";
   if (security == "tls") options.security = kith::net::SecureProtocol::tls;
   if (security == "noise") options.security = kith::net::SecureProtocol::noise;

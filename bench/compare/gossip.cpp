@@ -7,10 +7,8 @@
 // messages, at most so many ahead of the slowest subscriber that no queue on the way overflows, and
 // prints the seconds until all have them all.
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +17,8 @@
 #include <kith/host/program.hpp>
 #include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
+
+#include "arguments.hpp"
 
 namespace {
 
@@ -147,18 +147,15 @@ kith::Task<void> run(Host& host, const Options& options) {
   co_return measured;
 }
 
-bool parse_number(const char* text, std::size_t& into) {
-  return std::from_chars(text, text + std::strlen(text), into).ec == std::errc() && into > 0;
-}
-
 bool parse(int argc, char** argv, Options& options) {
   if (argc != 6) return false;
   auto address = Multiaddr::parse(argv[1]);
   if (!address) return false;
   options.address = *std::move(address);
   options.topic = argv[2];
-  return parse_number(argv[3], options.subscribers) && parse_number(argv[4], options.messages) &&
-         parse_number(argv[5], options.bytes);
+  return compare::parse_positive(argv[3], options.subscribers) &&
+         compare::parse_positive(argv[4], options.messages) &&
+         compare::parse_positive(argv[5], options.bytes);
 }
 
 }  // namespace
