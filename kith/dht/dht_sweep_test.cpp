@@ -230,6 +230,7 @@ TEST(DhtSweep, KeyByKeyIsSlowerAndTellsTheSamePeers) {
                                     .reprovide_interval = interval,
                                     .sweep = false,
                                     .keys_at_once = 3,
+                                    .optimistic = false,
                                     .still_has = still_has});
     node.meet(network.node(0));
     KITH_CO_CHECK(co_await port::sleep_for(env.clock, 10min));

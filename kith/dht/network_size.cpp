@@ -23,6 +23,7 @@ double gamma_quantile(double shape, double z) {
   return shape * root * root * root;
 }
 
+constexpr double three_of_four = 0.6745;
 constexpr double nine_of_ten = 1.2816;
 constexpr double all_but_one_of_a_thousand = 3.0902;
 
@@ -69,7 +70,7 @@ Nearness Nearness::in_network_of(double peers, std::size_t wanted) {
   // The k-th nearest is Gamma(k) / n away, and the average of k about Gamma(k / 2 + 1) / n.
   const auto k = static_cast<double>(wanted);
   return {.one = gamma_quantile(k, -nine_of_ten) / peers,
-          .average = gamma_quantile(k / 2 + 1, nine_of_ten) / peers,
+          .average = gamma_quantile(k / 2 + 1, three_of_four) / peers,
           .average_least = gamma_quantile(k / 2 + 1, -all_but_one_of_a_thousand) / peers};
 }
 
