@@ -86,6 +86,25 @@ def protocol(rows):
     return table(["with", "what", *WAY, "outcome"], ([*at, shown(cells[at])] for at in sorted(cells, key=order)))
 
 
+def overview(rows):
+    """How many cells of each protocol passed with each program."""
+    names = sorted({row["protocol"] for row in rows} - {*CASES}, key=lambda name: place(name, PROTOCOLS))
+    found = {}
+    for key, outcome in cells_of(rows).items():
+        row = dict(key)
+        at = row["other"], "connections" if row["protocol"] in CASES else row["protocol"]
+        found.setdefault(at, []).append(outcome == "passed")
+
+    def told(outcomes):
+        if not outcomes or all(outcomes):
+            return str(len(outcomes) or "")
+        return f"**{sum(outcomes)} of {len(outcomes)}**"
+
+    columns = ["connections", *names]
+    programs = sorted({program for program, _ in found}, key=lambda program: place(program, PROGRAMS))
+    return table(["with", *columns], ([one, *(told(found.get((one, name), [])) for name in columns)] for one in programs))
+
+
 def nats(rows):
     """What a pair came to; a case that ran twice and came to both says both."""
     cells = {}
@@ -99,6 +118,7 @@ def nats(rows):
 def sections(rows):
     """The title of each table, who makes it, and of what."""
     interop = [row for row in rows if row["area"] == "interop"]
+    yield "At a glance: how many cells passed", overview, interop
     yield "Connections", connections, [row for row in interop if row["protocol"] in CASES]
     others = {row["protocol"] for row in interop} - {*CASES}
     for name in sorted(others, key=lambda name: place(name, PROTOCOLS)):

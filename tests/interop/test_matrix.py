@@ -47,6 +47,14 @@ class Tables(unittest.TestCase):
         self.assertIn("| Helia | kith fetches | tcp | noise | yamux | **failed** |", text)
         self.assertIn("| Kubo | kith finds Kubo | multicast | — | — | passed |", text)
 
+    def test_at_first_it_is_counted_what_passed_with_each_program(self):
+        rows = [cell("passed"), cell("failed", way=QUIC), cell("passed", listener="js"),
+                {**cell_of("mDNS", "Kubo", "kith finds Kubo", MULTICAST), "outcome": "passed"}]
+        text = matrix.render(rows, "today", "t")
+        self.assertIn("| with | connections | mDNS |", text)
+        for line in ("| go-libp2p | **1 of 2** | — |", "| js-libp2p | 1 | — |", "| Kubo | — | 1 |"):
+            self.assertIn(line, text)
+
     def test_lines_stand_in_the_order_of_programs(self):
         text = matrix.render([cell("passed", listener="js"), cell("passed", listener="go")], "today", "t")
         self.assertLess(text.index("| go-libp2p |"), text.index("| js-libp2p |"))

@@ -9,7 +9,7 @@ from . import environment
 from .process import Process
 from .proofs import way_of
 
-READY_SECONDS = 30
+READY_SECONDS = 60
 CALL_SECONDS = 60
 # The peer gives up first, since its message says more.
 GRACE_SECONDS = 5
