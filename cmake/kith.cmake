@@ -1,4 +1,6 @@
-# kith_module(NAME [DEPENDS module...] [LIBRARIES target...] [TEST_DEPENDS module...])
+# kith_module(NAME [DEPENDS module...] [LIBRARIES target...] [TEST_DEPENDS module...] [BUSY_TESTS])
+#
+# BUSY_TESTS: what its tests do themselves takes long, networks say, so they are optimised as the library is.
 #
 # One folder is one module is one static library, kith_NAME (alias kith::NAME). Files say by their suffix what they are:
 #   x.cpp        part of the library         x_test.cpp   in the binary NAME_test (GoogleTest, ctest label unit)
@@ -16,7 +18,7 @@ function(kith_sources out)
 endfunction()
 
 function(kith_module name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "BUSY_TESTS" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
   kith_sources(sources)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -49,9 +51,15 @@ function(kith_module name)
   endif()
   list(TRANSFORM arg_TEST_DEPENDS PREPEND kith_)
   if(tests AND NOT KITH_FUZZER)
-    kith_test(${name}_test LABEL unit SOURCES ${tests} LIBRARIES ${target} ${arg_TEST_DEPENDS})
-    # Optimising tests takes more than half of their build, and they spend their time in the library.
-    target_compile_options(${name}_test PRIVATE -O0)
+    set(timeout 300)
+    if(arg_BUSY_TESTS)
+      set(timeout 900)
+    endif()
+    kith_test(${name}_test LABEL unit TIMEOUT ${timeout} SOURCES ${tests} LIBRARIES ${target} ${arg_TEST_DEPENDS})
+    # Optimising tests takes more than half of their build, and most spend their time in the library.
+    if(NOT arg_BUSY_TESTS)
+      target_compile_options(${name}_test PRIVATE -O0)
+    endif()
   endif()
   if(fuzzers)
     add_library(${target}_fuzz OBJECT ${fuzzers})

@@ -67,7 +67,8 @@ std::optional<double> NetworkSize::estimate(Instant now) const {
 }
 
 Nearness Nearness::in_network_of(double peers, std::size_t wanted) {
-  // The k-th nearest is Gamma(k) / n away, and the average of k about Gamma(k / 2 + 1) / n.
+  // The k-th nearest is Gamma(k) / n away. The average of k is taken for Gamma(k / 2 + 1) / n, as
+  // in go, which is somewhat wider than it is.
   const auto k = static_cast<double>(wanted);
   return {.one = gamma_quantile(k, -nine_of_ten) / peers,
           .average = gamma_quantile(k / 2 + 1, three_of_four) / peers,

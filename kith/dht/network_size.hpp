@@ -48,8 +48,8 @@ class NetworkSize {
 struct Nearness {
   /// A peer that is nearer is one of the k nearest in nine of ten networks.
   double one = 0;
-  /// The average of the k nearest is less in three of four networks: if those that are known are as
-  /// near, they are likely to be all. go's is nine of ten, which leaves more of them out.
+  /// The average of the k nearest is less in five of six networks: if those that are known are as
+  /// near, they are likely to be all. go's bound is met more often, which leaves more of them out.
   double average = 0;
   /// Nearer than this they aren't by chance, but in one of a thousand networks.
   double average_least = 0;

@@ -116,8 +116,9 @@ TEST(Nearness, TellsWhoIsAmongTheNearest) {
     EXPECT_GT(sum / static_cast<double>(nearest.size()), near.average_least / 2);
   }
   EXPECT_LE(outside, 50);
-  EXPECT_GE(average_above, 45);
-  EXPECT_LE(average_above, 105);
+  // 53 of 300 are expected; targets of one network aren't independent of each other.
+  EXPECT_GE(average_above, 15);
+  EXPECT_LE(average_above, 95);
 }
 
 }  // namespace
