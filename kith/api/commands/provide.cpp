@@ -381,9 +381,10 @@ Task<void> run_clear(Context& context, const Request& request, Output& output) {
 }
 
 Result<void> show_cleared(const json::value& value, const RenderContext& context) {
-  if (context.request.flag("quiet") || !value.is_number()) return {};
-  return context.terminal.out(
-      fmt::format("removed {} items from provide queue\n", value.to_number<std::int64_t>()));
+  boost::system::error_code failure;
+  const auto removed = value.to_number<std::int64_t>(failure);
+  if (context.request.flag("quiet") || failure) return {};
+  return context.terminal.out(fmt::format("removed {} items from provide queue\n", removed));
 }
 
 // routing reprovide
