@@ -102,6 +102,6 @@ def program(name, how):
 
 
 def own_program(name):
-    """One of the C++ programs beside this file, from the release preset, or from dev if it's only there."""
-    paths = [environment.ROOT / "build" / preset / name for preset in ("release", "dev")]
+    """One of the C++ programs beside this file, from the release preset, or from one of tests if it's only there."""
+    paths = [environment.ROOT / "build" / preset / name for preset in ("release", "dev", "asan")]
     return environment.require(next((path for path in paths if path.exists()), paths[0]), f"build the target {name}")
