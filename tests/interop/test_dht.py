@@ -80,11 +80,11 @@ class OneLocalDht:
             if isinstance(one, Kith):
                 continue
             value = f"/ipfs/{one.text('add', '-Q', '--cid-version=1', stdin=one.name.encode())}"
-            self.eventually("publish", lambda: one.text("name", "publish", value))
+            eventually("publish", lambda: one.text("name", "publish", value))
             for other in self.nodes:
                 with self.subTest(publisher=one.name, finder=other.name):
                     key = f"/ipns/{self.ids[id(one)]}"
-                    record = self.eventually("routing get", lambda: other.run("routing", "get", key))
+                    record = eventually("routing get", lambda: other.run("routing", "get", key))
                     self.assertIn(value.encode(), record)
 
     @proves("Kademlia DHT", "Kubo", "each finds each other's addresses", TCP_TLS)
