@@ -231,7 +231,7 @@ class PolicyCases:
     def assert_way(self, one, other):
         """Kith, whichever of the two it is, tells of one connection as the class says."""
         kith, foreign = (one, other) if one.kind == "kith" else (other, one)
-        self.assertEqual(kith.connected_by(foreign.id), [self.way])
+        self.assertEqual(kith.await_connected_by(foreign.id), [self.way])
 
     def in_one_topic(self, dialer, listener, topic):
         """Both are subscribed, and each knows that the other is."""

@@ -75,7 +75,7 @@ class Libp2pCases:
         self.dialer.forget_events()
         for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer)):
             if actor.kind == "kith":
-                self.assertEqual(actor.connected_by(target.id), [self.way()])
+                self.assertEqual(actor.await_connected_by(target.id), [self.way()])
 
     def each_way(self, check):
         """Runs check(actor, target). Streams are opened by either side of a connection, whoever dialed it."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from concurrent.futures import Future
 
 from . import environment
@@ -13,6 +14,7 @@ READY_SECONDS = 60
 CALL_SECONDS = 60
 # The peer gives up first, since its message says more.
 GRACE_SECONDS = 5
+_POLL_SECONDS = 0.02
 
 FOREIGN_KINDS = ("go", "rust", "js")
 
@@ -129,6 +131,13 @@ class Peer:
     def connected_by(self, peer):
         """The Way of each connection to that peer. Only kith's own peer tells."""
         return [way_of(one) for one in self.call("connections")["connections"] if one["peer"] == peer]
+
+    def await_connected_by(self, peer):
+        """The same once there is one: who is dialed has it a moment later than who dials."""
+        deadline = time.monotonic() + CALL_SECONDS
+        while not (ways := self.connected_by(peer)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return ways
 
     def stop(self):
         """The end of its stdin is the peer's sign to end by itself."""
