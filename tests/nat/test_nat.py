@@ -89,9 +89,11 @@ class Call:
         """The direct connection that followed a relayed one is DCUtR's doing: nobody else knows a way."""
         who = "the other calls kith" if self._foreign == "caller" else "kith calls the other"
         what = f"{who}: {said(self._at['caller'])} to {said(self._at['called'])}"
-        way = QUIC if "quic" in self._port else TCP
-        outcome = "passed" if direct and way in self.kith_tells() else "failed"
-        append([{**cell_of("DCUtR", PROGRAMS[self._other], what, way), "outcome": outcome}])
+        # Which security they agree on depends on who dials, which both do here.
+        expected = QUIC if "quic" in self._port else TCP
+        found = [way for way in self.kith_tells() if way.transport == expected.transport]
+        outcome = "passed" if direct and found else "failed"
+        append([{**cell_of("DCUtR", PROGRAMS[self._other], what, found[0] if found else expected), "outcome": outcome}])
         return outcome == "passed"
 
     def close(self):

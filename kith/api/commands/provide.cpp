@@ -43,7 +43,7 @@ json::object schedule_value(const dht::ProvideStats& stats) {
   std::string prefix;
   for (std::size_t bit = 0; stats.next && bit < stats.region_bits; ++bit)
     prefix += (stats.next->place.leading_bits() >> (63 - bit)) % 2 == 1 ? '1' : '0';
-  value["next_reprovide_prefix"] = std::move(prefix);
+  value["next_reprovide_prefix"] = prefix;
   return value;
 }
 
