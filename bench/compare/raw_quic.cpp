@@ -68,11 +68,32 @@ gnutls_datum_t datum(std::string_view text) {
           static_cast<unsigned>(text.size())};
 }
 
-/// A key and a certificate that it has signed itself, for as long as the process lives.
-gnutls_certificate_credentials_t make_credentials() {
-  gnutls_x509_privkey_t key = nullptr;
-  gnutls_x509_crt_t certificate = nullptr;
-  gnutls_certificate_credentials_t credentials = nullptr;
+/// A key and a certificate that it has signed itself, for as long as this lives.
+class Credentials {
+ public:
+  Credentials() {
+    gnutls_x509_privkey_t key = nullptr;
+    gnutls_x509_crt_t certificate = nullptr;
+    sign(key, certificate);
+    must(gnutls_certificate_allocate_credentials(&held_), "credentials");
+    must(gnutls_certificate_set_x509_key(held_, &certificate, 1, key), "credentials");
+    // They were copied.
+    gnutls_x509_crt_deinit(certificate);
+    gnutls_x509_privkey_deinit(key);
+  }
+  ~Credentials() { gnutls_certificate_free_credentials(held_); }
+  Credentials(const Credentials&) = delete;
+  Credentials& operator=(const Credentials&) = delete;
+
+  gnutls_certificate_credentials_t get() const noexcept { return held_; }
+
+ private:
+  static void sign(gnutls_x509_privkey_t& key, gnutls_x509_crt_t& certificate);
+
+  gnutls_certificate_credentials_t held_ = nullptr;
+};
+
+void Credentials::sign(gnutls_x509_privkey_t& key, gnutls_x509_crt_t& certificate) {
   must(gnutls_x509_privkey_init(&key), "key");
   must(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
                                     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
@@ -86,9 +107,6 @@ gnutls_certificate_credentials_t make_credentials() {
        "certificate");
   must(gnutls_x509_crt_set_key(certificate, key), "certificate");
   must(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0), "certificate");
-  must(gnutls_certificate_allocate_credentials(&credentials), "credentials");
-  must(gnutls_certificate_set_x509_key(credentials, &certificate, 1, key), "credentials");
-  return credentials;
 }
 
 class Socket {
@@ -441,7 +459,7 @@ sockaddr_in address_of(const char* ip, const char* port) {
 }
 
 int serve(const char* ip) {
-  const gnutls_certificate_credentials_t credentials = make_credentials();
+  const Credentials credentials;
   Socket socket(address_of(ip, "0"));
   std::printf("%u\n", ntohs(socket.local().sin_port));
   std::fflush(stdout);
@@ -453,7 +471,7 @@ int serve(const char* ip) {
     ngtcp2_pkt_hd header{};
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(first.data());
     if (first.empty() || ngtcp2_accept(&header, bytes, first.size()) != 0) continue;
-    Session session(socket, credentials, from, &header);
+    Session session(socket, credentials.get(), from, &header);
     session.read(first.substr(0, each));
     session.write();
     while (!session.over())
@@ -462,11 +480,11 @@ int serve(const char* ip) {
 }
 
 int ask(bool up, const char* ip, const char* port, std::uint64_t size) {
-  const gnutls_certificate_credentials_t credentials = make_credentials();
+  const Credentials credentials;
   const sockaddr_in remote = address_of(ip, port);
   Socket any(address_of("0.0.0.0", "0"));
   any.local().sin_addr = remote.sin_addr;
-  Session session(any, credentials, remote, nullptr);
+  Session session(any, credentials.get(), remote, nullptr);
   session.ask(up ? size : 0, up ? 0 : size);
   session.write();
   while (!session.answered() && !session.over())
