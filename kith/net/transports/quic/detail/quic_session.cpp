@@ -4,6 +4,7 @@
 #include <kith/base/assert.hpp>
 #include <kith/crypto/tls/libp2p_certificate.hpp>
 #include <kith/net/transports/quic.hpp>
+#include <kith/net/transports/quic/detail/quic_memory.hpp>
 #include <kith/net/transports/quic/detail/quic_session_parts.hpp>
 
 namespace kith::net::detail {
@@ -243,7 +244,7 @@ Result<void> QuicSession::start(Instant now) {
     host_.fill_random(destination.bytes);
     const ngtcp2_cid other = quic_cid(destination);
     made = ngtcp2_conn_client_new(&connection_->conn, &other, &own, &path, NGTCP2_PROTO_VER_V1,
-                                  &callbacks, &settings, &params, nullptr, this);
+                                  &callbacks, &settings, &params, quic_memory(), this);
   } else {
     const QuicInitial& initial = options_.initial;
     params.original_dcid = quic_cid(initial.original_destination);
@@ -253,7 +254,7 @@ Result<void> QuicSession::start(Instant now) {
     std::ranges::copy(reset, params.stateless_reset_token);
     const ngtcp2_cid other = quic_cid(initial.source);
     made = ngtcp2_conn_server_new(&connection_->conn, &other, &own, &path, initial.version,
-                                  &callbacks, &settings, &params, nullptr, this);
+                                  &callbacks, &settings, &params, quic_memory(), this);
   }
   if (made != 0) return std::unexpected(QuicError::handshake_failed);
   ngtcp2_conn_set_tls_native_handle(connection_->conn, tls_session_.get());

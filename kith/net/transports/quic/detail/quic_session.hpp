@@ -276,18 +276,18 @@ class QuicSession {
 
   std::unordered_map<QuicStreamId, std::unique_ptr<Stream>> streams_;
   std::size_t inbound_ = 0;
-  std::deque<QuicStreamId> to_accept_;
-  std::deque<QuicStreamId> touched_;
+  std::vector<QuicStreamId> to_accept_;
+  std::vector<QuicStreamId> touched_;
   std::deque<QuicStreamId> ready_;  ///< have something to send
   std::vector<QuicStreamId> to_reset_;
-  std::deque<QuicStreamId> writers_;  ///< whose write waits for room
+  std::vector<QuicStreamId> writers_;  ///< whose write waits for room
   struct Lingering {
     Instant until;
     QuicStreamId id;
     std::size_t outgoing_bytes;  ///< not acknowledged when it was put here
   };
   void end_lingering(const Lingering& lingering, Instant now) noexcept;
-  std::deque<Lingering> lingering_;
+  std::deque<Lingering> lingering_;  ///< by time
 
   std::uint64_t growth_ = 0;       ///< of all streams' windows
   std::uint64_t outstanding_ = 0;  ///< credit that hasn't come back as data in order

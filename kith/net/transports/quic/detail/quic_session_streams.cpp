@@ -104,7 +104,7 @@ void QuicSession::on_acknowledged(QuicStreamId id, std::uint64_t offset) noexcep
 /// with more bytes than a stream can have, which it refuses without doing anything.
 void QuicSession::find_stopped_writers() noexcept {
   const ngtcp2_vec too_much{nullptr, SIZE_MAX};
-  std::deque<QuicStreamId> left;
+  std::vector<QuicStreamId> left;
   for (const QuicStreamId id : std::exchange(writers_, {})) {
     Stream* stream = find(id);
     if (stream == nullptr || !stream->writing_now) continue;
@@ -128,7 +128,7 @@ void QuicSession::find_stopped_writers() noexcept {
 std::optional<QuicSession::Touched> QuicSession::next_touched() noexcept {
   while (!touched_.empty()) {
     Stream* stream = find(touched_.front());
-    touched_.pop_front();
+    touched_.erase(touched_.begin());
     if (stream == nullptr) continue;
     stream->touched = false;
     const Touched told{stream->id, stream->owner, std::exchange(stream->readable, false),
@@ -272,7 +272,7 @@ std::optional<QuicStreamId> QuicSession::accept(void* owner) {
   ASSERT(owner != nullptr);
   if (to_accept_.empty()) return std::nullopt;
   const QuicStreamId id = to_accept_.front();
-  to_accept_.pop_front();
+  to_accept_.erase(to_accept_.begin());
   Stream* stream = find(id);
   ASSERT(stream != nullptr);
   stream->accepted = true;
