@@ -9,7 +9,6 @@
 #include <array>
 #include <optional>
 
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 
@@ -47,7 +46,7 @@ using Bignum = std::unique_ptr<BIGNUM, Release<BN_clear_free>>;
 using BignumContext = std::unique_ptr<BN_CTX, Release<BN_CTX_free>>;
 using EcPoint = std::unique_ptr<EC_POINT, Release<EC_POINT_free>>;
 
-char group_name[] = SN_X9_62_prime256v1;
+constexpr const char* curve = SN_X9_62_prime256v1;
 
 const EC_GROUP* group() noexcept {
   static const EC_GROUP* const made =
@@ -218,12 +217,7 @@ class EcdsaPrivate final : public PrivateKeyState {
 };
 
 Result<PublicState> public_of(ByteView data, ByteView point) {
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group_name, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                        const_cast<std::uint8_t*>(point.data()), point.size()),
-      OSSL_PARAM_construct_end()};
-  Pkey key = pkey_from("EC", EVP_PKEY_PUBLIC_KEY, parameters);
+  Pkey key = ec_public_key(curve, point);
   if (key == nullptr) return std::unexpected(CryptoError::bad_key);
   return std::make_shared<EcdsaPublic>(data, std::move(key));
 }

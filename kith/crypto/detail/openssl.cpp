@@ -1,3 +1,4 @@
+#include <openssl/core_names.h>
 #include <sodium.h>
 
 #include <kith/base/assert.hpp>
@@ -31,6 +32,15 @@ Pkey pkey_from(const char* algorithm, int selection, OSSL_PARAM* parameters) noe
     return nullptr;
   }
   return Pkey(key);
+}
+
+Pkey ec_public_key(const char* curve, ByteView point) noexcept {
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                        const_cast<std::uint8_t*>(point.data()), point.size()),
+      OSSL_PARAM_construct_end()};
+  return pkey_from("EC", EVP_PKEY_PUBLIC_KEY, parameters);
 }
 
 Result<Bytes> pkey_sign(EVP_PKEY* key, ByteView message) {

@@ -89,17 +89,14 @@ bool parse_signed_part(ByteView in, X509Parts& parts) noexcept {
   return equal(*algorithm, parts.signature_algorithm);
 }
 
-enum class KeyKind { p256, p384, p521, rsa, ed25519 };
-
-constexpr bool is_ec(KeyKind kind) noexcept {
-  return kind == KeyKind::p256 || kind == KeyKind::p384 || kind == KeyKind::p521;
-}
+enum class KeyKind { ec, rsa, ed25519 };
 
 /// An AlgorithmIdentifier of a public key. Named curves alone; the point is uncompressed.
 struct KeyForm {
   KeyKind kind;
   ByteView algorithm;
   std::size_t point_bytes;  ///< 0 for RSA, whose numbers vary in length
+  const char* curve = nullptr;
 };
 
 constexpr std::uint8_t p256_id[] = {0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
@@ -113,9 +110,9 @@ constexpr std::uint8_t rsa_id[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x8
                                    0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
 constexpr std::uint8_t ed25519_id[] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
 
-constexpr KeyForm key_forms[] = {{KeyKind::p256, p256_id, 65},
-                                 {KeyKind::p384, p384_id, 97},
-                                 {KeyKind::p521, p521_id, 133},
+constexpr KeyForm key_forms[] = {{KeyKind::ec, p256_id, 65, "P-256"},
+                                 {KeyKind::ec, p384_id, 97, "P-384"},
+                                 {KeyKind::ec, p521_id, 133, "P-521"},
                                  {KeyKind::rsa, rsa_id, 0},
                                  {KeyKind::ed25519, ed25519_id, 32}};
 
@@ -232,7 +229,7 @@ std::optional<SignatureForm> signature_form_of(ByteView algorithm) noexcept {
 bool belong_together(KeyKind key, SignatureKind signature) noexcept {
   switch (signature) {
     case SignatureKind::ecdsa:
-      return is_ec(key);
+      return key == KeyKind::ec;
     case SignatureKind::rsa_pkcs1:
     case SignatureKind::rsa_pss:
       return key == KeyKind::rsa;
@@ -267,11 +264,14 @@ Result<X509Key> read_key(ByteView info) {
     }
     if (!strict) return std::unexpected(CertificateError::bad_key);
   } else if (bits->size() != 1 + form->point_bytes ||
-             (is_ec(form->kind) && (*bits)[1] != POINT_CONVERSION_UNCOMPRESSED)) {
+             (form->kind == KeyKind::ec && (*bits)[1] != POINT_CONVERSION_UNCOMPRESSED)) {
     return std::unexpected(CertificateError::bad_key);
   }
   const unsigned char* at = info.data();
-  Pkey key(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(info.size()), openssl_context(), nullptr));
+  Pkey key = form->kind == KeyKind::ec
+                 ? ec_public_key(form->curve, bits->subspan(1))
+                 : Pkey(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(info.size()),
+                                      openssl_context(), nullptr));
   if (key == nullptr) return std::unexpected(CertificateError::bad_key);
   return X509Key{form->kind, std::move(key)};
 }
