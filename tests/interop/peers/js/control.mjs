@@ -27,9 +27,9 @@ async function answer (request, commands) {
   }
 }
 
-const USAGE = '--listen MULTIADDR, --security NAME, --dht client|server, --relayed and --relay'
+const USAGE = '--listen MULTIADDR, --security NAME, --dht client|server, --topic TOPIC, --relayed and --relay'
 
-/** The values of all `--listen ADDR`, those of `--security NAME` and `--dht MODE`, and which flags there are. */
+/** The values of all `--listen ADDR`, those of the options that take one, and which flags there are. */
 export function programArguments () {
   const found = { listen: [], security: 'noise' }
   const given = process.argv.slice(2)
@@ -40,7 +40,7 @@ export function programArguments () {
       continue
     }
     const value = given.shift()
-    if (!['listen', 'security', 'dht'].includes(flag) || value == null) {
+    if (!['listen', 'security', 'dht', 'topic'].includes(flag) || value == null) {
       throw new Error(`unknown option ${flag}; there are ${USAGE}`)
     }
     if (flag === 'listen') {

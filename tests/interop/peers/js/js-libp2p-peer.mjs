@@ -8,10 +8,14 @@ import { protocolCommands, serveProtocols } from './protocols.mjs'
 
 const AGENT = 'js-libp2p-peer'
 
-const node = await createLibp2p({ ...nodeOptions(AGENT, programArguments()), start: false })
+const options = programArguments()
+const node = await createLibp2p({ ...nodeOptions(AGENT, options), start: false })
 const commands = { ...nodeCommands(node, AGENT), ...protocolCommands(node), ...dhtCommands(node) }
 await serveProtocols(node)
 await node.start()
+if (options.topic != null) {
+  node.services.pubsub.subscribe(options.topic)
+}
 
 emit({ event: 'ready', ...commands.info() })
 await serveStdin(commands)

@@ -1,6 +1,7 @@
 // What both JavaScript peers have in common: a TCP, WebSocket, Noise or TLS and yamux node that meets nobody by itself.
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { dcutr } from '@libp2p/dcutr'
+import { gossipsub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -20,14 +21,16 @@ const PING_LIMITS = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 
 const SECURITY = { noise, tls }
 
-/** What a node does besides what all do: `relayed` dials and takes circuits and punches holes, `relay` is a relay. */
-function extras ({ relayed, relay, dht }) {
+/** What a node does besides what all do: `relayed` dials and takes circuits and punches holes, `relay` is a relay, one
+ * with a `topic` speaks gossipsub, where messages must be signed. */
+function extras ({ relayed, relay, dht, topic }) {
   return {
     transports: relayed ? [circuitRelayTransport()] : [],
     services: {
       ...(relayed ? { dcutr: dcutr() } : {}),
       ...(relay ? { relay: circuitRelayServer() } : {}),
-      ...(dht != null ? { dht: dhtService(dht) } : {})
+      ...(dht != null ? { dht: dhtService(dht) } : {}),
+      ...(topic != null ? { pubsub: gossipsub() } : {})
     }
   }
 }
