@@ -12,7 +12,7 @@ from .network import NOISE, peer
 TOPIC = "compared"
 SUBSCRIBERS = 4
 BYTES = 1024
-LIBRARIES = {"kith": "kith", "go-libp2p-pubsub": "go"}
+LIBRARIES = {"kith": "kith", "go-libp2p-pubsub": "go", "js-libp2p": "js"}
 
 
 def once(kind, messages):
@@ -40,7 +40,7 @@ def tables(run):
                   ratios=("rate", "cpu"))
     run.measure(table, [Contender(name, lambda kind=kind: once(kind, messages), "" if kind == "kith" else "kith")
                         for name, kind in LIBRARIES.items()])
-    table.notes.append("TCP, Noise, yamux. The ends are kith's library in both rows, and at most 16 messages are under "
+    table.notes.append("TCP, Noise, yamux. The ends are kith's library in all rows, and at most 16 messages are under "
                        "way, so that no queue overflows: the rate is that of the whole way, the CPU that of the peer in the "
                        "middle alone.")
     yield table

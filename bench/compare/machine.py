@@ -1,5 +1,6 @@
 """On what, and with what, it was measured. No names of hosts or people."""
 
+import json
 import os
 import platform
 import subprocess
@@ -39,6 +40,11 @@ def _crate(name):
     return lines[at + 1].split('"')[1] if at is not None else "unknown"
 
 
+def _npm_package(name):
+    packages = json.loads((environment.INTEROP / "peers/js/package-lock.json").read_text())["packages"]
+    return packages.get(f"node_modules/{name}", {}).get("version", "unknown")
+
+
 def machine(folder):
     return {
         "cores": os.cpu_count(),
@@ -56,7 +62,9 @@ def versions():
         "kith": f"{_last_word(str(environment.kith_binary()), 'version')}, tree {commit or 'unknown'}",
         "Kubo": _last_word(str(environment.peers_dir() / "ipfs"), "version"),
         "go-libp2p": _go_module("github.com/libp2p/go-libp2p"),
+        "go-libp2p-pubsub": _go_module("github.com/libp2p/go-libp2p-pubsub"),
         "rust-libp2p": _crate("libp2p"),
+        "js-libp2p": _npm_package("libp2p"),
         "libtorrent": _last_word("/usr/bin/python3", "-c", "import libtorrent; print(libtorrent.__version__)"),
         "iperf3": " ".join(first_line("iperf3", "--version").split()[1:2]) or "missing",
         "OpenSSL": " ".join(first_line("openssl", "version").split()[1:2]) or "missing",
