@@ -12,7 +12,7 @@ from .network import NOISE, peer
 TOPIC = "compared"
 SUBSCRIBERS = 4
 BYTES = 1024
-LIBRARIES = {"kith": "kith", "go-libp2p-pubsub": "go", "js-libp2p": "js"}
+LIBRARIES = {"kith": "kith", "go-libp2p-pubsub": "go", "rust-libp2p": "rust", "js-libp2p": "js"}
 
 
 def once(kind, messages):

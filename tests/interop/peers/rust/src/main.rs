@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::core::ConnectedPoint;
+use libp2p::gossipsub::{IdentTopic, TopicHash};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::DialOpts;
@@ -65,6 +66,8 @@ struct Node {
     identified: HashMap<PeerId, identify::Info>,
     waiting_for_identify: Vec<(PeerId, oneshot::Sender<identify::Info>)>,
     reservations: HashMap<ListenerId, oneshot::Sender<Result<(), String>>>,
+    /// The topic whose messages are only forwarded.
+    untold: Option<TopicHash>,
 }
 
 fn emit(line: Value) {
@@ -165,7 +168,9 @@ impl Node {
                     }
                 });
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message { message, .. })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message { message, .. }))
+                if self.untold.as_ref() != Some(&message.topic) =>
+            {
                 emit(gossip::told(&message));
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
@@ -363,11 +368,18 @@ struct Arguments {
     relayed: bool,
     relay: bool,
     pubsub: Option<gossip::Policy>,
+    topic: Option<IdentTopic>,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
-    let mut found =
-        Arguments { listen: Vec::new(), security: "noise".into(), relayed: false, relay: false, pubsub: None };
+    let mut found = Arguments {
+        listen: Vec::new(),
+        security: "noise".into(),
+        relayed: false,
+        relay: false,
+        pubsub: None,
+        topic: None,
+    };
     let mut given = std::env::args().skip(1);
     while let Some(flag) = given.next() {
         if flag == "--relayed" {
@@ -383,14 +395,18 @@ fn arguments() -> Result<Arguments, Failure> {
             "listen" => found.listen.push(value.parse()?),
             "security" => found.security = value,
             "pubsub" => found.pubsub = Some(gossip::Policy::named(&value)?),
+            "topic" => found.topic = Some(IdentTopic::new(value)),
             _ => {
-                let known = "--listen MULTIADDR, --security NAME, --pubsub POLICY, --relay and --relayed";
+                let known = "--listen MULTIADDR, --security NAME, --pubsub POLICY, --topic TOPIC, --relay and --relayed";
                 return Err(format!("unknown option {flag}; there are {known}").into());
             }
         }
     }
     if found.listen.is_empty() {
         found.listen.push("/ip4/127.0.0.1/tcp/0".parse()?);
+    }
+    if found.topic.is_some() {
+        found.pubsub.get_or_insert(gossip::Policy::Strict);
     }
     Ok(found)
 }
@@ -405,7 +421,11 @@ async fn main() -> Result<(), Failure> {
         identified: HashMap::new(),
         waiting_for_identify: Vec::new(),
         reservations: HashMap::new(),
+        untold: arguments.topic.as_ref().map(IdentTopic::hash),
     };
+    if let (Some(topic), Some(gossip)) = (&arguments.topic, node.swarm.behaviour_mut().gossip.as_mut()) {
+        gossip.subscribe(topic)?;
+    }
     for addr in &arguments.listen {
         node.swarm.listen_on(addr.clone())?;
     }
