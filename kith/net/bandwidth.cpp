@@ -185,6 +185,19 @@ const Bandwidth::Gates* Bandwidth::protocol_gates(const ProtocolId& protocol) co
 std::unique_ptr<port::Stream> Bandwidth::hold(std::unique_ptr<port::Stream> stream,
                                               const multiformats::PeerId& peer,
                                               const ProtocolId& protocol) {
+  if (each_peer_.none()) return hold(std::move(stream), protocol, {});
+  auto found = peers_.find(peer);
+  if (found == peers_.end()) found = peers_.emplace(peer, gates_of(each_peer_)).first;
+  return hold(std::move(stream), protocol, found->second);
+}
+
+std::unique_ptr<port::Stream> Bandwidth::hold(std::unique_ptr<port::Stream> stream,
+                                              const ProtocolId& protocol) {
+  return hold(std::move(stream), protocol, gates_of(each_peer_));
+}
+
+std::unique_ptr<port::Stream> Bandwidth::hold(std::unique_ptr<port::Stream> stream,
+                                              const ProtocolId& protocol, const Gates& own) {
   RateGates up;
   RateGates down;
   const auto add = [&up, &down](const Gates& gates) {
@@ -193,11 +206,7 @@ std::unique_ptr<port::Stream> Bandwidth::hold(std::unique_ptr<port::Stream> stre
   };
   add(all_);
   if (const Gates* gates = protocol_gates(protocol)) add(*gates);
-  if (!each_peer_.none()) {
-    auto found = peers_.find(peer);
-    if (found == peers_.end()) found = peers_.emplace(peer, gates_of(each_peer_)).first;
-    add(found->second);
-  }
+  add(own);
   if (up.empty() && down.empty()) return stream;
   return std::make_unique<HeldStream>(clock_, std::move(stream), std::move(up), std::move(down));
 }

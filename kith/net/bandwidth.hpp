@@ -84,6 +84,9 @@ class Bandwidth {
   /// The stream, held to what limits say of the peer and the protocol.
   std::unique_ptr<port::Stream> hold(std::unique_ptr<port::Stream> stream,
                                      const multiformats::PeerId& peer, const ProtocolId& protocol);
+  /// The same for one who is no peer: each such stream has what one peer may have.
+  std::unique_ptr<port::Stream> hold(std::unique_ptr<port::Stream> stream,
+                                     const ProtocolId& protocol);
   /// The peer's last connection has gone.
   void forget(const multiformats::PeerId& peer) noexcept { peers_.erase(peer); }
 
@@ -93,6 +96,8 @@ class Bandwidth {
     std::shared_ptr<RateGate> down;
   };
   static Gates gates_of(RateLimit limit);
+  std::unique_ptr<port::Stream> hold(std::unique_ptr<port::Stream> stream,
+                                     const ProtocolId& protocol, const Gates& own);
   const Gates* protocol_gates(const ProtocolId& protocol) const;
 
   port::Clock& clock_;

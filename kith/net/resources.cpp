@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -329,6 +330,7 @@ std::optional<Shortage> ConnectionGrant::enter_scopes(Resources::Territory& terr
     return shortage;
   }
   territory_ = &territory;
+  transient_ = true;
   return std::nullopt;
 }
 
@@ -341,12 +343,16 @@ void ConnectionGrant::leave() noexcept {
   if (peer_scope_ != nullptr) {
     peer_scope_->scope.give_connection(direction_);
     forget_peer_if_unused(peer_);
-  } else {
-    territory_->transient.give_connection(direction_);
-    territory_->transient.memory.release(connection_base_bytes);
   }
+  leave_transient();
   territory_ = nullptr;
   peer_scope_ = nullptr;
+}
+
+void ConnectionGrant::leave_transient() noexcept {
+  if (!std::exchange(transient_, false)) return;
+  territory_->transient.give_connection(direction_);
+  territory_->transient.memory.release(connection_base_bytes);
 }
 
 void ConnectionGrant::forget_peer_if_unused(const PeerId& peer) noexcept {
@@ -372,22 +378,32 @@ std::optional<Shortage> ConnectionGrant::enter_peer(const PeerId& peer) {
     forget_peer_if_unused(peer);
     return shortage;
   }
-  territory_->transient.give_connection(direction_);
-  territory_->transient.memory.release(connection_base_bytes);
+  leave_transient();
   peer_scope_ = scopes.get();
   peer_ = peer;
   return std::nullopt;
 }
 
-Result<void> ConnectionGrant::set_peer(const PeerId& peer) {
-  ASSERT(territory_ != nullptr && peer_scope_ == nullptr);
+/// Out of the scopes of the allow-list, if they are there for somebody else.
+std::optional<Shortage> ConnectionGrant::enter_as(const PeerId& peer) {
+  ASSERT(territory_ != nullptr && peer_scope_ == nullptr && transient_);
   const bool wrong_peer =
       territory_ == resources_.allowlisted_.get() && !resources_.allowlisted(remote_, &peer);
-  if (wrong_peer) {
-    leave();
-    if (auto shortage = enter(*resources_.ordinary_)) return resources_.refused(*shortage);
-  }
+  if (!wrong_peer) return std::nullopt;
+  leave();
+  return enter(*resources_.ordinary_);
+}
+
+Result<void> ConnectionGrant::set_peer(const PeerId& peer) {
+  if (auto shortage = enter_as(peer)) return resources_.refused(*shortage);
   if (auto shortage = enter_peer(peer)) return resources_.refused(*shortage);
+  return {};
+}
+
+Result<void> ConnectionGrant::stay_unknown() {
+  const PeerId nobody;
+  if (auto shortage = enter_as(nobody)) return resources_.refused(*shortage);
+  leave_transient();
   return {};
 }
 

@@ -3,7 +3,7 @@
 // written for Kubo means the same here.
 //
 //   connection   system + subnets + transient    until the peer has proven who it is, then
-//                system + subnets + its peer
+//                system + subnets + its peer; without one if it turns out to carry no libp2p
 //   stream       system + its peer + transient         until a protocol is agreed on, then
 //                system + its peer + protocol + protocol of that peer
 //
@@ -251,6 +251,11 @@ class ConnectionGrant {
   /// Moves it from the transient scope to the peer's. Once. Errc::limit_exceeded.
   Result<void> set_peer(const multiformats::PeerId& peer);
 
+  /// Moves it out of the transient scope without a peer: it carries something else than libp2p, and
+  /// isn't to be in the way of those who are still to prove who they are. Once, and in place of
+  /// set_peer(). Errc::limit_exceeded.
+  Result<void> stay_unknown();
+
   /// What the connection's memory counts in.
   Budget& memory() noexcept;
 
@@ -266,6 +271,8 @@ class ConnectionGrant {
   std::optional<Shortage> enter_subnets() noexcept;
   void leave_subnets() noexcept;
   void leave() noexcept;
+  void leave_transient() noexcept;
+  std::optional<Shortage> enter_as(const multiformats::PeerId& peer);
   std::optional<Shortage> enter_peer(const multiformats::PeerId& peer);
   void forget_peer_if_unused(const multiformats::PeerId& peer) noexcept;
 
@@ -276,6 +283,7 @@ class ConnectionGrant {
   std::unique_ptr<Resources::Scope> own_;
   Resources::Territory* territory_ = nullptr;  ///< null while it is granted nothing
   Resources::PeerScope* peer_scope_ = nullptr;
+  bool transient_ = false;
   multiformats::PeerId peer_;
   std::vector<StreamGrant*> streams_;
 };

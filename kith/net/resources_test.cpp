@@ -74,6 +74,47 @@ TEST(Resources, CountAConnectionAsAStrangersThenAsItsPeers) {
   place.expect_empty();
 }
 
+TEST(Resources, CountWhoIsNoPeerForAsLongAsTheyStay) {
+  ResourceLimits limits;
+  limits.transient[Resource::connections_inbound] = 1;
+  limits.system[Resource::connections_inbound] = 2;
+  Place place(limits);
+  auto page = place.stranger(1);
+  EXPECT_EQ(place.stranger(2), nullptr);
+  ASSERT_TRUE(page->stay_unknown());
+  EXPECT_EQ(place.transient(Resource::connections_inbound), 0u);
+  EXPECT_EQ(place.transient(Resource::memory), 0u);
+  EXPECT_EQ(place.system(Resource::connections_inbound), 1u);
+  EXPECT_EQ(place.system(Resource::descriptors), 1u);
+  auto peers = place.connection(2);
+  ASSERT_NE(peers, nullptr);
+  EXPECT_EQ(place.stranger(3), nullptr);
+  EXPECT_EQ(place.refusal(), "limit System.ConnsInbound is 2");
+  page.reset();
+  peers.reset();
+  place.expect_empty();
+}
+
+TEST(Resources, TheAllowListsPlacesForAPeerAreNobodyElses) {
+  ResourceLimits limits;
+  limits.system[Resource::connections_inbound] = 1;
+  limits.allowlist.push_back({IpNetwork::of(address(7)).value(), std::nullopt});
+  limits.allowlist.push_back({IpNetwork::of(address(8)).value(), peer(8)});
+  Place place(limits);
+  auto first = place.connection(1);
+  auto anybodys = place.stranger(7);
+  ASSERT_NE(anybodys, nullptr);
+  EXPECT_TRUE(anybodys->stay_unknown());
+  auto of_peer = place.stranger(8);
+  ASSERT_NE(of_peer, nullptr);
+  EXPECT_FALSE(of_peer->stay_unknown());
+  EXPECT_EQ(place.refusal(), "limit System.ConnsInbound is 1");
+  anybodys.reset();
+  of_peer.reset();
+  first.reset();
+  place.expect_empty();
+}
+
 TEST(Resources, CountAStreamInEachOfItsScopes) {
   Place place;
   auto connection = place.connection(1);

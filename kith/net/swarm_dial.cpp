@@ -12,6 +12,7 @@
 #include <kith/net/transports/quic.hpp>
 #include <kith/net/transports/tcp.hpp>
 #include <kith/net/transports/websocket.hpp>
+#include <kith/port/holding_stream.hpp>
 
 namespace kith::net {
 
@@ -186,6 +187,13 @@ Task<void> Swarm::upgrade_inbound(Incoming& incoming, std::unique_ptr<Connection
   const Instant deadline =
       env_.clock.now() + (crowded ? handshake_timeout_crowded : handshake_timeout);
   ConnectionTerms terms = terms_for(grant->memory(), deadline);
+  terms.keep_place = [this, &grant](port::StreamPtr stream,
+                                    const ProtocolId& protocol) -> Result<port::StreamPtr> {
+    KITH_CHECK(grant->stay_unknown());
+    std::shared_ptr<ConnectionGrant> place = std::move(grant);
+    return std::make_unique<port::HoldingStream>(bandwidth_.hold(std::move(stream), protocol),
+                                                 std::move(place));
+  };
   KITH_CO_TRY(std::unique_ptr<Connection> connection, co_await incoming.upgrade(terms));
   if (connection->remote_peer() == local_peer_) co_return std::unexpected(SwarmError::dial_self);
   if (gater_ != nullptr && !gater_->allow_peer(connection->remote_peer(), Direction::inbound,

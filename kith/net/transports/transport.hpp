@@ -13,8 +13,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include <kith/multiformats/multiaddr.hpp>
 #include <kith/multiformats/peer_id.hpp>
 #include <kith/net/connection.hpp>
+#include <kith/port/stream.hpp>
 #include <kith/port/task.hpp>
 
 namespace kith::net {
@@ -44,6 +47,13 @@ struct ConnectionTerms {
   /// outbound; else it sends datagrams of random bytes there from where it listens, 10 to 200 ms
   /// apart, until the deadline or until it is cancelled, and the connection comes to its listener.
   std::optional<Direction> punching{};
+  /// For who comes to a listener and turns out to be no peer (WebSocketOptions::plain_http): gives
+  /// the stream to them the connection's place in the limits, which counts until the stream that is
+  /// returned dies, before the swarm; and holds it to the limits of bandwidth, as if it were of
+  /// this protocol. At most once, and then no Connection comes of it. Errc::limit_exceeded. Empty:
+  /// there are no limits.
+  std::function<Result<port::StreamPtr>(port::StreamPtr stream, const std::string& protocol)>
+      keep_place{};
 };
 
 /// Somebody who wants to connect. Destroying it without upgrade() turns them away.

@@ -71,11 +71,19 @@ struct WebSocketTransport::Shared {
   std::shared_ptr<SecureChannels> channels;
   std::shared_ptr<const crypto::TlsContext> client_tls{};  ///< once it was needed
 
-  http::WebSocketDoor door_for(const TcpGuest& guest) const {
+  /// Doesn't outlive the terms' swarm.
+  http::WebSocketDoor door_for(const TcpGuest& guest, const ConnectionTerms& terms) const {
     http::WebSocketDoor door{.allows = options.allows};
     if (!options.plain_http) return door;
-    door.plain = [plain_http = options.plain_http, local = guest.local, remote = guest.remote](
-                     port::StreamPtr stream) { plain_http({std::move(stream), local, remote}); };
+    door.plain = [plain_http = options.plain_http, keep_place = terms.keep_place,
+                  local = guest.local, remote = guest.remote](port::StreamPtr stream) {
+      if (keep_place) {
+        auto counted = keep_place(std::move(stream), std::string(http_protocol));
+        if (!counted) return;
+        stream = *std::move(counted);
+      }
+      plain_http({std::move(stream), local, remote});
+    };
     return door;
   }
 
@@ -96,7 +104,7 @@ struct WebSocketTransport::Shared {
                                     env.clock, std::move(guest.stream), self->options.server_tls,
                                     std::move(session), std::move(none), terms.deadline));
     }
-    http::WebSocketDoor door = self->door_for(guest);
+    http::WebSocketDoor door = self->door_for(guest, terms);
     KITH_CO_TRY(port::StreamPtr stream,
                 co_await http::websocket_accept(env, std::move(guest.stream), std::move(nothing),
                                                 std::move(door), terms.deadline));

@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <kith/crypto/keys.hpp>
@@ -36,10 +37,16 @@
 
 namespace kith::net {
 
+/// HTTP on a stream of libp2p (libp2p/specs http/README.md). What limits say of it counts for plain
+/// requests at WebSocket's ports, too.
+inline constexpr std::string_view http_protocol = "/http/1.1";
+
 struct WebSocketOptions {
   /// Whether the sender of this request may connect; everybody if it is empty.
   std::function<bool(const http::RequestHead& request)> allows{};
-  /// Serves HTTP requests that ask for no WebSocket: the stream begins with the request.
+  /// Serves HTTP requests that ask for no WebSocket: the stream begins with the request, counts
+  /// among the swarm's connections while it lives, and dies before the swarm. The handshake's
+  /// deadline is no longer its.
   std::function<void(TcpGuest guest)> plain_http{};
   /// For listening on /tls/ws and /wss, which can't be done without (websocket_server_tls()).
   std::shared_ptr<const crypto::TlsContext> server_tls{};

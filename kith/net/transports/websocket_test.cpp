@@ -12,8 +12,11 @@ using multiformats::Multiaddr;
 
 /// A peer of which nothing is said but what a test says.
 struct WebPeer {
-  WebPeer(sim::World& world, std::uint8_t number, WebSocketOptions options = {})
-      : node(world.add_node()), swarm(node.env(), key_of(number), store), ping(node.env(), swarm) {
+  WebPeer(sim::World& world, std::uint8_t number, WebSocketOptions options = {},
+          SwarmLimits limits = {})
+      : node(world.add_node()),
+        swarm(node.env(), key_of(number), store, std::move(limits)),
+        ping(node.env(), swarm) {
     Transports transports;
     transports.websocket_options = std::make_shared<WebSocketOptions>(std::move(options));
     swarm.set_transports(std::move(transports));
@@ -374,6 +377,76 @@ Task<void> serves_pages(sim::World& world) {
 }
 TEST(WebSocketTransport, LeavesPlainRequestsToWhoeverServesPages) {
   sim::run_test(1, serves_pages);
+}
+
+/// Whom a test serves pages to, when it wants to.
+struct PageGuests {
+  std::vector<TcpGuest> all;
+
+  WebSocketOptions taking() {
+    WebSocketOptions options;
+    options.plain_http = [this](TcpGuest guest) { all.push_back(std::move(guest)); };
+    return options;
+  }
+};
+
+Task<void> counts_readers_of_pages(sim::World& world) {
+  PageGuests guests;
+  WebPeer peer(world, 2, guests.taking());
+  peer.listen("/ip4/0.0.0.0/tcp/4001");
+  peer.listen("/ip4/0.0.0.0/tcp/4001/ws");
+  sim::Node& stranger = world.add_node();
+  // As many as the limits allow one address, and one more.
+  std::vector<std::unique_ptr<port::TcpStream>> readers;
+  const std::size_t places = default_subnet_limits().ip4.front().connections;
+  for (std::size_t i = 0; i <= places; ++i) {
+    KITH_CO_TRY(auto stream, co_await peer.dialed_by(stranger, 4001));
+    KITH_CO_CHECK(co_await stream->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+    readers.push_back(std::move(stream));
+  }
+  auto refused = co_await port::read_to_end(*readers.back(), 100, peer.soon());
+  EXPECT_TRUE(!refused || refused->empty());
+  EXPECT_EQ(guests.all.size(), places);
+  // They are no handshakes any more, and end at no handshake's deadline.
+  KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 2 * handshake_timeout));
+  ResourceReport report = peer.swarm.resources();
+  EXPECT_EQ(report.system.used[Resource::connections_inbound], places);
+  EXPECT_EQ(report.system.used[Resource::descriptors], places);
+  EXPECT_EQ(report.transient.used[Resource::connections_inbound], 0U);
+  KITH_CO_CHECK(co_await guests.all.front().stream->write(as_bytes("page")));
+  KITH_CO_CHECK(co_await guests.all.front().stream->close_write());
+  KITH_CO_TRY(const Bytes page, co_await port::read_to_end(*readers.front(), 100, peer.soon()));
+  EXPECT_EQ(as_text(page), "page");
+  guests.all.pop_back();
+  EXPECT_EQ(peer.swarm.resources().system.used[Resource::connections], places - 1);
+  guests.all.clear();
+  EXPECT_EQ(peer.swarm.resources().system.used[Resource::connections], 0U);
+  co_return co_await peer.swarm.close_shielded();
+}
+TEST(WebSocketTransport, CountsReadersOfPagesWhileTheyStay) {
+  sim::run_test(1, counts_readers_of_pages);
+}
+
+Task<void> holds_pages_to_bandwidth(sim::World& world) {
+  PageGuests guests;
+  SwarmLimits limits;
+  limits.bandwidth.all.up = 10'000;
+  WebPeer peer(world, 2, guests.taking(), std::move(limits));
+  peer.listen("/ip4/0.0.0.0/tcp/4001/ws");
+  sim::Node& stranger = world.add_node();
+  KITH_CO_TRY(auto reader, co_await peer.dialed_by(stranger, 4001));
+  KITH_CO_CHECK(co_await reader->write(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  while (guests.all.empty())
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 10ms));
+  const Instant begin = world.clock().now();
+  const Bytes page(100'000);
+  KITH_CO_CHECK(co_await guests.all.front().stream->write(page));
+  EXPECT_GE(world.clock().now() - begin, 9s);
+  guests.all.clear();
+  co_return co_await peer.swarm.close_shielded();
+}
+TEST(WebSocketTransport, HoldsPagesToTheLimitsOfBandwidth) {
+  sim::run_test(1, holds_pages_to_bandwidth);
 }
 
 TEST(GuestKind, IsToldByTheFirstByte) {
