@@ -7,6 +7,7 @@
 #include <kith/api/detail/text.hpp>
 #include <kith/api/gateway.hpp>
 #include <kith/api/page.hpp>
+#include <kith/api/public_gateway.hpp>
 #include <kith/api/rpc.hpp>
 #include <kith/http/server.hpp>
 #include <kith/io/runtime.hpp>
@@ -228,7 +229,9 @@ Task<void> run_daemon(ClientContext& context, const Request& request) {
   options.pubsub = request.flag("enable-pubsub-experiment");
   KITH_CO_TRY(std::unique_ptr<node::Node> node,
               co_await node::Node::start(context.env, std::move(home), options));
+  PublicGateway public_gateway(*node);
   auto served = co_await serve_until_ended(context, *node);
+  co_await public_gateway.stop(Duration(0));
   auto stopped = co_await node->stop_shielded();
   if (!served && !served.error().is(Errc::cancelled)) co_return served;
   co_return stopped;

@@ -29,7 +29,9 @@ class Counted {
   std::map<port::IpAddress, std::size_t>::iterator mine_;
 };
 
-OpenBlockSource open_for(node::Node& node) {
+}  // namespace
+
+OpenBlockSource blocks_of(node::Node& node) {
   return [&node](bool fetch) {
     node::SourceOptions source;
     source.fetch = fetch;
@@ -38,10 +40,8 @@ OpenBlockSource open_for(node::Node& node) {
   };
 }
 
-}  // namespace
-
 Gateway::Gateway(node::Node& node, GatewayOptions options)
-    : Gateway(node.env(), open_for(node), options) {}
+    : Gateway(node.env(), blocks_of(node), options) {}
 
 Gateway::Gateway(port::Env& env, OpenBlockSource open, GatewayOptions options)
     : env_(env), open_(std::move(open)), options_(options) {}

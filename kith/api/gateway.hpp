@@ -51,6 +51,9 @@ struct GatewayOptions {
   bool no_fetch = false;
   /// Browsers treat what is served as of no origin, and run no scripts in it.
   bool sandboxed = false;
+  /// Nothing of a path's content but blocks and archives, which the client checks by itself
+  /// (trustless-gateway; Kubo's Gateway.DeserializedResponses: false): else 406.
+  bool trustless = false;
   Duration fetch_timeout = gateway_fetch_timeout;
   std::size_t requests_max = gateway_requests_max;
   std::size_t parts_max = gateway_parts_max;
@@ -59,6 +62,9 @@ struct GatewayOptions {
 
 /// What one request reads its blocks through: with `fetch` also from peers.
 using OpenBlockSource = std::function<std::unique_ptr<ipld::BlockSource>(bool fetch)>;
+
+/// The node's own, which outlives what is opened.
+OpenBlockSource blocks_of(node::Node& node);
 
 class Gateway {
  public:

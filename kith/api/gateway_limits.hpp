@@ -24,6 +24,20 @@ inline constexpr Duration gateway_write_timeout = 60s;
 /// What a client is asked to wait before it tries again (Retry-After), in seconds.
 inline constexpr int gateway_retry_after_seconds = 60;
 
+/// Of the gateway that is open to all who reach this node (public_gateway.hpp), and beside which it
+/// has its peers to serve. What its requests may remember of DAGs comes to 320 MB.
+inline constexpr std::size_t public_gateway_requests_max = 32;
+inline constexpr std::size_t public_gateway_archive_blocks_max = 64 * 1024;
+/// TCP connections, of all and of one address. (The swarm's limits of subnets are asked before, and
+/// by default allow 8 of an address that isn't this machine's own.)
+inline constexpr std::size_t public_gateway_connections_max = 128;
+inline constexpr std::size_t public_gateway_connections_per_address_max = 32;
+/// Streams of libp2p, of all and of one peer. Each is one request.
+inline constexpr std::size_t public_gateway_streams_max = 128;
+inline constexpr std::size_t public_gateway_streams_per_peer_max = 16;
+/// A connection on which nothing is asked for.
+inline constexpr Duration public_gateway_idle_timeout = 30s;
+
 /// Ranges of one request; with more the whole is sent, as RFC 9110, section 14.2 allows.
 inline constexpr std::size_t gateway_ranges_max = 16;
 /// What content types are guessed from (the WHATWG's sniffing looks at no more).

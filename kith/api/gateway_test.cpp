@@ -55,6 +55,39 @@ TEST(Gateway, ServesAFileWithWhatBrowsersAndCachesNeed) {
   });
 }
 
+TEST(Gateway, GivesOnlyWhatCanBeCheckedIfItIsTrustless) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    GatewayOptions options;
+    options.trustless = true;
+    Site site(world, options);
+    const std::string text = letters(200);
+    Cid file = site.add_file(text);
+    Cid root = site.add_directory({{"a.txt", file}});
+    KITH_CO_TRY(Answer raw, co_await site.get(at(file, "?format=raw")));
+    EXPECT_EQ(raw.status, 200);
+    EXPECT_EQ(raw.body, text);
+    Headers wants_raw{{"Accept", "application/vnd.ipld.raw"}};
+    KITH_CO_TRY(Answer accepted, co_await site.get(at(file), std::move(wants_raw)));
+    EXPECT_EQ(accepted.body, text);
+    KITH_CO_TRY(Answer head, co_await site.get(at(file, "?format=raw"), {}, "HEAD"));
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.header("Content-Length"), "200");
+    KITH_CO_TRY(Answer car, co_await site.get(at(root, "/a.txt?format=car")));
+    EXPECT_EQ(car.status, 200);
+    EXPECT_TRUE(car.header("Content-Type").starts_with("application/vnd.ipld.car"));
+    for (const std::string& target :
+         {at(file), at(root), at(root, "/a.txt"), at(root, "/a.txt?format=raw"),
+          at(file, "?format=dag-json"), at(file, "?format=tar"), at(file, "?format=ipns-record")}) {
+      KITH_CO_TRY(Answer refused, co_await site.get(target));
+      EXPECT_EQ(refused.status, 406) << target;
+      EXPECT_EQ(refused.header("Content-Type"), "text/plain; charset=utf-8");
+    }
+    KITH_CO_TRY(Answer no_cid, co_await site.get("/ipfs/nothing?format=raw"));
+    EXPECT_EQ(no_cid.status, 400);
+    co_return co_await site.end();
+  });
+}
+
 TEST(Gateway, GuessesTheTypeOfAFileWithoutAName) {
   sim::run_test(1, [](World& world) -> Task<void> {
     Site site(world);

@@ -847,6 +847,7 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.flag("Discovery.MDNS.Enabled", settings.mdns);
   reader.flag("Gateway.NoFetch", settings.gateway_no_fetch);
   reader.flag("Datastore.HashOnRead", settings.verify_reads);
+  reader.flag("Experimental.GatewayOverLibp2p", settings.gateway_over_libp2p);
   reader.flag("Experimental.PerfServer", settings.serve_perf);
   read_swarm(reader, settings);
   read_pubsub(reader, settings.pubsub);

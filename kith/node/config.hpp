@@ -161,6 +161,9 @@ struct NodeSettings {
   bool verify_reads = false;
   MemoryBounds memory;
   bool serve_perf = false;
+  /// Experimental.GatewayOverLibp2p: strangers may have blocks that are here over HTTP, as streams
+  /// of libp2p and at the swarm's TCP ports.
+  bool gateway_over_libp2p = false;
   PubSubSettings pubsub;
   RoutingSettings routing;
   ProvideSettings providing;

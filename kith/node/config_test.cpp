@@ -92,6 +92,15 @@ TEST(Config, TellsWhichSettingsHaveNoEffect) {
   EXPECT_EQ(read_settings(config)->without_effect, expected);
 }
 
+TEST(Config, StrangersHaveNothingOverHttpUnlessItSaysSo) {
+  EXPECT_FALSE(read_settings(default_config())->gateway_over_libp2p);
+  auto settings =
+      read_settings(boost::json::parse(R"({"Experimental": {"GatewayOverLibp2p": true}})"));
+  ASSERT_TRUE(settings);
+  EXPECT_TRUE(settings->gateway_over_libp2p);
+  EXPECT_TRUE(settings->without_effect.empty());
+}
+
 TEST(Config, ProvidingIsKubosAsFarAsItMeansSomething) {
   auto read = [](std::string_view text) { return read_settings(boost::json::parse(text)); };
   auto settings = read("{}");

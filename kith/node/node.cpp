@@ -66,8 +66,9 @@ Result<Bytes> read_credential(port::FileSystem& files, const Home& home, const s
   return content;
 }
 
-Result<std::shared_ptr<const net::WebSocketOptions>> websocket_options(
-    port::FileSystem& files, const Home& home, const NodeSettings& settings) {
+Result<std::shared_ptr<net::WebSocketOptions>> websocket_options(port::FileSystem& files,
+                                                                 const Home& home,
+                                                                 const NodeSettings& settings) {
   auto options = std::make_shared<net::WebSocketOptions>();
   if (!settings.transports.websocket) return options;
   if (settings.websocket_certificate.empty() && settings.websocket_key.empty()) return options;
@@ -241,7 +242,14 @@ Task<void> Node::start_network() {
   KITH_CO_TRY(net::SwarmLimits limits,
               swarm_limits(settings_, env_.net.descriptors_max(), overrides));
   net::Transports transports = settings_.transports;
-  KITH_CO_TRY(transports.websocket_options, websocket_options(env_.files, home_, settings_));
+  KITH_CO_TRY(const std::shared_ptr<net::WebSocketOptions> websocket,
+              websocket_options(env_.files, home_, settings_));
+  if (settings_.gateway_over_libp2p) {
+    websocket->plain_http = [this](net::TcpGuest guest) {
+      if (plain_http_) plain_http_(std::move(guest));
+    };
+  }
+  transports.websocket_options = websocket;
   network_ =
       std::make_unique<Network>(env_, home_, settings_, std::move(limits), agent_, peers_, *store_);
   network_->swarm.set_transports(std::move(transports));

@@ -6,6 +6,7 @@
 // order of the members. Loop thread only.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@
 #include <kith/net/perf.hpp>
 #include <kith/net/ping.hpp>
 #include <kith/net/swarm.hpp>
+#include <kith/net/transports/tcp_ports.hpp>
 #include <kith/node/config.hpp>
 #include <kith/node/home.hpp>
 #include <kith/node/peering.hpp>
@@ -85,6 +87,12 @@ class Node {
   /// before the node, and is one of transfers() until then if it can fetch. A block that isn't here
   /// is Errc::not_found if it can't.
   std::unique_ptr<ipld::BlockSource> open_source(SourceOptions options);
+  /// Who gets plain HTTP requests that come to the swarm's TCP ports from now on, where
+  /// settings().gateway_over_libp2p lets them in (net::WebSocketOptions::plain_http); empty: they
+  /// are dropped. Their streams die before stop_shielded().
+  void serve_plain_http(std::function<void(net::TcpGuest guest)> serve) {
+    plain_http_ = std::move(serve);
+  }
   /// Sources that are open and can fetch, the oldest first.
   std::vector<TransferInfo> transfers() const;
   /// Tells peers that wait for these blocks that they are here: after they came into the store by
@@ -147,6 +155,7 @@ class Node {
   std::uint64_t next_transfer_ = 0;
   bool shutdown_requested_ = false;
   port::Event shutdown_;
+  std::function<void(net::TcpGuest)> plain_http_;
 };
 
 }  // namespace kith::node

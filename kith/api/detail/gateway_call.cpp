@@ -95,6 +95,11 @@ bool is_no_such_step(const Error& error) noexcept {
          error.is(ipld::IpldError::no_such_path);
 }
 
+/// By who knows nothing but the path: a block of another CID than the path's proves nothing.
+bool can_be_checked(Format format, const unixfs::ContentPath& path) noexcept {
+  return format == Format::car || (format == Format::raw && path.steps.empty());
+}
+
 /// The root of an archive that proves that a path leads nowhere: no bytes at all, "bafkqaaa".
 Cid nothing_cid() {
   return Cid::v1(Codec::raw,
@@ -238,6 +243,11 @@ Task<void> GatewayCall::serve_content_path() {
   KITH_CO_TRY(path_, unixfs::ContentPath::parse(request_.path));
   response_.headers.set("X-Ipfs-Path", request_.path);
   KITH_CO_TRY(wanted_, read_wanted(request_.query, request_.headers));
+  if (options_.trustless && !can_be_checked(wanted_.format, path_)) {
+    co_return co_await answer(406, "this gateway serves only what you can check by yourself",
+                              "Take ?format=car, or the block /ipfs/CID?format=raw: "
+                              "https://specs.ipfs.tech/http-gateways/trustless-gateway/");
+  }
   if (wanted_.format == Format::ipns_record) {
     co_return co_await answer(400, "an IPNS record belongs to a name, not to a CID", "");
   }
