@@ -23,7 +23,7 @@ WAY = ("transport", "security", "muxer")
 # In this order, whatever else there is behind them.
 PROGRAMS = ("go-libp2p", "rust-libp2p", "js-libp2p", "js-libp2p in Chromium", "Kubo", "Helia", "Helia in Chromium", "kith")
 TRANSPORTS = ("tcp", "quic", "websocket", "websocket-tls", "relay", "multicast")
-PROTOCOLS = ("Bitswap", "Kademlia DHT", "gossipsub", "floodsub", "circuit relay v2", "DCUtR", "AutoNAT v1", "AutoNAT v2",
+PROTOCOLS = ("Bitswap", "HTTP", "Kademlia DHT", "gossipsub", "floodsub", "circuit relay v2", "DCUtR", "AutoNAT v1", "AutoNAT v2",
              "mDNS")
 # Ways that can't be tested, and why.
 REASONS = {("js-libp2p", "quic", "tls", "quic"): "its QUIC is a package of its own, not built here"}

@@ -57,6 +57,8 @@ type request struct {
 	By        string `json:"by"`
 	Topic     string `json:"topic"`
 	Data      string `json:"data"`
+	Protocol  string `json:"protocol"`
+	Path      string `json:"path"`
 	Version   int    `json:"version"`
 	TimeoutMs int64  `json:"timeout_ms"`
 }
@@ -202,6 +204,8 @@ func (n *node) run(ctx context.Context, r request) (object, error) {
 		return n.reset(ctx, id, r.By)
 	case "half-close":
 		return n.halfClose(ctx, id, r.Bytes)
+	case "http-get":
+		return n.httpGet(ctx, id, r.Protocol, r.Path)
 	}
 	return nil, fmt.Errorf("unknown command %q", r.Cmd)
 }
