@@ -4,9 +4,8 @@
 // doors:
 //
 //   a stream of /http/1.1     HTTP/1.1, one request a stream (libp2p/specs http/README.md)
-//   the swarm's TCP ports     plain HTTP/1.1 where WebSocket is listened for (and HTTPS where that
-//   has
-//                             a certificate), which Kubo hasn't
+//   the swarm's TCP ports     plain HTTP/1.1 where WebSocket is listened for, HTTPS where it is so
+//                             within TLS; Kubo hasn't this
 //
 //   GET /ipfs/CID?format=raw, /ipfs/CID/path?format=car     as gateway.hpp has it
 //   GET /.well-known/libp2p/protocols                       {"/ipfs/gateway": {"path": "/"}}
