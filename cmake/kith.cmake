@@ -75,13 +75,17 @@ function(kith_module name)
   endif()
 endfunction()
 
-# kith_test(NAME LABEL label SOURCES file... LIBRARIES target...): a GoogleTest binary that ctest runs.
+# kith_test(NAME LABEL label [TIMEOUT seconds] SOURCES file... LIBRARIES target...): a GoogleTest binary that ctest runs,
+# with sanitizers for four times as long.
 function(kith_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   find_package(GTest REQUIRED)
   find_library(KITH_RAPIDCHECK rapidcheck REQUIRED)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
+  endif()
+  if(KITH_SANITIZE)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 4")
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} GTest::gtest GTest::gtest_main
