@@ -253,9 +253,10 @@ class PolicyCases:
         number = itertools.count()
 
         def heard():
-            author.call("publish", topic=topic, data=f"{author.id} {topic} {next(number)}".encode().hex())
+            data = f"{author.id} {topic} {next(number)}".encode().hex()
+            author.call("publish", topic=topic, data=data)
             try:
-                return reader.wait_event("message", 1, topic=topic)
+                return reader.wait_event("message", 1, topic=topic, data=data)  # and not what it has said itself
             except TimeoutError:
                 return None
         wait_until(heard, f"{reader.kind} hears {author.kind}")
