@@ -82,17 +82,20 @@ def main():
         os.environ.setdefault("KITH_PEER", str(released))
     from compare import machine, measure, table
 
+    results = {}
     with measure.Run(arguments.folder, arguments.rounds, arguments.quick) as run:
         host, versions = machine.machine(run.folder), machine.versions()
-        results = {name: section(run, name) for name in SECTIONS if name in arguments.only}
-    facts = f"{machine.markdown(host, 'Machine')}\n\n{machine.markdown(versions, 'Versions')}"
+        facts = f"{machine.markdown(host, 'Machine')}\n\n{machine.markdown(versions, 'Versions')}"
+        for name in (name for name in SECTIONS if name in arguments.only):
+            results[name] = section(run, name)
+            # At once: who ends a run of an hour early keeps what is measured.
+            if arguments.write:
+                write_page(facts, {name: results[name]})
     print(facts, *map(text_of, results.values()), sep="\n\n")
     if arguments.json:
         sections = {name: {"made": result["made"], "tables": [table.as_json(one) for one in result["tables"]]}
                     for name, result in results.items()}
         arguments.json.write_text(json.dumps({"machine": host, "versions": versions, "sections": sections}, indent=1))
-    if arguments.write:
-        write_page(facts, results)
     for fault in run.failed:
         print(f"run.py: {fault}", file=sys.stderr)
     return 1 if run.failed else 0
