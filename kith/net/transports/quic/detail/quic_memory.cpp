@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <new>
 
 #include <sys/mman.h>
@@ -75,7 +76,7 @@ void* PagedPools::allocate(std::size_t size) noexcept {
     const std::scoped_lock lock(mutex_);
     if (Region* region = with_room(pages)) {
       void* memory = region->take();
-      if (region->full()) std::erase(with_room_[pages], region);
+      if (region->full()) with_room_[pages].pop_back();
       return memory;
     }
   }

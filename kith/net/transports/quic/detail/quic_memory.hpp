@@ -1,6 +1,6 @@
 // Where ngtcp2's pools lie. Each list of a connection (packets that were sent, gaps, ids, streams)
 // has a pool of its own, which asks at its first object for room for 8 to 64 of them: some 8 KiB,
-// of which an idle connection touches a few hundred bytes, and a connection has some eight such
+// of which an idle connection touches a few hundred bytes, and a connection has some nine such
 // lists. malloc hands out memory that others have used before, so that all of it is resident. Here
 // each pool begins at a page of its own, and the pages that it never touches cost nothing.
 //
