@@ -106,8 +106,7 @@ Task<void> PublicGateway::serve_stream(std::unique_ptr<net::Stream> stream) {
     return net::endpoint_of(address).value_or(port::Endpoint());
   };
   auto ended = std::make_shared<port::OneShot<void>>(env_.clock);
-  std::shared_ptr<void> told(ended.get(), [ended](void*) { ended->set({}); });
-  streams_.serve(std::make_unique<port::HoldingStream>(std::move(stream), std::move(told)),
+  streams_.serve(port::with_end(std::move(stream), [ended] { ended->set({}); }),
                  endpoint(connection->local_address), endpoint(connection->remote_address));
   co_return co_await ended->wait();
 }

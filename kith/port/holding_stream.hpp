@@ -36,4 +36,12 @@ class HoldingStream final : public Stream {
   StreamPtr inner_;
 };
 
+/// The stream; `then` is called once it has died, and doesn't throw.
+template <typename Then>
+StreamPtr with_end(StreamPtr stream, Then then) {
+  return std::make_unique<HoldingStream>(
+      std::move(stream),
+      std::shared_ptr<void>(nullptr, [then = std::move(then)](void*) { then(); }));
+}
+
 }  // namespace kith::port

@@ -7,6 +7,7 @@
 #include <kith/net/relay/client.hpp>
 #include <kith/net/transports/address.hpp>
 #include <kith/net/upgrade.hpp>
+#include <kith/port/holding_stream.hpp>
 
 namespace kith::net {
 
@@ -72,33 +73,6 @@ struct RelayTransport::Arrival {
   port::OneShot<bool> ended;
 };
 
-/// Tells when the circuit has ended, so that the stream keeps its place in the limits until then.
-class RelayTransport::CircuitStream final : public port::Stream {
- public:
-  CircuitStream(std::unique_ptr<net::Stream> inner, std::shared_ptr<Arrival> arrival) noexcept
-      : inner_(std::move(inner)), arrival_(std::move(arrival)) {}
-  ~CircuitStream() override { arrival_->ended.set(true); }
-
-  Task<std::size_t> read_some(MutableBytes into, Instant deadline) override {
-    return inner_->read_some(into, deadline);
-  }
-  Task<Buffer> read_buffer(std::size_t size_max, Instant deadline) override {
-    return inner_->read_buffer(size_max, deadline);
-  }
-  Task<void> write(ByteView bytes, Instant deadline) override {
-    return inner_->write(bytes, deadline);
-  }
-  Task<void> write_all(std::span<const ByteView> pieces, Instant deadline) override {
-    return inner_->write_all(pieces, deadline);
-  }
-  Task<void> close_write(Instant deadline) override { return inner_->close_write(deadline); }
-  void reset() noexcept override { inner_->reset(); }
-
- private:
-  std::unique_ptr<net::Stream> inner_;
-  std::shared_ptr<Arrival> arrival_;
-};
-
 class RelayTransport::CircuitIncoming final : public Incoming {
  public:
   CircuitIncoming(port::Env& env, const Swarm& swarm, std::shared_ptr<Arrival> arrival)
@@ -112,7 +86,9 @@ class RelayTransport::CircuitIncoming final : public Incoming {
 
   Task<std::unique_ptr<Connection>> upgrade(ConnectionTerms terms) override {
     if (!arrival_->stream) co_return std::unexpected(Errc::timed_out);
-    auto stream = std::make_unique<CircuitStream>(std::move(arrival_->stream), arrival_);
+    // Until it has ended the relay's stream keeps its place in the limits.
+    port::StreamPtr stream = port::with_end(std::move(arrival_->stream),
+                                            [arrival = arrival_] { arrival->ended.set(true); });
     arrival_->decided.set(true);
     const StopMessage taken{.type = StopMessage::Type::status, .status = RelayStatus::ok};
     const Bytes encoded = encode(taken);

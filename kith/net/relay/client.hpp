@@ -64,7 +64,6 @@ class RelayTransport final : public Transport, public SwarmObserver {
   class Door;
   class Handle;
   struct Arrival;
-  class CircuitStream;
   class CircuitIncoming;
 
   Task<ConnectionId> reach(multiformats::PeerId relay, multiformats::Multiaddr address,
