@@ -25,8 +25,6 @@ PROGRAMS = ("go-libp2p", "rust-libp2p", "js-libp2p", "js-libp2p in Chromium", "K
 TRANSPORTS = ("tcp", "quic", "websocket", "websocket-tls", "relay", "multicast")
 PROTOCOLS = ("Bitswap", "HTTP", "Kademlia DHT", "gossipsub", "floodsub", "circuit relay v2", "DCUtR", "AutoNAT v1", "AutoNAT v2",
              "mDNS")
-# Ways that can't be tested, and why.
-REASONS = {("js-libp2p", "quic", "tls", "quic"): "its QUIC is a package of its own, not built here"}
 
 
 def read(path):
@@ -77,7 +75,6 @@ def connections(rows):
 
     ways = {way for way, _, _ in cells}
     lines = {way: [*way, *(done(way, dials) for dials in DIALS)] for way in ways}
-    lines |= {way: [*way, f"{UNCOVERED} ({why})", ""] for way, why in REASONS.items() if way not in ways}
     return table(["with", *WAY, *DIALS], (lines[way] for way in sorted(lines, key=order)))
 
 

@@ -6,8 +6,6 @@ from harness.libp2p_cases import RECONNECTS, pair_classes
 from harness.peer import FOREIGN_KINDS, PeerError
 
 PAIRS = [pair for kind in FOREIGN_KINDS for pair in (("kith", kind), (kind, "kith"))] + [("kith", "kith")]
-# js-libp2p has QUIC in a package of its own, with a library for each kind of machine.
-QUIC_PAIRS = [pair for pair in PAIRS if "js" not in pair]
 
 
 class CrossingDials(unittest.TestCase):
@@ -34,7 +32,7 @@ class CrossingDials(unittest.TestCase):
 
 
 globals().update(pair_classes(PAIRS, (CrossingDials,), __name__))
-globals().update(pair_classes(QUIC_PAIRS, (CrossingDials,), __name__, "ByQuic", transport="quic"))
+globals().update(pair_classes(PAIRS, (CrossingDials,), __name__, "ByQuic", transport="quic"))
 del CrossingDials
 
 

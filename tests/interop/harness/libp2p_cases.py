@@ -11,6 +11,8 @@ STREAMS = 1_000
 STREAM_BYTES = 1_000
 # go-libp2p's QUIC takes 256 at once, and nothing sets it otherwise.
 STREAMS_TAKEN = {("quic", "go"): 250}
+# js-libp2p's QUIC holds back no sender: it resets a stream of which 4 MiB wait for their reader.
+UNREAD_BYTES = {("quic", "js"): 3 * MIB}
 PERF_BYTES = 4 * MIB if environment.SMOKE else 32 * MIB
 # Divided over both directions it takes minutes with the slowest pair.
 BULK_BYTES = 16 * MIB if environment.SMOKE else 1024 * MIB
@@ -113,6 +115,10 @@ class Libp2pCases:
         told = self.dialer.call("identify", peer=self.listener.id)["observed_addr"].partition("/p2p/")[0]
         self.assertEqual(told, seen)
 
+    def most(self, size):
+        """As much of that size as both may have to keep until it is read."""
+        return min(size, *(UNREAD_BYTES.get((self.transport, peer.kind), size) for peer in (self.dialer, self.listener)))
+
     def pings(self, target):
         # rust-libp2p doesn't poll a ping's stream again once it has answered: over QUIC, where nothing else wakes it, the
         # second ping of a stream waits for whatever comes next on the connection.
@@ -135,13 +141,14 @@ class Libp2pCases:
 
     def test_one_stream_carries_both_directions(self):
         def check(actor, target):
-            size = PERF_BYTES
+            size = self.most(PERF_BYTES)
             self.assertEqual(actor.call("open-streams", 120, peer=target.id, count=1, bytes=size)["bytes"], size)
         self.each_way(check)
 
     def test_perf_moves_what_was_asked_for(self):
         def check(actor, target):
-            sizes = [(PERF_BYTES, PERF_BYTES), (PERF_BYTES, 0)]
+            size = self.most(PERF_BYTES)
+            sizes = [(size, size), (size, 0)]
             if target.kind != "js":
                 # js-libp2p loses what a stream carries when its end arrives before the protocol is agreed on.
                 sizes += [(0, 1), (1, 0), (0, 0)]
@@ -151,23 +158,28 @@ class Libp2pCases:
         self.each_way(check)
 
     def test_bulk_data_goes_each_way_at_once(self):
-        sends = [actor.start("send", BULK_SECONDS, peer=target.id, bytes=self.bulk_bytes)
+        size = self.most(self.bulk_bytes)
+        sends = [actor.start("send", BULK_SECONDS, peer=target.id, bytes=size)
                  for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer))]
         for send in sends:
-            self.assert_delivered(send.result(BULK_SECONDS + 5), self.bulk_bytes)
+            self.assert_delivered(send.result(BULK_SECONDS + 5), size)
         self.assert_still_connected()
 
     def resets(self, peer):
         # rust-libp2p has no reset: it drops the stream, and what drops a QUIC stream ends it in order.
         return not (peer.kind == "rust" and self.transport == "quic")
 
+    def tells_resets(self, peer):
+        # js-libp2p's QUIC takes every end of a stream for one in order.
+        return not (peer.kind == "js" and self.transport == "quic")
+
     def test_a_reset_ends_the_other_side_and_only_that_stream(self):
         def check(actor, target):
-            if self.resets(actor):
+            if self.resets(actor) and self.tells_resets(target):
                 actor.call("reset", peer=target.id, by="local")
                 ended = target.wait_event("stream-end", 10, peer=actor.id, protocol="/reset/1.0.0")
                 self.assertEqual(ended["how"], "reset")
-            if self.resets(target):
+            if self.resets(target) and self.tells_resets(actor):
                 self.assertEqual(actor.call("reset", peer=target.id, by="remote")["saw"], "reset")
             self.assert_still_connected()
         self.each_way(check)
@@ -182,6 +194,8 @@ class Libp2pCases:
 
     def test_a_stalled_reader_holds_back_its_own_stream_alone(self):
         def check(actor, target):
+            if self.most(self.stall_bytes) < self.stall_bytes and target.kind != "kith":
+                return
             stalled = actor.start("stall", 120, peer=target.id, bytes=self.stall_bytes, stall_ms=STALL_MS)
             actor.call("open-streams", peer=target.id, count=10, bytes=100_000)
             self.assert_still_connected()

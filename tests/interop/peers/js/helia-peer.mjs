@@ -26,7 +26,7 @@ const DOWNLOADS_MAX = 64
 
 const blockstore = new MemoryBlockstore()
 const light = createHeliaLight({ datastore: new MemoryDatastore(), blockstore })
-const helia = withBitswap(withLibp2pLight(light, nodeOptions(AGENT, programArguments())), PATIENCE)
+const helia = withBitswap(withLibp2pLight(light, await nodeOptions(AGENT, programArguments())), PATIENCE)
 await helia.start()
 const fs = unixfs(helia)
 

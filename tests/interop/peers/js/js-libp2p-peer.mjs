@@ -9,7 +9,7 @@ import { protocolCommands, serveProtocols } from './protocols.mjs'
 const AGENT = 'js-libp2p-peer'
 
 const options = programArguments()
-const node = await createLibp2p({ ...nodeOptions(AGENT, options), start: false })
+const node = await createLibp2p({ ...await nodeOptions(AGENT, options), start: false })
 const commands = { ...nodeCommands(node, AGENT), ...protocolCommands(node), ...dhtCommands(node) }
 await serveProtocols(node)
 await node.start()

@@ -35,7 +35,16 @@ function extras ({ relayed, relay, dht, topic }) {
   }
 }
 
-export function nodeOptions (agent, options) {
+/** QUIC is a library for each kind of machine: only who listens by it needs the one for this. */
+async function quicTransports (listen) {
+  if (!listen.some(addr => addr.includes('/quic-v1'))) {
+    return []
+  }
+  const { quic } = await import('@chainsafe/libp2p-quic')
+  return [quic({ maxConcurrentStreamLimit: STREAMS_MAX })]
+}
+
+export async function nodeOptions (agent, options) {
   const { listen, security } = options
   const { transports, services } = extras(options)
   if (SECURITY[security] == null) {
@@ -43,7 +52,7 @@ export function nodeOptions (agent, options) {
   }
   return {
     addresses: { listen },
-    transports: [tcp(), webSockets(), ...transports],
+    transports: [tcp(), webSockets(), ...await quicTransports(listen), ...transports],
     connectionEncrypters: [SECURITY[security]()],
     streamMuxers: [yamux({ maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX })],
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(PING_LIMITS), ...services },
