@@ -213,13 +213,17 @@ Task<void> Peer::run(Program& program) {
   if (!opened && co_await port::is_cancelled()) co_return std::unexpected(Errc::cancelled);
   if (!opened) co_return opened;
   program_ = &program;
-  for (const Multiaddr& address : known_)
-    program.tasks.spawn(dial(program, address));
+  dials_again();
   if (!to_add_.empty() && !root_) program.tasks.spawn(add(program));
   if (fetching()) program.tasks.spawn(fetch(program));
   while (!program.stopping)
     KITH_CO_CHECK(co_await program.stop.wait());
   co_return Result<void>{};
+}
+
+void Peer::dials_again() {
+  for (const Multiaddr& address : known_)
+    program_->tasks.spawn(dial(*program_, address));
 }
 
 Task<void> Peer::open(Program& program) {

@@ -79,6 +79,8 @@ class Peer {
 
   void knows(const Multiaddr& other) { known_.push_back(other); }
   void starts();
+  /// Dials whom it knows, as when it started.
+  void dials_again();
   void leaves(Leaving how);
   /// Its machine starts again, after it was killed or lost power.
   void returns();
