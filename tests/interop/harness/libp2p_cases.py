@@ -232,8 +232,14 @@ class Libp2pCases:
         time.sleep(max(RECONNECT_PAUSE_SECONDS.get(peer.kind, 0) for peer in (self.dialer, self.listener)))
 
     def assert_both_ping(self):
-        self.dialer.call("ping", peer=self.listener.id, count=1)
-        self.listener.call("ping", peer=self.dialer.id, count=1)
+        for actor, target in ((self.dialer, self.listener), (self.listener, self.dialer)):
+            try:
+                actor.call("ping", peer=target.id, count=1)
+            except PeerError:
+                # Among each other the foreign ones may end a stream while it's being written, as rust-libp2p and js-libp2p do.
+                if "kith" in (actor.kind, target.kind):
+                    raise
+                actor.call("ping", peer=target.id, count=1)
 
     def test_zz_connections_come_and_go(self):
         for closer in (self.dialer, self.listener) * RECONNECTS:
