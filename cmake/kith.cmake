@@ -92,7 +92,7 @@ function(kith_test name)
     ${KITH_RAPIDCHECK})
   # Only where it's used: a path among the flags makes a clone's objects useless to ccache in another one.
   foreach(source IN LISTS arg_SOURCES)
-    file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} uses REGEX "KITH_SOURCE_DIR" LIMIT_COUNT 1)
+    file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} uses REGEX "KITH_SOURCE_DIR|base/test_fixtures.hpp" LIMIT_COUNT 1)
     if(uses)
       set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     endif()

@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <kith/base/prng.hpp>
+#include <kith/base/test_fixtures.hpp>
 #include <kith/base/varint.hpp>
 #include <kith/ipld/car.hpp>
 #include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
 #include <kith/ipld/dag_json.hpp>
-#include <kith/ipld/fixtures.hpp>
 #include <kith/ipld/limits.hpp>
 
 namespace kith::ipld {

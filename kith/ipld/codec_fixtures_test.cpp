@@ -4,12 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <kith/base/test_fixtures.hpp>
 #include <kith/ipld/car.hpp>
 #include <kith/ipld/codec.hpp>
 #include <kith/ipld/content.hpp>
 #include <kith/ipld/dag_cbor.hpp>
 #include <kith/ipld/dag_json.hpp>
-#include <kith/ipld/fixtures.hpp>
 #include <kith/ipld/links.hpp>
 
 namespace kith::ipld {
