@@ -6,6 +6,8 @@
 //   x25519.hpp    key agreement
 //   hkdf.hpp      HMAC and HKDF
 //   keys.hpp      identity keys of libp2p: sign, verify, encode
+//   secp256k1.hpp  signatures from which the signer is recovered
+//   p256.hpp       signatures on P-256 of hashes
 //   envelope.hpp  signed envelopes (RFC 0002)
 //   key_file.hpp  keys on disk, with or without passphrase
 //   secret.hpp    bytes that are wiped; comparison in constant time
@@ -29,7 +31,9 @@
 #include <kith/crypto/key_file.hpp>
 #include <kith/crypto/keys.hpp>
 #include <kith/crypto/limits.hpp>
+#include <kith/crypto/p256.hpp>
 #include <kith/crypto/random.hpp>
+#include <kith/crypto/secp256k1.hpp>
 #include <kith/crypto/secret.hpp>
 #include <kith/crypto/tls/credentials.hpp>
 #include <kith/crypto/tls/engine.hpp>

@@ -30,6 +30,7 @@ struct Functions {
   EVP_MD* sha3_384 = fetched("SHA3-384");
   EVP_MD* sha3_512 = fetched("SHA3-512");
   EVP_MD* shake_256 = fetched("SHAKE-256");
+  EVP_MD* ripemd160 = fetched("RIPEMD160");
 };
 
 const Functions& functions() noexcept {
@@ -180,6 +181,12 @@ Sha512Digest sha512(ByteView data) noexcept {
 Sha1Digest sha1(ByteView data) noexcept {
   Sha1Digest digest;
   openssl_digest(functions().sha1, data, digest);
+  return digest;
+}
+
+Ripemd160Digest ripemd160(ByteView data) noexcept {
+  Ripemd160Digest digest;
+  openssl_digest(functions().ripemd160, data, digest);
   return digest;
 }
 

@@ -26,6 +26,7 @@ using Sha1Digest = std::array<std::uint8_t, 20>;
 using Sha256Digest = std::array<std::uint8_t, 32>;
 using Sha512Digest = std::array<std::uint8_t, 64>;
 using Keccak256Digest = std::array<std::uint8_t, 32>;
+using Ripemd160Digest = std::array<std::uint8_t, 20>;
 
 Sha256Digest sha256(ByteView data) noexcept;
 /// SHA-256 of the two one after the other.
@@ -35,6 +36,8 @@ Sha512Digest sha512(ByteView data) noexcept;
 Sha1Digest sha1(ByteView data) noexcept;
 /// The original Keccak padding, as Ethereum uses it: not SHA3-256.
 Keccak256Digest keccak256(ByteView data) noexcept;
+/// Of Bitcoin's and Ethereum's formats.
+Ripemd160Digest ripemd160(ByteView data) noexcept;
 
 /// SHA-256 of data that comes in pieces.
 class Sha256 {
