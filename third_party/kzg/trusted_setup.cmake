@@ -1,0 +1,15 @@
+# cmake -DSETUP=file -DOUTPUT=file -P trusted_setup.cmake: the point tau * G2 of a trusted setup as C. Its lines: how many
+# points of G1 there are, how many of G2, then in hexadecimal G1's in Lagrange form, G2's and G1's powers of tau.
+file(STRINGS ${SETUP} lines)
+list(LENGTH lines count)
+list(GET lines 0 g1_count)
+list(GET lines 1 g2_count)
+math(EXPR expected "2 + 2 * ${g1_count} + ${g2_count}")
+math(EXPR tau_line "2 + ${g1_count} + 1")
+list(GET lines ${tau_line} tau)
+string(LENGTH "${tau}" digits)
+if(NOT count EQUAL expected OR NOT digits EQUAL 192 OR NOT tau MATCHES "^[0-9a-f]+$")
+  message(FATAL_ERROR "${SETUP} isn't a trusted setup in the form that is known here.")
+endif()
+string(REGEX REPLACE "(..)" "0x\\1, " bytes "${tau}")
+file(WRITE ${OUTPUT} "extern const unsigned char kith_kzg_tau_g2[96];\nconst unsigned char kith_kzg_tau_g2[96] = {${bytes}};\n")
