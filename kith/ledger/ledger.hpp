@@ -1,0 +1,33 @@
+// ledger: chains that Ethereum's tools and contracts know, under consensus of our own.
+//
+// Its parts, lowest first; each is a library of its own and sees those above its line:
+//
+//   primitives/    numbers of 256 bits, addresses, hashes, RLP
+//   evm/           the virtual machine of every fork up to Osaka, precompiled contracts, the
+//   accounts
+//                  as a block's transactions see them (World), traces
+//   state/         Merkle-Patricia tries, the state of a chain on disk and of blocks that may yet
+//   be
+//                  taken back (StateTree)
+//   chain/         transactions, receipts, headers, blocks, what each of them does and must say,
+//                  geth's genesis.json, blocks on disk
+//   conformance/   the official suites' files, read and run
+//
+// Specifications: the Yellow Paper and the EIPs that each header names. These parts know no
+// network, no clock and no thread: whoever runs them does so on a worker, since they compute and
+// read from disk. Objects belong to one thread at a time unless their header says otherwise.
+//
+// What isn't here yet: the pool of transactions, consensus, sync, wallets.
+#pragma once
+
+#include <kith/ledger/chain/block.hpp>
+#include <kith/ledger/chain/block_files.hpp>
+#include <kith/ledger/chain/genesis.hpp>
+#include <kith/ledger/chain/header_rules.hpp>
+#include <kith/ledger/chain/processor.hpp>
+#include <kith/ledger/chain/transition.hpp>
+#include <kith/ledger/evm/machine.hpp>
+#include <kith/ledger/primitives/rlp.hpp>
+#include <kith/ledger/primitives/types.hpp>
+#include <kith/ledger/primitives/u256.hpp>
+#include <kith/ledger/state/state_tree.hpp>
