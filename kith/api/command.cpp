@@ -216,6 +216,7 @@ CommandTable make_command_table() {
   add_config_commands(table);
   add_repo_commands(table);
   add_pubsub_commands(table);
+  add_evm_commands(table);
   return table;
 }
 

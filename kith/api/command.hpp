@@ -260,5 +260,6 @@ void add_limit_commands(CommandTable& table);
 void add_config_commands(CommandTable& table);
 void add_repo_commands(CommandTable& table);
 void add_pubsub_commands(CommandTable& table);
+void add_evm_commands(CommandTable& table);
 
 }  // namespace kith::api
