@@ -166,7 +166,10 @@ Halt Interpreter::block_hash(Registers& at) {
   const std::uint64_t number = wanted.saturated();
   if (number >= now || now - number > blocks_remembered) return done(at, 0);
   auto hash = block().block_hash(number);
-  if (!hash) return Halt::fault;
+  if (!hash) {
+    world.fail(std::move(hash).error());
+    return Halt::fault;
+  }
   return done(at, hash->to_word());
 }
 
