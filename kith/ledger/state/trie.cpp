@@ -86,8 +86,10 @@ NibblePath NibblePath::first(std::size_t count) const noexcept {
 struct Trie::Child {
   Bytes reference;  ///< a hash, or the RLP of a node of less than 32 bytes; empty: no child
   std::unique_ptr<Node> node;
-  bool changed = false;  ///< the reference isn't the node's any more
+  bool changed = false;  ///< since it was loaded, or last taken
+  bool stale = false;    ///< the reference isn't the node's any more
 
+  void change() noexcept { changed = stale = true; }
   bool there() const noexcept { return !reference.empty() || node != nullptr; }
 };
 
@@ -233,12 +235,12 @@ Result<void> Trie::put(const Hash& key, ByteView value) {
 Result<void> Trie::put_at(Child& child, NibblePath& path, const NibblePath& key, ByteView value) {
   if (!child.there()) {
     child.node = Node::leaf(key.from(path.size()), value);
-    child.changed = true;
+    child.change();
     return {};
   }
   KITH_TRY(Node* const node, load(child, path));
   KITH_CHECK(put_below(*node, child, path, key, value));
-  child.changed = true;
+  child.change();
   return {};
 }
 
@@ -275,12 +277,12 @@ void Trie::split(Child& child, const NibblePath& rest, std::size_t shared, ByteV
   } else {
     old->path = old->path.from(shared + 1);
     theirs.node = std::move(old);
-    theirs.changed = true;
+    theirs.change();
   }
   Child& ours = branch->children[rest[shared]];
   ours.node = Node::leaf(rest.from(shared + 1), value);
-  ours.changed = true;
-  child.changed = true;
+  ours.change();
+  child.change();
   if (shared == 0) {
     branch->is_stored = was_stored;
     child.node = std::move(branch);
@@ -291,7 +293,7 @@ void Trie::split(Child& child, const NibblePath& rest, std::size_t shared, ByteV
   extension->is_stored = was_stored;
   extension->children.resize(1);
   extension->children[0].node = std::move(branch);
-  extension->children[0].changed = true;
+  extension->children[0].change();
   child.node = std::move(extension);
 }
 
@@ -314,7 +316,7 @@ Result<bool> Trie::remove_at(Child& child, NibblePath& path, const NibblePath& k
     if (key.from(path.size()) != node->path) return false;
     forget_stored(here, *node);
     child = Child();
-    child.changed = true;
+    child.change();
     return true;
   }
   Child* below = nullptr;
@@ -330,7 +332,7 @@ Result<bool> Trie::remove_at(Child& child, NibblePath& path, const NibblePath& k
   }
   KITH_TRY(const bool removed, remove_at(*below, path, key));
   if (!removed) return false;
-  child.changed = true;
+  child.change();
   KITH_CHECK(shrink(child, here));
   return true;
 }
@@ -353,7 +355,7 @@ Result<void> Trie::shrink(Child& child, const NibblePath& path) {
     lengthen(only, below, front);
     only.node->is_stored = was_stored;
     child = std::move(only);
-    child.changed = true;
+    child.change();
     return {};
   }
   std::size_t left = 0;
@@ -384,7 +386,7 @@ Result<void> Trie::shrink(Child& child, const NibblePath& path) {
     only.node->is_stored = was_stored;
     child = std::move(only);
   }
-  child.changed = true;
+  child.change();
   return {};
 }
 
@@ -418,7 +420,9 @@ Bytes Trie::encode(Node& node) {
 
 /// Names the node as it is now.
 void Trie::refer(Child& child) {
-  if (!child.changed || child.node == nullptr) return;
+  // Once, however often its parents are encoded.
+  if (!child.stale || child.node == nullptr) return;
+  child.stale = false;
   const Bytes encoded = encode(*child.node);
   child.reference = encoded.size() < Hash::size ? encoded : to_bytes(keccak256(encoded).view());
 }
