@@ -8,6 +8,9 @@
 
 namespace kith::ledger {
 
+/// What each blob counts for (EIP-4844).
+inline constexpr std::uint64_t blob_gas = 1ULL << 17;
+
 /// How many blobs a block aims at and may carry, and how fast their price follows.
 struct BlobSchedule {
   std::uint64_t target = 0;

@@ -11,7 +11,6 @@ constexpr std::uint64_t gas_limit_divisor = 1'024;
 constexpr std::uint64_t elasticity = 2;
 constexpr std::uint64_t base_fee_divisor = 8;
 constexpr std::uint64_t first_base_fee = 1'000'000'000;
-constexpr std::uint64_t blob_gas = 1ULL << 17;
 constexpr std::uint64_t blob_base_cost = 1ULL << 13;
 constexpr std::uint64_t difficulty_min = 131'072;
 constexpr std::uint64_t dao_blocks = 10;

@@ -1,4 +1,5 @@
 #include <kith/crypto/hash.hpp>
+#include <kith/ledger/chain/blob_fee.hpp>
 #include <kith/ledger/chain/dao.hpp>
 #include <kith/ledger/chain/processor.hpp>
 #include <kith/ledger/chain/transition.hpp>
@@ -8,7 +9,6 @@ namespace kith::ledger {
 namespace {
 
 constexpr std::int64_t system_call_gas = 30'000'000;
-constexpr std::uint64_t blob_gas = 1ULL << 17;
 constexpr std::uint64_t gwei = 1'000'000'000;
 
 // The contracts of EIP-4788, 2935, 7002 and 7251 stand at these addresses.
@@ -84,13 +84,12 @@ BlockContext Processor::context_of(const Header& header) const {
   return context;
 }
 
-/// A call of the protocol's: nobody pays for it, and it counts in no block's gas.
-Result<void> Processor::call_system(const Address& contract, ByteView input, bool must_be_there,
-                                    Bytes& output, bool& failed) {
+/// A call of the protocol's: nobody pays for it, and it counts in no block's gas. Returns what the
+/// contract did; nothing if there is none.
+Result<Bytes> Processor::call_system(const Address& contract, ByteView input) {
   world_.begin_transaction();
-  const bool there = world_.account(contract).has_code();
-  failed = !there && must_be_there;
-  if (there) {
+  Bytes output;
+  if (world_.account(contract).has_code()) {
     Message message;
     message.gas = system_call_gas;
     message.sender = system_address;
@@ -98,25 +97,21 @@ Result<void> Processor::call_system(const Address& contract, ByteView input, boo
     message.input = input;
     const TransactionContext nobody{.origin = system_address, .gas_price = 0, .blob_hashes = {}};
     Outcome outcome = machine_.execute(context_, nobody, message);
-    failed = must_be_there && !outcome.succeeded();
     output = std::move(outcome.output);
   }
   world_.finish_transaction();
   if (world_.fault()) return std::unexpected(*world_.fault());
-  return {};
+  return output;
 }
 
 Result<void> Processor::before_transactions(const Block& block) {
   const Header& header = block.header;
-  Bytes unused;
-  bool failed = false;
   if (schedule_.dao_block == header.number) drain_dao(world_);
   if (world_.revision() >= Revision::cancun && header.number > 0) {
-    KITH_CHECK(call_system(beacon_roots, header.parent_beacon_root.value_or(Hash()).view(), false,
-                           unused, failed));
+    KITH_CHECK(call_system(beacon_roots, header.parent_beacon_root.value_or(Hash()).view()));
   }
   if (world_.revision() >= Revision::prague && header.number > 0)
-    KITH_CHECK(call_system(block_hashes, header.parent.view(), false, unused, failed));
+    KITH_CHECK(call_system(block_hashes, header.parent.view()));
   return {};
 }
 
@@ -142,11 +137,9 @@ Result<BlockValid> Processor::after_transactions(const Block& block, ProcessedBl
     }
   }
   for (std::uint8_t type = 1; type < requests.size(); ++type) {
-    Bytes asked;
-    bool failed = false;
-    // A chain of ours needn't have these contracts; who has one must be able to call it.
-    KITH_CHECK(call_system(type == 1 ? withdrawal_requests : consolidation_requests, {}, false,
-                           asked, failed));
+    // A chain of ours needn't have these contracts.
+    KITH_TRY(const Bytes asked,
+             call_system(type == 1 ? withdrawal_requests : consolidation_requests, {}));
     append(requests[type], asked);
   }
   into.requests_hash = hash_of_requests(requests);

@@ -58,8 +58,7 @@ class Processor {
   BlockContext context_of(const Header& header) const;
   Result<void> before_transactions(const Block& block);
   Result<BlockValid> after_transactions(const Block& block, ProcessedBlock& into);
-  Result<void> call_system(const Address& contract, ByteView input, bool must_be_there,
-                           Bytes& output, bool& failed);
+  Result<Bytes> call_system(const Address& contract, ByteView input);
   void reward(const Block& block);
 
   const ForkSchedule& schedule_;

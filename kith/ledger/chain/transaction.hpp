@@ -24,9 +24,6 @@
 
 namespace kith::ledger {
 
-/// A transaction's bytes at most; geth's pool takes no more either.
-inline constexpr std::size_t transaction_bytes_max = 128 * 1024;
-
 enum class TransactionError {
   malformed = 1,      ///< not the RLP of a transaction
   unknown_type,       ///< a first byte that names no type

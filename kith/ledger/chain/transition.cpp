@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <kith/ledger/chain/blob_fee.hpp>
 #include <kith/ledger/chain/transition.hpp>
 
 namespace kith::ledger {
@@ -11,12 +12,10 @@ constexpr std::uint64_t zero_byte_gas = 4;
 constexpr std::uint64_t access_address_gas = 2'400;
 constexpr std::uint64_t access_key_gas = 1'900;
 constexpr std::uint64_t init_code_word_gas = 2;
-constexpr std::uint64_t init_code_bytes_max = 49'152;
 constexpr std::uint64_t floor_token_gas = 10;
 constexpr std::uint64_t tokens_of_nonzero = 4;
 constexpr std::uint64_t new_authority_gas = 25'000;
 constexpr std::uint64_t known_authority_gas = 12'500;
-constexpr std::uint64_t blob_gas = 1ULL << 17;
 constexpr std::uint8_t blob_version = 0x01;
 
 class InvalidDomain final : public ErrorDomain {

@@ -27,6 +27,9 @@
 
 namespace kith::ledger {
 
+/// Of code that creates a contract, from Shanghai on (EIP-3860).
+inline constexpr std::uint64_t init_code_bytes_max = 49'152;
+
 /// How a message ended. From `out_of_gas` on it is an exceptional halt, which takes all its gas.
 enum class Halt : std::uint8_t {
   none,  ///< it goes on

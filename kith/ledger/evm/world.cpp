@@ -60,7 +60,7 @@ std::vector<LogEntry> World::finish_transaction() {
     const bool destroyed = account->destroyed_in == transaction_;
     const bool cleared = revision_ >= Revision::spurious_dragon && account->is_empty();
     if (!destroyed && !cleared) continue;
-    change(*account);
+    account->changed = true;
     account->exists = false;
     account->nonce = 0;
     account->balance = 0;
@@ -90,10 +90,9 @@ void World::load(Account& account) {
   account.always_warm = precompile_at(account.address, revision_) != nullptr;
   auto found = reader_.account(account.address);
   if (!found) {
-    if (!fault_) fault_ = std::move(found).error();
+    fail(std::move(found).error());
     return;
   }
-  account.before = *found;
   if (!*found) {
     account.storage_is_new = true;
     return;
@@ -112,8 +111,8 @@ const CodePointer& World::code_of(Account& account) {
     if (account.has_code()) {
       if (auto found = reader_.code(account.code_hash)) {
         account.code = *std::move(found);
-      } else if (!fault_) {
-        fault_ = std::move(found).error();
+      } else {
+        fail(std::move(found).error());
       }
     }
   }
@@ -126,8 +125,8 @@ World::Slot& World::slot(Account& account, const U256& key) {
   if (is_new && !account.storage_is_new) {
     if (auto found = reader_.storage(account.address, key)) {
       slot.current = slot.before = *found;
-    } else if (!fault_) {
-      fault_ = std::move(found).error();
+    } else {
+      fail(std::move(found).error());
     }
   }
   if (slot.seen_in != transaction_) {
@@ -151,10 +150,6 @@ bool World::warm(Account& account, Slot& slot) {
   return false;
 }
 
-void World::change(Account& account) {
-  account.changed = true;
-}
-
 void World::touch(Account& account) {
   if (account.touched_in == transaction_) return;
   account.touched_in = transaction_;
@@ -162,28 +157,28 @@ void World::touch(Account& account) {
   undo_.push_back({.kind = Undo::Kind::touch, .account = &account});
   if (!account.exists) {
     account.exists = true;
-    change(account);
+    account.changed = true;
     undo_.push_back({.kind = Undo::Kind::existence, .account = &account});
   }
 }
 
 void World::set_balance(Account& account, const U256& balance) {
   touch(account);
-  change(account);
+  account.changed = true;
   undo_.push_back({.kind = Undo::Kind::balance, .account = &account, .number = account.balance});
   account.balance = balance;
 }
 
 void World::set_nonce(Account& account, std::uint64_t nonce) {
   touch(account);
-  change(account);
+  account.changed = true;
   undo_.push_back({.kind = Undo::Kind::nonce, .account = &account, .number = account.nonce});
   account.nonce = nonce;
 }
 
 void World::set_code(Account& account, CodePointer code, const Hash& hash) {
   touch(account);
-  change(account);
+  account.changed = true;
   // Only a new contract's can be taken back; a delegation is no part of a call (EIP-7702).
   undo_.push_back({.kind = Undo::Kind::code, .account = &account});
   account.code = std::move(code);
@@ -192,7 +187,7 @@ void World::set_code(Account& account, CodePointer code, const Hash& hash) {
 
 void World::set_storage(Account& account, Slot& slot, const U256& value) {
   touch(account);
-  change(account);
+  account.changed = true;
   undo_.push_back(
       {.kind = Undo::Kind::storage, .account = &account, .slot = &slot, .number = slot.current});
   slot.current = value;
@@ -200,7 +195,7 @@ void World::set_storage(Account& account, Slot& slot, const U256& value) {
 
 void World::create(Account& account, std::uint64_t nonce) {
   touch(account);
-  change(account);
+  account.changed = true;
   undo_.push_back({.kind = Undo::Kind::creation,
                    .flag = account.storage_is_new,
                    .account = &account,

@@ -74,10 +74,9 @@ class World {
     bool exists = false;
     /// Its storage is what is here: the reader isn't asked, since the account is new.
     bool storage_is_new = false;
-    bool had_storage = false;            ///< the reader's word
-    bool always_warm = false;            ///< a precompiled contract
-    bool changed = false;                ///< in this block
-    std::optional<AccountState> before;  ///< when the block began
+    bool had_storage = false;  ///< the reader's word
+    bool always_warm = false;  ///< a precompiled contract
+    bool changed = false;      ///< in this block
     // Numbers of transactions.
     std::uint32_t warm_in = 0;
     std::uint32_t touched_in = 0;
@@ -176,7 +175,6 @@ class World {
   };
 
   void load(Account& account);
-  void change(Account& account);
 
   StateReader& reader_;
   Revision revision_;

@@ -1,4 +1,5 @@
 #include <kith/ledger/primitives/rlp.hpp>
+#include <kith/ledger/state/account_record.hpp>
 #include <kith/ledger/state/memory_state.hpp>
 #include <kith/ledger/state/trie_root.hpp>
 
@@ -60,13 +61,11 @@ Hash MemoryState::root() const {
   for (const auto& [address, account] : accounts_) {
     TrieEntry& entry = entries.emplace_back();
     entry.key = key_of(address.view());
-    RlpWriter writer(entry.value);
-    const RlpWriter::List list = writer.begin_list();
-    writer.number(account.nonce);
-    writer.number(account.balance);
-    writer.hash(storage_root(account.storage));
-    writer.hash(keccak256(account.code));
-    writer.end_list(list);
+    entry.value = AccountRecord{.nonce = account.nonce,
+                                .balance = account.balance,
+                                .storage_root = storage_root(account.storage),
+                                .code_hash = keccak256(account.code)}
+                      .encode();
   }
   return trie_root(std::move(entries));
 }

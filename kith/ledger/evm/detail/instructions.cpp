@@ -22,7 +22,6 @@ constexpr std::int64_t word_gas = 3;
 constexpr std::int64_t keccak_word_gas = 6;
 constexpr std::int64_t init_code_word_gas = 2;
 constexpr std::int64_t log_byte_gas = 8;
-constexpr std::uint64_t init_code_bytes_max = 49'152;
 constexpr std::uint64_t blocks_remembered = 256;
 
 constexpr std::int64_t words(std::uint64_t bytes) noexcept {

@@ -28,6 +28,14 @@ Result<void> scan_prefix(port::Snapshot& disk, port::Namespace space, ByteView p
   });
 }
 
+NodeChanges nodes_of(Trie& trie) {
+  NodeChanges changes;
+  trie.take_changes([&](const NibblePath& path, const Bytes* node) {
+    changes[node_key(path)] = node == nullptr ? std::nullopt : std::optional<Bytes>(*node);
+  });
+  return changes;
+}
+
 /// The account's storage as the change leaves it: its trie, and the layer's slots.
 Result<void> change_storage(const StateView& view, const Hash& address, const AccountChange& change,
                             StateLayer::Account& into) {
@@ -53,9 +61,7 @@ Result<void> change_storage(const StateView& view, const Hash& address, const Ac
   }
   if (!into.now) return {};
   into.now->storage_root = trie.root();
-  trie.take_changes([&](const NibblePath& path, const Bytes* node) {
-    into.nodes[node_key(path)] = node == nullptr ? std::nullopt : std::optional<Bytes>(*node);
-  });
+  into.nodes = nodes_of(trie);
   return {};
 }
 
@@ -173,9 +179,7 @@ Result<std::shared_ptr<StateLayer>> layer_of(const StateView& view,
     layer->accounts.emplace(address, std::move(account));
   }
   layer->root = trie.root();
-  trie.take_changes([&](const NibblePath& path, const Bytes* node) {
-    layer->nodes[node_key(path)] = node == nullptr ? std::nullopt : std::optional<Bytes>(*node);
-  });
+  layer->nodes = nodes_of(trie);
   return layer;
 }
 
