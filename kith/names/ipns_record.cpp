@@ -103,7 +103,7 @@ std::uint32_t take_nanoseconds(TextReader& in) {
   do {
     value += in.digit() * unit;
     unit /= 10;
-  } while (in.at_digit());
+  } while (in.fine() && in.at_digit());
   return value;
 }
 

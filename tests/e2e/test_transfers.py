@@ -70,7 +70,9 @@ class Waiting(Case):
         out = self.folder / "out"
         get = second.background("get", "-o", out, cid)
         self.addCleanup(get.stop)
-        wait_until(lambda: second.bitswap()["BlocksReceived"] > 20, what="a beginning")
+        # By the file that grows: a command would take longer to ask than all of it to come.
+        wait_until(lambda: any(part.stat().st_size > 4 * MIB for part in self.folder.glob(".kith-part-*")),
+                   what="a beginning")
         first.stop(9)
         note = wait_until(lambda: re.search(r"(?m)^waiting for \S+: .*$", get.log()), what="a word about the wait")
         self.assertIn("no peer is connected", note.group(0))
