@@ -87,6 +87,14 @@ std::string InvalidBlockDomain::message(int code) const {
       return "the block's requests aren't those that its header names";
     case InvalidBlock::system_contract_failed:
       return "a system contract that the fork needs is missing or failed";
+    case InvalidBlock::bad_seal:
+      return "the block's seal isn't valid";
+    case InvalidBlock::contradicts_consensus:
+      return "a field of the block's header isn't what consensus asks for";
+    case InvalidBlock::of_invalid_parent:
+      return "the block comes of one that isn't valid";
+    case InvalidBlock::before_finality:
+      return "the block is of a branch that can't become final any more";
   }
   return "unknown reason";
 }

@@ -43,6 +43,11 @@ enum class InvalidBlock {
   wrong_state_root,
   wrong_requests_hash,
   system_contract_failed,
+  // What consensus says.
+  bad_seal,               ///< no proof of the work, or not the leader's
+  contradicts_consensus,  ///< a field that consensus fixes has another value
+  of_invalid_parent,
+  before_finality,  ///< of a branch that finality has excluded
 };
 const ErrorDomain& error_domain(InvalidBlock) noexcept;
 

@@ -84,11 +84,11 @@ BlockContext Processor::context_of(const Header& header) const {
   return context;
 }
 
-/// A call of the protocol's: nobody pays for it, and it counts in no block's gas. Returns what the
-/// contract did; nothing if there is none.
-Result<Bytes> Processor::call_system(const Address& contract, ByteView input) {
+/// A call of the protocol's: nobody pays for it, and it counts in no block's gas. What the contract
+/// answers, which is nothing if there is none; no answer if it failed.
+Result<std::optional<Bytes>> Processor::call_system(const Address& contract, ByteView input) {
   world_.begin_transaction();
-  Bytes output;
+  std::optional<Bytes> output = Bytes();
   if (world_.account(contract).has_code()) {
     Message message;
     message.gas = system_call_gas;
@@ -97,15 +97,21 @@ Result<Bytes> Processor::call_system(const Address& contract, ByteView input) {
     message.input = input;
     const TransactionContext nobody{.origin = system_address, .gas_price = 0, .blob_hashes = {}};
     Outcome outcome = machine_.execute(context_, nobody, message);
-    output = std::move(outcome.output);
+    if (outcome.halt == Halt::stop) {
+      output = std::move(outcome.output);
+    } else {
+      output.reset();
+    }
   }
   world_.finish_transaction();
   if (world_.fault()) return std::unexpected(*world_.fault());
   return output;
 }
 
-Result<void> Processor::before_transactions(const Block& block) {
-  const Header& header = block.header;
+Result<void> Processor::begin(const Header& header) {
+  done_ = {};
+  context_ = context_of(header);
+  blobs_ = {schedule_.blob_schedule_at(header.timestamp, world_.revision()).transaction_max};
   if (schedule_.dao_block == header.number) drain_dao(world_);
   if (world_.revision() >= Revision::cancun && header.number > 0) {
     KITH_CHECK(call_system(beacon_roots, header.parent_beacon_root.value_or(Hash()).view()));
@@ -115,7 +121,7 @@ Result<void> Processor::before_transactions(const Block& block) {
   return {};
 }
 
-Result<BlockValid> Processor::after_transactions(const Block& block, ProcessedBlock& into) {
+Result<BlockValid> Processor::after_transactions(const Block& block) {
   world_.begin_transaction();
   if (block.withdrawals) {
     for (const Withdrawal& one : *block.withdrawals)
@@ -128,7 +134,7 @@ Result<BlockValid> Processor::after_transactions(const Block& block, ProcessedBl
   std::vector<Bytes> requests(3);
   for (std::uint8_t type = 0; type < requests.size(); ++type)
     requests[type].push_back(type);
-  for (const Receipt& receipt : into.receipts) {
+  for (const Receipt& receipt : done_.receipts) {
     for (const LogEntry& entry : receipt.logs) {
       const bool asks = schedule_.deposit_contract == entry.address && !entry.topics.empty() &&
                         entry.topics[0] == deposit_event;
@@ -138,11 +144,12 @@ Result<BlockValid> Processor::after_transactions(const Block& block, ProcessedBl
   }
   for (std::uint8_t type = 1; type < requests.size(); ++type) {
     // A chain of ours needn't have these contracts.
-    KITH_TRY(const Bytes asked,
+    KITH_TRY(const auto asked,
              call_system(type == 1 ? withdrawal_requests : consolidation_requests, {}));
-    append(requests[type], asked);
+    if (!asked) return BlockValid(std::unexpect, InvalidBlock::system_contract_failed);
+    append(requests[type], *asked);
   }
-  into.requests_hash = hash_of_requests(requests);
+  done_.requests_hash = hash_of_requests(requests);
   return BlockValid();
 }
 
@@ -159,16 +166,48 @@ void Processor::reward(const Block& block) {
   world_.add_balance(world_.account(block.header.coinbase), mine);
 }
 
+Result<std::expected<void, Error>> Processor::apply(const Transaction& transaction,
+                                                    const Address& sender) {
+  using Judged = std::expected<void, Error>;
+  const Revision revision = world_.revision();
+  if (transaction.chain_id &&
+      (*transaction.chain_id != schedule_.chain_id || revision < Revision::spurious_dragon)) {
+    return Judged(std::unexpect, TransactionError::foreign_chain);
+  }
+  KITH_TRY(auto applied, apply_transaction(world_, machine_, context_, blobs_, transaction, sender,
+                                           context_.gas_limit - done_.gas_used));
+  if (!applied) return Judged(std::unexpect, applied.error());
+  done_.gas_used += applied->gas_used;
+  done_.blob_gas_used += blob_gas * transaction.blob_hashes.size();
+  Receipt& receipt = done_.receipts.emplace_back();
+  receipt.type = transaction.type;
+  receipt.succeeded = applied->succeeded();
+  if (revision < Revision::byzantium && root_of_state_) {
+    KITH_TRY(receipt.root, root_of_state_());
+  }
+  receipt.cumulative_gas = done_.gas_used;
+  receipt.logs = std::move(applied->logs);
+  for (const LogEntry& entry : receipt.logs)
+    receipt.bloom.add(entry);
+  done_.bloom.add(receipt.bloom);
+  return Judged();
+}
+
+Result<std::expected<ProcessedBlock, BlockRefusal>> Processor::finish(const Block& block) {
+  using Judged = std::expected<ProcessedBlock, BlockRefusal>;
+  KITH_TRY(const BlockValid after, after_transactions(block));
+  if (!after) return Judged(std::unexpect, BlockRefusal{after.error(), std::nullopt, 0});
+  std::vector<Bytes> encoded;
+  for (const Receipt& receipt : done_.receipts)
+    encoded.push_back(receipt.encode());
+  done_.receipts_root = list_root(encoded);
+  return Judged(std::move(done_));
+}
+
 Result<std::expected<ProcessedBlock, BlockRefusal>> Processor::run(
     const Block& block, std::span<const Address> senders) {
   using Judged = std::expected<ProcessedBlock, BlockRefusal>;
-  const Revision revision = world_.revision();
-  context_ = context_of(block.header);
-  const BlobLimits blobs{
-      schedule_.blob_schedule_at(block.header.timestamp, revision).transaction_max};
-  KITH_CHECK(before_transactions(block));
-  ProcessedBlock done;
-  std::vector<Bytes> encoded;
+  KITH_CHECK(begin(block.header));
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     const Transaction& one = block.transactions[i];
     const auto refuse = [&](Error cause) {
@@ -179,37 +218,14 @@ Result<std::expected<ProcessedBlock, BlockRefusal>> Processor::run(
     if (i < senders.size()) {
       sender = senders[i];
     } else {
-      const auto signer = one.sender(revision < Revision::homestead);
+      const auto signer = one.sender(world_.revision() < Revision::homestead);
       if (!signer) return refuse(signer.error());
       sender = *signer;
     }
-    if (one.chain_id &&
-        (*one.chain_id != schedule_.chain_id || revision < Revision::spurious_dragon)) {
-      return refuse(TransactionError::foreign_chain);
-    }
-    KITH_TRY(auto applied, apply_transaction(world_, machine_, context_, blobs, one, sender,
-                                             block.header.gas_limit - done.gas_used));
-    if (!applied) return refuse(applied.error());
-    done.gas_used += applied->gas_used;
-    done.blob_gas_used += blob_gas * one.blob_hashes.size();
-    Receipt& receipt = done.receipts.emplace_back();
-    receipt.type = one.type;
-    receipt.succeeded = applied->succeeded();
-    if (revision < Revision::byzantium && root_of_state_) {
-      KITH_TRY(receipt.root, root_of_state_());
-    }
-    receipt.cumulative_gas = done.gas_used;
-    receipt.logs = std::move(applied->logs);
-    for (const LogEntry& entry : receipt.logs)
-      receipt.bloom.add(entry);
-    done.bloom.add(receipt.bloom);
+    KITH_TRY(auto applied, apply(one, sender));
+    if (!applied) return refuse(std::move(applied).error());
   }
-  KITH_TRY(const BlockValid after, after_transactions(block, done));
-  if (!after) return Judged(std::unexpect, BlockRefusal{after.error(), std::nullopt, 0});
-  for (const Receipt& receipt : done.receipts)
-    encoded.push_back(receipt.encode());
-  done.receipts_root = list_root(encoded);
-  return Judged(std::move(done));
+  return finish(block);
 }
 
 BlockValid Processor::compare(const ProcessedBlock& processed, const Header& header) {

@@ -12,6 +12,7 @@
 #include <kith/ledger/chain/fork_schedule.hpp>
 #include <kith/ledger/chain/header_rules.hpp>
 #include <kith/ledger/chain/receipt.hpp>
+#include <kith/ledger/chain/transition.hpp>
 #include <kith/ledger/evm/machine.hpp>
 
 namespace kith::ledger {
@@ -51,14 +52,23 @@ class Processor {
   Result<std::expected<ProcessedBlock, BlockRefusal>> run(const Block& block,
                                                           std::span<const Address> senders = {});
 
+  // The same in steps, for who makes a block. Of its header what the EVM can ask must be there.
+  Result<void> begin(const Header& header);
+  /// Why the transaction can't be the block's next one; then it left nothing behind.
+  Result<std::expected<void, Error>> apply(const Transaction& transaction, const Address& sender);
+  /// With the ommers and withdrawals of the block.
+  Result<std::expected<ProcessedBlock, BlockRefusal>> finish(const Block& block);
+  /// What the block used so far.
+  std::uint64_t gas_used() const noexcept { return done_.gas_used; }
+  const std::vector<Receipt>& receipts() const noexcept { return done_.receipts; }
+
   /// What the header must say of what has been run: gas, bloom, receipts, requests.
   static BlockValid compare(const ProcessedBlock& processed, const Header& header);
 
  private:
   BlockContext context_of(const Header& header) const;
-  Result<void> before_transactions(const Block& block);
-  Result<BlockValid> after_transactions(const Block& block, ProcessedBlock& into);
-  Result<Bytes> call_system(const Address& contract, ByteView input);
+  Result<BlockValid> after_transactions(const Block& block);
+  Result<std::optional<Bytes>> call_system(const Address& contract, ByteView input);
   void reward(const Block& block);
 
   const ForkSchedule& schedule_;
@@ -67,6 +77,8 @@ class Processor {
   std::function<Result<Hash>(std::uint64_t number)> hash_of_;
   std::function<Result<Hash>()> root_of_state_;
   BlockContext context_;
+  BlobLimits blobs_;
+  ProcessedBlock done_;
 };
 
 }  // namespace kith::ledger

@@ -36,6 +36,11 @@ struct Receipt {
   Bytes encode() const;
 };
 
+/// The receipts of a block as they are kept: a list of [type, status or root, cumulative gas,
+/// logs]. The blooms aren't kept, since they follow from the logs.
+Bytes encode_receipts(std::span<const Receipt> receipts);
+RlpResult<std::vector<Receipt>> decode_receipts(ByteView input);
+
 /// A list of [address, topics, data].
 void write_logs(RlpWriter& writer, const std::vector<LogEntry>& logs);
 

@@ -1,4 +1,5 @@
 #include <mutex>
+#include <ranges>
 
 #include <kith/base/assert.hpp>
 #include <kith/ledger/state/detail/state_layer.hpp>
@@ -211,9 +212,8 @@ Result<std::unique_ptr<StateTree>> StateTree::begin(port::KeyValue& store,
   std::map<Hash, CodePointer> codes;
   KITH_TRY(auto layer, detail::layer_of(nothing, changes_of(state, codes)));
   layer->codes = std::move(codes);
-  layer->block = genesis;
   port::Batch batch;
-  KITH_CHECK(detail::write_layer(*layer, nothing, false, first_space, batch));
+  KITH_CHECK(detail::write_layer(*layer, nothing, std::nullopt, first_space, batch));
   batch.put(first_space + detail::meta, as_bytes(head_key), encode_head(genesis, layer->root));
   KITH_CHECK(store.commit(batch, port::Durability::synced));
   tree->settled_ = genesis;
@@ -231,7 +231,7 @@ Result<Hash> StateTree::root_of(const Hash& block) const {
   if (block == settled_.hash) return settled_root_;
   const auto found = layers_.find(block);
   if (found == layers_.end()) return std::unexpected(Errc::not_found);
-  return found->second->root;
+  return found->second.layer->root;
 }
 
 bool StateTree::has(const Hash& block) const {
@@ -246,8 +246,8 @@ Result<StateView> StateTree::view_of(const Hash& block) const {
   while (at != settled_.hash) {
     const auto found = layers_.find(at);
     if (found == layers_.end()) return std::unexpected(Errc::not_found);
-    layers.push_back(found->second);
-    at = found->second->parent;
+    layers.push_back(found->second.layer);
+    at = found->second.parent;
   }
   KITH_TRY(auto snapshot, store_.snapshot());
   const Hash root = layers.empty() ? settled_root_ : layers.front()->root;
@@ -271,52 +271,61 @@ Result<std::unique_ptr<StateReader>> StateTree::past_reader(std::uint64_t number
   return std::make_unique<PastReader>(std::move(view), number);
 }
 
-Result<Hash> StateTree::root_after(const Hash& parent, World& world) {
-  KITH_TRY(const StateView view, view_of(parent));
-  std::map<Hash, CodePointer> codes;
-  KITH_TRY(const auto layer, detail::layer_of(view, changes_of(world, codes)));
-  return layer->root;
-}
-
-Result<Hash> StateTree::add(const BlockName& block, const Hash& parent, World& world) {
+Result<StateTree::Prepared> StateTree::prepare(const Hash& parent, World& world) const {
   KITH_TRY(const StateView view, view_of(parent));
   std::map<Hash, CodePointer> codes;
   KITH_TRY(auto layer, detail::layer_of(view, changes_of(world, codes)));
   layer->codes = std::move(codes);
-  layer->block = block;
-  layer->parent = parent;
-  const Hash root = layer->root;
+  Prepared prepared;
+  prepared.root_ = layer->root;
+  prepared.layer_ = std::move(layer);
+  return prepared;
+}
+
+void StateTree::add(const BlockName& block, const Hash& parent, const Prepared& prepared) {
   const std::unique_lock lock(mutex_);
-  layers_[block.hash] = std::move(layer);
-  return root;
+  layers_[block.hash] = {block, parent, prepared.layer_};
+}
+
+Result<Hash> StateTree::add(const BlockName& block, const Hash& parent, World& world) {
+  KITH_TRY(const Prepared prepared, prepare(parent, world));
+  add(block, parent, prepared);
+  return prepared.root();
 }
 
 Result<void> StateTree::settle(const Hash& block) {
-  std::vector<std::shared_ptr<const StateLayer>> layers;
-  const std::unique_lock lock(mutex_);
-  for (Hash at = block; at != settled_.hash; at = layers.back()->parent) {
-    const auto found = layers_.find(at);
-    if (found == layers_.end()) return std::unexpected(Errc::not_found);
-    layers.push_back(found->second);
+  std::vector<Named> newest_first;
+  {
+    const std::shared_lock lock(mutex_);
+    for (Hash at = block; at != settled_.hash; at = newest_first.back().parent) {
+      const auto found = layers_.find(at);
+      if (found == layers_.end()) return std::unexpected(Errc::not_found);
+      newest_first.push_back(found->second);
+    }
   }
   // The oldest first, each in a batch of its own: its view of the disk is the state below it.
-  for (; !layers.empty(); layers.pop_back()) {
-    const StateLayer& layer = *layers.back();
-    KITH_TRY(auto snapshot, store_.snapshot());
-    const StateView below({}, std::move(snapshot), first_space_, settled_root_);
-    port::Batch batch;
-    KITH_CHECK(detail::write_layer(layer, below, true, first_space_, batch));
-    batch.put(first_space_ + detail::meta, as_bytes(head_key),
-              encode_head(layer.block, layer.root));
-    KITH_CHECK(forget_past(below.disk(), layer.block.number, batch));
-    KITH_CHECK(store_.commit(batch, port::Durability::synced));
-    settled_ = layer.block;
-    settled_root_ = layer.root;
-  }
+  for (const Named& one : newest_first | std::views::reverse)
+    KITH_CHECK(settle_next(one));
+  return newest_first.empty() ? Result<void>() : store_.sync();
+}
+
+Result<void> StateTree::settle_next(const Named& next) {
+  KITH_TRY(auto snapshot, store_.snapshot());
+  const StateView below({}, std::move(snapshot), first_space_, settled_root_);
+  port::Batch batch;
+  KITH_CHECK(detail::write_layer(*next.layer, below, next.block.number, first_space_, batch));
+  batch.put(first_space_ + detail::meta, as_bytes(head_key),
+            encode_head(next.block, next.layer->root));
+  KITH_CHECK(forget_past(below.disk(), next.block.number, batch));
+  // A reader that begins sees the layers and the disk of one moment: nothing may come between.
+  const std::unique_lock lock(mutex_);
+  KITH_CHECK(store_.commit(batch, port::Durability::unsynced));
+  settled_ = next.block;
+  settled_root_ = next.layer->root;
   // What doesn't come of the settled block can't be read any more: its ground is gone.
   for (bool found = true; found;) {
     found = std::erase_if(layers_, [&](const auto& one) {
-              const Hash& parent = one.second->parent;
+              const Hash& parent = one.second.parent;
               return one.first == settled_.hash ||
                      (parent != settled_.hash && !layers_.contains(parent));
             }) > 0;
@@ -381,8 +390,7 @@ Result<void> StateTree::step_back(const BlockName& parent) {
   if (!restored) return std::unexpected(Errc::corrupt);
   KITH_CHECK(read);
   KITH_TRY(auto layer, detail::layer_of(now, changes));
-  layer->block = parent;
-  KITH_CHECK(detail::write_layer(*layer, now, false, first_space_, batch));
+  KITH_CHECK(detail::write_layer(*layer, now, std::nullopt, first_space_, batch));
   batch.erase(first_space_ + detail::block_past, number_key);
   batch.put(first_space_ + detail::meta, as_bytes(head_key), encode_head(parent, layer->root));
   KITH_CHECK(store_.commit(batch, port::Durability::synced));

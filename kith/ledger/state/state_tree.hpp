@@ -99,14 +99,25 @@ class StateTree {
   /// aren't kept that far. Whether that block is of this chain is for the caller to know.
   Result<std::unique_ptr<StateReader>> past_reader(std::uint64_t number) const;
 
-  /// The state after `block`, whose parent's state is here, and its root. The world read from a
-  /// reader of the parent's state.
+  /// What a block makes of its parent's state, computed and not yet known by the block's name.
+  class Prepared {
+   public:
+    const Hash& root() const noexcept { return root_; }
+
+   private:
+    friend class StateTree;
+    Hash root_;
+    std::shared_ptr<const detail::StateLayer> layer_;
+  };
+  /// The world read from a reader of the parent's state, which is here.
+  Result<Prepared> prepare(const Hash& parent, World& world) const;
+  /// From now on the state after `block`.
+  void add(const BlockName& block, const Hash& parent, const Prepared& prepared);
+  /// Both at once; tells the root.
   Result<Hash> add(const BlockName& block, const Hash& parent, World& world);
-  /// The same, but nothing is kept: what the root would be.
-  Result<Hash> root_after(const Hash& parent, World& world);
 
   /// Writes the states up to that block to disk, where it stays; layers that don't come of it are
-  /// forgotten.
+  /// forgotten. On the medium when this returns; if it fails, it may have come part of the way.
   Result<void> settle(const Hash& block);
   /// Takes the disk's last block back. Errc::not_found if what was before isn't kept. All layers
   /// are forgotten.
@@ -129,7 +140,15 @@ class StateTree {
 
  private:
   StateTree(port::KeyValue& store, port::Namespace first_space, const StateTreeOptions& options);
+  /// A layer as the state after some block. Several blocks may have the same.
+  struct Named {
+    BlockName block;
+    Hash parent;
+    std::shared_ptr<const detail::StateLayer> layer;
+  };
+
   Result<detail::StateView> view_of(const Hash& block) const;
+  Result<void> settle_next(const Named& next);
   Result<void> forget_past(port::Snapshot& snapshot, std::uint64_t newest,
                            port::Batch& batch) const;
 
@@ -139,7 +158,7 @@ class StateTree {
   mutable std::shared_mutex mutex_;  ///< of what follows
   BlockName settled_;
   Hash settled_root_;
-  std::unordered_map<Hash, std::shared_ptr<const detail::StateLayer>, SeededHasher> layers_;
+  std::unordered_map<Hash, Named, SeededHasher> layers_;
 };
 
 }  // namespace kith::ledger

@@ -217,10 +217,10 @@ Bytes changed_keys(const StateLayer& layer) {
 
 }  // namespace
 
-Result<void> write_layer(const StateLayer& layer, const StateView& below, bool with_past,
-                         port::Namespace first_space, port::Batch& batch) {
+Result<void> write_layer(const StateLayer& layer, const StateView& below,
+                         std::optional<std::uint64_t> past_of, port::Namespace first_space,
+                         port::Batch& batch) {
   const auto space = [&](Space one) { return first_space + one; };
-  const std::uint64_t number = layer.block.number;
   for (const auto& [address, account] : layer.accounts) {
     if (account.now) {
       batch.put(space(accounts), address.view(), account.now->encode());
@@ -241,18 +241,18 @@ Result<void> write_layer(const StateLayer& layer, const StateView& below, bool w
       } else {
         batch.put(space(storage), whole, value_bytes(slot.now));
       }
-      if (with_past)
-        batch.put(space(storage_past), with_number(whole, number), value_bytes(slot.before));
+      if (past_of)
+        batch.put(space(storage_past), with_number(whole, *past_of), value_bytes(slot.before));
     }
-    if (with_past) {
-      batch.put(space(account_past), with_number(address.view(), number),
+    if (past_of) {
+      batch.put(space(account_past), with_number(address.view(), *past_of),
                 account.before ? account.before->encode() : Bytes());
     }
   }
   for (const auto& [hash, code] : layer.codes)
     batch.put(space(codes), hash.view(), code->bytes());
   write_nodes(layer.nodes, {}, space(account_nodes), batch);
-  if (with_past) batch.put(space(block_past), with_number({}, number), changed_keys(layer));
+  if (past_of) batch.put(space(block_past), with_number({}, *past_of), changed_keys(layer));
   return {};
 }
 

@@ -42,8 +42,6 @@ struct StateLayer {
     NodeChanges nodes;
   };
 
-  BlockName block;
-  Hash parent;
   Hash root;
   std::map<Hash, Account> accounts;
   std::map<Hash, CodePointer> codes;
@@ -118,8 +116,9 @@ struct AccountChange {
 Result<std::shared_ptr<StateLayer>> layer_of(const StateView& view,
                                              const std::map<Hash, AccountChange>& changes);
 
-/// What the layer writes; with the values before if `with_past`.
-Result<void> write_layer(const StateLayer& layer, const StateView& below, bool with_past,
-                         port::Namespace first_space, port::Batch& batch);
+/// What the layer writes; as a block of the number `past_of`, with the values before.
+Result<void> write_layer(const StateLayer& layer, const StateView& below,
+                         std::optional<std::uint64_t> past_of, port::Namespace first_space,
+                         port::Batch& batch);
 
 }  // namespace kith::ledger::detail

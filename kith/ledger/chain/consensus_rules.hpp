@@ -1,0 +1,31 @@
+// What consensus adds to the rules of headers and of choosing between branches. Thread: any, at the
+// same time.
+#pragma once
+
+#include <kith/ledger/chain/header_rules.hpp>
+
+namespace kith::ledger {
+
+class ConsensusRules {
+ public:
+  virtual ~ConsensusRules() = default;
+
+  /// Of a header that check_header() has taken: its seal, its difficulty, its randomness.
+  virtual BlockValid check(const Header& header, const Header& parent) const = 0;
+  /// By how much the block makes its branch heavier.
+  virtual U256 weight(const Header& header) const = 0;
+};
+
+/// Takes every seal, and weighs by the difficulty: of chains that others have checked, as the
+/// official suites' and imported ones.
+class UncheckedSeals final : public ConsensusRules {
+ public:
+  BlockValid check(const Header& header, const Header& parent) const override {
+    static_cast<void>(header);
+    static_cast<void>(parent);
+    return {};
+  }
+  U256 weight(const Header& header) const override { return header.difficulty; }
+};
+
+}  // namespace kith::ledger
