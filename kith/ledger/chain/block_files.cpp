@@ -178,4 +178,35 @@ Result<Bytes> BlockFiles::receipts(std::uint64_t number) const {
   return read_record(*receipts_, at.receipts);
 }
 
+std::uint64_t MemoryBlocks::count() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+Result<void> MemoryBlocks::append(ByteView block, ByteView receipts) {
+  if (block.size() > record_bytes_max || receipts.size() > record_bytes_max)
+    return std::unexpected(Errc::limit_exceeded);
+  const std::lock_guard lock(mutex_);
+  entries_.push_back({to_bytes(block), to_bytes(receipts)});
+  return {};
+}
+
+Result<void> MemoryBlocks::truncate(std::uint64_t count) {
+  const std::lock_guard lock(mutex_);
+  if (count < entries_.size()) entries_.resize(count);
+  return {};
+}
+
+Result<Bytes> MemoryBlocks::block(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  if (number >= entries_.size()) return std::unexpected(Errc::not_found);
+  return entries_[number].block;
+}
+
+Result<Bytes> MemoryBlocks::receipts(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  if (number >= entries_.size()) return std::unexpected(Errc::not_found);
+  return entries_[number].receipts;
+}
+
 }  // namespace kith::ledger

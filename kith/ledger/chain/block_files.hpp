@@ -29,24 +29,57 @@ namespace kith::ledger {
 /// A record's content at most: a block of 8 MiB, and the receipts of what it can log.
 inline constexpr std::size_t record_bytes_max = 256 << 20;
 
-class BlockFiles {
+/// Where settled blocks are.
+class BlockLog {
+ public:
+  virtual ~BlockLog() = default;
+
+  /// How many blocks there are, those that aren't synced among them.
+  virtual std::uint64_t count() const = 0;
+
+  /// The next block. Errc::limit_exceeded if a part is larger than record_bytes_max.
+  virtual Result<void> append(ByteView block, ByteView receipts) = 0;
+  /// All that was appended survives a crash when this returns.
+  virtual Result<void> sync() = 0;
+  /// Takes away all but the first `count`, durably.
+  virtual Result<void> truncate(std::uint64_t count) = 0;
+
+  /// Errc::not_found if there is no such block.
+  virtual Result<Bytes> block(std::uint64_t number) const = 0;
+  virtual Result<Bytes> receipts(std::uint64_t number) const = 0;
+};
+
+/// Of a chain that needn't outlive the process.
+class MemoryBlocks final : public BlockLog {
+ public:
+  std::uint64_t count() const override;
+  Result<void> append(ByteView block, ByteView receipts) override;
+  Result<void> sync() override { return {}; }
+  Result<void> truncate(std::uint64_t count) override;
+  Result<Bytes> block(std::uint64_t number) const override;
+  Result<Bytes> receipts(std::uint64_t number) const override;
+
+ private:
+  struct Entry {
+    Bytes block;
+    Bytes receipts;
+  };
+  mutable std::mutex mutex_;
+  std::vector<Entry> entries_;
+};
+
+class BlockFiles final : public BlockLog {
  public:
   /// Opens the files in that folder, or makes them and the folder.
   static Result<std::unique_ptr<BlockFiles>> open(port::FileSystem& files, std::string folder);
 
-  /// How many blocks there are, those that aren't synced among them.
-  std::uint64_t count() const;
-
-  /// The next block. Errc::limit_exceeded if a part is larger than record_bytes_max.
-  Result<void> append(ByteView block, ByteView receipts);
-  /// All that was appended survives a crash when this returns.
-  Result<void> sync();
-  /// Takes away all but the first `count`, durably.
-  Result<void> truncate(std::uint64_t count);
-
-  /// Errc::not_found if there is no such block; Errc::corrupt if it isn't what was written.
-  Result<Bytes> block(std::uint64_t number) const;
-  Result<Bytes> receipts(std::uint64_t number) const;
+  std::uint64_t count() const override;
+  Result<void> append(ByteView block, ByteView receipts) override;
+  Result<void> sync() override;
+  Result<void> truncate(std::uint64_t count) override;
+  /// Errc::corrupt if it isn't what was written.
+  Result<Bytes> block(std::uint64_t number) const override;
+  Result<Bytes> receipts(std::uint64_t number) const override;
 
  private:
   struct Place {

@@ -71,23 +71,22 @@ Chain::Chain(const Genesis& genesis, const ConsensusRules& rules, const ChainOpt
 Chain::~Chain() = default;
 
 Result<std::unique_ptr<Chain>> Chain::open(port::KeyValue& store, port::Namespace first_space,
-                                           port::FileSystem& files, const std::string& folder,
-                                           const Genesis& genesis, const ConsensusRules& rules,
+                                           BlockLog& log, const Genesis& genesis,
+                                           const ConsensusRules& rules,
                                            const ChainOptions& options) {
   std::unique_ptr<Chain> chain(new Chain(genesis, rules, options));
-  KITH_TRY(chain->store_, BlockStore::open(store, first_space, files, folder));
-  BlockFiles& blocks = chain->store_->files();
-  if (blocks.count() == 0) {
-    KITH_CHECK(blocks.append(genesis.block.encode(), encode_receipts({})));
-    KITH_CHECK(blocks.sync());
+  chain->store_ = std::make_unique<BlockStore>(store, first_space, log);
+  if (log.count() == 0) {
+    KITH_CHECK(log.append(genesis.block.encode(), encode_receipts({})));
+    KITH_CHECK(log.sync());
   }
-  KITH_TRY(const Bytes first, blocks.block(0));
+  KITH_TRY(const Bytes first, log.block(0));
   KITH_TRY(const Header first_header, decode_header(first));
   if (first_header.hash() != chain->genesis_) {
-    return std::unexpected(Error(Errc::invalid_argument,
-                                 "the folder " + folder + " holds the chain that begins with " +
-                                     first_header.hash().to_hex() + ", not with " +
-                                     chain->genesis_.to_hex()));
+    return std::unexpected(
+        Error(Errc::invalid_argument, "what is stored here is the chain that begins with " +
+                                          first_header.hash().to_hex() + ", not with " +
+                                          chain->genesis_.to_hex()));
   }
   const auto state_space =
       static_cast<port::Namespace>(first_space + BlockStore::namespaces().size());
@@ -103,11 +102,11 @@ Result<std::unique_ptr<Chain>> Chain::open(port::KeyValue& store, port::Namespac
   return chain;
 }
 
-/// Files, state and index are of one block again: the state's.
+/// Log, state and index are of one block again: the state's.
 Result<void> Chain::agree(const Genesis& genesis) {
   const BlockName state = states_->settled();
-  BlockFiles& files = store_->files();
-  if (files.count() <= state.number) return std::unexpected(Errc::corrupt);
+  BlockLog& log = store_->log();
+  if (log.count() <= state.number) return std::unexpected(Errc::corrupt);
   KITH_TRY(auto indexed, store_->indexed());
   if (!indexed) {
     const BlockStore::Entry first{
@@ -121,7 +120,7 @@ Result<void> Chain::agree(const Genesis& genesis) {
   KITH_TRY(const auto place,
            hash ? store_->place_of(*hash) : Result<std::optional<BlockStore::Place>>(std::nullopt));
   if (!place) return std::unexpected(Errc::corrupt);
-  KITH_TRY(const Bytes at, files.block(*indexed));
+  KITH_TRY(const Bytes at, log.block(*indexed));
   KITH_TRY(Header header, decode_header(at));
   settled_ = {*indexed, *hash};
   settled_known_ = {std::make_shared<const Header>(std::move(header)), place->weight, false, {}};
@@ -136,7 +135,7 @@ Result<void> Chain::follow_state() {
   Known last = settled_known_;
   U256 weight = settled_known_.weight;
   for (std::uint64_t number = settled_.number + 1; number <= state.number; ++number) {
-    KITH_TRY(const Bytes bytes, store_->files().block(number));
+    KITH_TRY(const Bytes bytes, store_->log().block(number));
     KITH_TRY(const Block block, decode_block(bytes));
     weight += rules_.weight(block.header);
     entries.push_back({.place = {number, weight},
@@ -229,7 +228,7 @@ Result<std::optional<Chain::Known>> Chain::find(const Hash& hash) const {
   }
   KITH_TRY(const auto place, store_->place_of(hash));
   if (!place) return std::nullopt;
-  KITH_TRY(const Bytes bytes, store_->files().block(place->number));
+  KITH_TRY(const Bytes bytes, store_->log().block(place->number));
   KITH_TRY(Header header, decode_header(bytes));
   return Known{std::make_shared<const Header>(std::move(header)), place->weight, false, {}};
 }
@@ -271,7 +270,7 @@ Result<std::shared_ptr<const Block>> Chain::load(const Hash& hash) const {
   if (!bytes) {
     KITH_TRY(const auto place, store_->place_of(hash));
     if (!place) return std::unexpected(Errc::not_found);
-    KITH_TRY(bytes, store_->files().block(place->number));
+    KITH_TRY(bytes, store_->log().block(place->number));
   }
   KITH_TRY(Block block, decode_block(*bytes));
   auto shared = std::make_shared<const Block>(std::move(block));
@@ -292,7 +291,7 @@ Result<std::vector<Receipt>> Chain::receipts(const Hash& hash) const {
   }
   KITH_TRY(const auto place, store_->place_of(hash));
   if (!place) return std::unexpected(Errc::not_found);
-  KITH_TRY(const Bytes bytes, store_->files().receipts(place->number));
+  KITH_TRY(const Bytes bytes, store_->log().receipts(place->number));
   auto receipts = decode_receipts(bytes);
   if (!receipts) return std::unexpected(Errc::corrupt);
   return *std::move(receipts);
@@ -625,7 +624,7 @@ Result<void> Chain::rerun(std::uint64_t upto) {
 Result<void> Chain::step_back_to(std::uint64_t number) {
   while (settled().number > number) {
     const BlockName last = settled();
-    KITH_TRY(const Bytes bytes, store_->files().block(last.number));
+    KITH_TRY(const Bytes bytes, store_->log().block(last.number));
     KITH_TRY(const Block block, decode_block(bytes));
     const Hash parent = block.header.parent;
     KITH_TRY(const Known before, find_known(parent));
@@ -646,7 +645,7 @@ Result<void> Chain::step_back_to(std::uint64_t number) {
     settled_known_ = before;
     settled_ = {last.number - 1, parent};
   }
-  return store_->files().truncate(number + 1);
+  return store_->log().truncate(number + 1);
 }
 
 // What stays.
@@ -661,17 +660,17 @@ Result<void> Chain::settle_some(std::uint64_t run) {
 
 Result<void> Chain::settle_to(std::uint64_t number) {
   KITH_CHECK(follow_state());
-  BlockFiles& files = store_->files();
+  BlockLog& log = store_->log();
   // What an attempt that failed has left there may be of another branch.
-  if (files.count() > settled_.number + 1) KITH_CHECK(files.truncate(settled_.number + 1));
+  if (log.count() > settled_.number + 1) KITH_CHECK(log.truncate(settled_.number + 1));
   Hash last;
   for (std::uint64_t next = settled_.number + 1; next <= number; ++next) {
     KITH_TRY(last, hash_at(next));
     KITH_TRY(const auto block, load(last));
     KITH_TRY(const auto done, receipts(last));
-    KITH_CHECK(files.append(block->encode(), encode_receipts(done)));
+    KITH_CHECK(log.append(block->encode(), encode_receipts(done)));
   }
-  KITH_CHECK(files.sync());
+  KITH_CHECK(log.sync());
   KITH_CHECK(states_->settle(last));
   KITH_CHECK(follow_state());
   return drop_branches();

@@ -34,11 +34,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include <kith/ledger/chain/block_files.hpp>
 #include <kith/ledger/chain/consensus_rules.hpp>
 #include <kith/ledger/chain/genesis.hpp>
 #include <kith/ledger/chain/processor.hpp>
 #include <kith/ledger/state/state_tree.hpp>
-#include <kith/port/file_system.hpp>
 
 namespace kith::ledger {
 
@@ -90,12 +90,12 @@ class Chain {
   /// What port::KeyValueOptions::namespaces must hold from `first_space` on, in this order.
   static std::vector<std::string> namespaces();
 
-  /// Opens what is there or begins with the genesis, in that store and that folder, which outlive
-  /// the chain as the rules do. Errc::invalid_argument if what is there has another genesis;
+  /// Opens what is there or begins with the genesis, in that store and that log, which outlive the
+  /// chain as the rules do. Errc::invalid_argument if what is there has another genesis;
   /// Errc::corrupt if it isn't what this wrote.
   static Result<std::unique_ptr<Chain>> open(port::KeyValue& store, port::Namespace first_space,
-                                             port::FileSystem& files, const std::string& folder,
-                                             const Genesis& genesis, const ConsensusRules& rules,
+                                             BlockLog& log, const Genesis& genesis,
+                                             const ConsensusRules& rules,
                                              const ChainOptions& options);
   ~Chain();
   Chain(const Chain&) = delete;

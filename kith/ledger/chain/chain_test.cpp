@@ -60,13 +60,18 @@ struct Machine {
 
   void start() {
     chain.reset();
+    log.reset();
     store.reset();
     files = std::make_unique<sim::SimFileSystem>(disk);
     stores = std::make_unique<sim::SimKeyValueFactory>(disk);
     auto opened_store = stores->open("/data/index", {.namespaces = Chain::namespaces()});
     if (!opened_store) return;
     store = *std::move(opened_store);
-    auto opened = Chain::open(*store, 0, *files, "/data/blocks", beginning, rules, options);
+    auto opened_log = BlockFiles::open(*files, "/data/blocks");
+    error = opened_log ? std::nullopt : std::optional(opened_log.error());
+    if (!opened_log) return;
+    log = *std::move(opened_log);
+    auto opened = Chain::open(*store, 0, *log, beginning, rules, options);
     error = opened ? std::nullopt : std::optional(opened.error());
     if (opened) chain = *std::move(opened);
   }
@@ -80,6 +85,7 @@ struct Machine {
   std::unique_ptr<sim::SimFileSystem> files;
   std::unique_ptr<sim::SimKeyValueFactory> stores;
   std::unique_ptr<port::KeyValue> store;
+  std::unique_ptr<BlockLog> log;
   std::unique_ptr<Chain> chain;
 };
 
@@ -420,7 +426,7 @@ TEST(Chain, OpensNoOtherChainsFolder) {
   machine.start();
   ASSERT_EQ(machine.chain, nullptr);
   EXPECT_TRUE(machine.error->is(Errc::invalid_argument));
-  EXPECT_NE(machine.error->message().find("holds the chain that begins with"), std::string::npos);
+  EXPECT_NE(machine.error->message().find("is the chain that begins with"), std::string::npos);
 }
 
 /// What a node does in its life: grows, makes blocks final or doesn't, and goes over to a branch

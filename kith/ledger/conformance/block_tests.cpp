@@ -35,7 +35,8 @@ std::string judge(const JsonNode& test, const ForkSchedule& schedule) {
   if (!genesis) return "the genesis can't be read";
   MemoryState state = detail::state_of(test["pre"]);
   if (state.root() != genesis->header.state_root) return "the genesis has another state's root";
-  TestChain chain(schedule, *std::move(genesis), std::move(state));
+  TestChain chain({.schedule = schedule, .state = std::move(state), .block = *std::move(genesis)});
+  if (chain.fault()) return chain.fault()->message();
   const JsonNode blocks = test["blocks"];
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     bool refused_by_test = false;
@@ -49,9 +50,9 @@ std::string judge(const JsonNode& test, const ForkSchedule& schedule) {
   }
   if (chain.head() != test["lastblockhash"].hash()) return "the head is " + chain.head().to_hex();
   if (const JsonNode post = test["postState"]; post.there()) {
-    if (detail::state_of(post).root() != chain.state().root()) return "another state";
+    if (detail::state_of(post).root() != chain.state_root()) return "another state";
   } else if (const JsonNode root = test["postStateHash"]; root.there()) {
-    if (root.hash() != chain.state().root()) return "another state's root";
+    if (root.hash() != chain.state_root()) return "another state's root";
   }
   return {};
 }

@@ -169,7 +169,8 @@ TEST_F(Suites, TheChainOfExecutionApisIsImportedBlockByBlock) {
   UNPACK_OR_SKIP(folder, "execution-apis");
   auto genesis = Genesis::parse(as_text(read_test_file(folder / "tests/genesis.json")));
   ASSERT_TRUE(genesis.has_value()) << genesis.error().message();
-  detail::TestChain chain(genesis->schedule, genesis->block, genesis->state);
+  detail::TestChain chain(*genesis);
+  ASSERT_FALSE(chain.fault().has_value());
   const Bytes blocks = read_test_file(folder / "tests/chain.rlp");
   std::size_t count = 0;
   for (RlpReader reader(blocks); !reader.at_end(); ++count) {

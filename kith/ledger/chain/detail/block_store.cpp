@@ -19,15 +19,6 @@ std::vector<std::string> BlockStore::namespaces() {
   return {"recent-blocks", "block-numbers", "block-hashes", "transactions", "chain-meta"};
 }
 
-Result<std::unique_ptr<BlockStore>> BlockStore::open(port::KeyValue& store,
-                                                     port::Namespace first_space,
-                                                     port::FileSystem& files,
-                                                     const std::string& folder) {
-  std::unique_ptr<BlockStore> made(new BlockStore(store, first_space));
-  KITH_TRY(made->files_, BlockFiles::open(files, folder));
-  return made;
-}
-
 Result<std::optional<Bytes>> BlockStore::get(port::Namespace space, ByteView key) const {
   KITH_TRY(const auto snapshot, store_.snapshot());
   KITH_TRY(const auto found, snapshot->get(first_space_ + space, key));

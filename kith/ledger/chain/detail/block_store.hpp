@@ -1,8 +1,8 @@
-// The blocks of a chain on disk: the settled ones in files that only grow, with indexes by hash and
+// The blocks of a chain on disk: the settled ones in a log, with indexes by hash and
 // by transaction; those that may yet be taken back as single records.
 //
-// Each change is whole after a crash, but the three places (files, state, index) are written one
-// after the other: files, then the state, then the index. Whoever opens them makes them agree again
+// Each change is whole after a crash, but the three places (log, state, index) are written one
+// after the other: log, then the state, then the index. Whoever opens them makes them agree again
 // (Chain::open).
 //
 // Namespaces of the port::KeyValue:
@@ -19,7 +19,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include <kith/ledger/chain/block.hpp>
@@ -32,13 +31,11 @@ class BlockStore {
  public:
   static std::vector<std::string> namespaces();
 
-  static Result<std::unique_ptr<BlockStore>> open(port::KeyValue& store,
-                                                  port::Namespace first_space,
-                                                  port::FileSystem& files,
-                                                  const std::string& folder);
+  /// Both outlive it.
+  BlockStore(port::KeyValue& store, port::Namespace first_space, BlockLog& log)
+      : store_(store), first_space_(first_space), log_(log) {}
 
-  BlockFiles& files() noexcept { return *files_; }
-  const BlockFiles& files() const noexcept { return *files_; }
+  BlockLog& log() const noexcept { return log_; }
 
   // Blocks that aren't settled.
   Result<void> keep(const Hash& hash, ByteView block);
@@ -78,13 +75,11 @@ class BlockStore {
   Result<void> sync() { return store_.sync(); }
 
  private:
-  BlockStore(port::KeyValue& store, port::Namespace first_space)
-      : store_(store), first_space_(first_space) {}
   Result<std::optional<Bytes>> get(port::Namespace space, ByteView key) const;
 
   port::KeyValue& store_;
   port::Namespace first_space_;
-  std::unique_ptr<BlockFiles> files_;
+  BlockLog& log_;
 };
 
 }  // namespace kith::ledger::detail

@@ -1,50 +1,35 @@
-// A chain with all its branches in memory, each block's state whole: what the suites' chains are.
+// A suite's chain: the real one, in memory.
 #pragma once
 
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
-#include <kith/ledger/chain/processor.hpp>
-#include <kith/ledger/state/memory_state.hpp>
+#include <kith/ledger/chain/chain.hpp>
+#include <kith/port/memory_key_value.hpp>
 
 namespace kith::ledger::detail {
 
-/// The schedule outlives it. Proofs of work aren't looked at.
+/// Proofs of work aren't looked at.
 class TestChain {
  public:
-  TestChain(const ForkSchedule& schedule, Block genesis, MemoryState state)
-      : schedule_(schedule), head_(genesis.header.hash()) {
-    const U256 difficulty = genesis.header.difficulty;
-    blocks_.emplace(head_, Stored{std::move(genesis), std::move(state), difficulty});
-  }
+  explicit TestChain(const Genesis& genesis);
 
   /// Nothing if it was taken, else why not.
   std::optional<std::string> add(ByteView encoded);
-  const Hash& head() const { return head_; }
-  const MemoryState& state() const { return blocks_.at(head_).state; }
+  Hash head() const { return chain_->head().hash; }
+  Hash state_root() const { return chain_->header(head())->state_root; }
+  /// Why there is no chain, if there is none.
+  const std::optional<Error>& fault() const noexcept { return fault_; }
 
  private:
-  struct Stored {
-    Block block;
-    MemoryState state;
-    U256 total_difficulty;
-  };
+  std::optional<std::string> become_head(const Hash& hash);
 
-  bool after_merge(const Stored& parent) const {
-    return !schedule_.terminal_total_difficulty ||
-           parent.total_difficulty >= *schedule_.terminal_total_difficulty;
-  }
-  Revision revision_of(const Header& header, const Stored& parent) const {
-    return schedule_.revision_at(header.number, header.timestamp, after_merge(parent));
-  }
-  BlockValid check_after(const Header& header, const Stored& parent) const;
-  BlockValid check_ommers(const Block& block) const;
-  std::optional<std::string> run(const Block& block, Stored& parent, Revision revision);
-
-  const ForkSchedule& schedule_;
-  std::map<Hash, Stored> blocks_;
-  Hash head_;
+  port::MemoryKeyValue store_;
+  MemoryBlocks log_;
+  UncheckedSeals rules_;
+  std::unique_ptr<Chain> chain_;
+  std::optional<Error> fault_;
 };
 
 }  // namespace kith::ledger::detail
