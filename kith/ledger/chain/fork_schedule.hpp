@@ -50,6 +50,11 @@ struct ForkSchedule {
   /// The total difficulty after which a chain of ethash goes on without work (EIP-3675).
   std::optional<U256> terminal_total_difficulty;
 
+  /// What names the rules to other nodes (EIP-2124, 6122): where they change, in order, without
+  /// the beginning.
+  std::vector<std::uint64_t> change_numbers;
+  std::vector<std::uint64_t> change_times;
+
   /// The rules of a block. `after_merge`: its parent has reached the terminal total difficulty.
   Revision revision_at(std::uint64_t number, std::uint64_t timestamp,
                        bool after_merge = true) const noexcept;

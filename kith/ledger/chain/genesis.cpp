@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <kith/ledger/chain/detail/json_node.hpp>
@@ -48,6 +49,13 @@ constexpr std::array blob_forks{
     std::pair{"bpo2", "bpo2Time"},     std::pair{"bpo3", "bpo3Time"},
     std::pair{"bpo4", "bpo4Time"},     std::pair{"bpo5", "bpo5Time"},
 };
+/// All that changes the rules at a block, for the fork's identifier.
+constexpr std::array changes_by_number{
+    "homesteadBlock",    "daoForkBlock",     "eip150Block",         "eip155Block",
+    "eip158Block",       "byzantiumBlock",   "constantinopleBlock", "petersburgBlock",
+    "istanbulBlock",     "muirGlacierBlock", "berlinBlock",         "londonBlock",
+    "arrowGlacierBlock", "grayGlacierBlock", "mergeNetsplitBlock"};
+
 /// Rules that a chain would need and that aren't here.
 constexpr std::array unknown_forks{"amsterdamTime", "verkleTime", "ubtTime"};
 
@@ -90,6 +98,18 @@ void read_config(const JsonNode& config, ForkSchedule& into) {
                            .max = of["max"].small_number(),
                            .update_fraction = of["baseFeeUpdateFraction"].small_number()}});
     if (into.blobs.back().schedule.update_fraction == 0) of.bad("a fraction above zero");
+  }
+  for (const char* key : changes_by_number) {
+    if (const JsonNode at = config[key]; at.there())
+      into.change_numbers.push_back(at.small_number());
+  }
+  for (const ForkKey& fork : by_time) {
+    if (const JsonNode at = config[fork.key]; at.there())
+      into.change_times.push_back(at.small_number());
+  }
+  for (const auto& [name, when] : blob_forks) {
+    if (const JsonNode at = config[when]; at.there())
+      into.change_times.push_back(at.small_number());
   }
   if (config["ethash"].there()) into.difficulty = DifficultyRule::ethash;
 }
@@ -163,6 +183,14 @@ Result<Genesis> Genesis::parse(std::string_view json) {
   read_header(root, genesis.schedule, genesis.block.header);
   if (!fault.what.empty()) return std::unexpected(Error(Errc::invalid_argument, fault.what));
   genesis.block.header.state_root = genesis.state.root();
+  const auto sort_out = [](std::vector<std::uint64_t>& changes, std::uint64_t beginning) {
+    std::ranges::sort(changes);
+    const auto again = std::ranges::unique(changes);
+    changes.erase(again.begin(), again.end());
+    std::erase_if(changes, [&](std::uint64_t at) { return at <= beginning; });
+  };
+  sort_out(genesis.schedule.change_numbers, 0);
+  sort_out(genesis.schedule.change_times, genesis.block.header.timestamp);
   if (genesis.block.header.withdrawals_root) genesis.block.withdrawals.emplace();
   return genesis;
 }

@@ -11,12 +11,6 @@ namespace {
 constexpr std::int64_t system_call_gas = 30'000'000;
 constexpr std::uint64_t gwei = 1'000'000'000;
 
-// The contracts of EIP-4788, 2935, 7002 and 7251 stand at these addresses.
-const Address beacon_roots = *Address::parse("0x000f3df6d732807ef1319fb7b8bb8522d0beac02");
-const Address block_hashes = *Address::parse("0x0000f90827f1c53a10cb7a02335b175320002935");
-const Address withdrawal_requests = *Address::parse("0x00000961ef480eb55e80d19ad83579a64c007002");
-const Address consolidation_requests =
-    *Address::parse("0x0000bbddc7ce488642fb579f8b00f3a590007251");
 const Hash deposit_event =
     *Hash::parse("0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
 
@@ -59,12 +53,19 @@ Hash hash_of_requests(std::span<const Bytes> requests) {
 
 }  // namespace
 
+const Address beacon_roots_address = *Address::parse("0x000f3df6d732807ef1319fb7b8bb8522d0beac02");
+const Address block_hashes_address = *Address::parse("0x0000f90827f1c53a10cb7a02335b175320002935");
+const Address withdrawal_requests_address =
+    *Address::parse("0x00000961ef480eb55e80d19ad83579a64c007002");
+const Address consolidation_requests_address =
+    *Address::parse("0x0000bbddc7ce488642fb579f8b00f3a590007251");
+
 Processor::Processor(const ForkSchedule& schedule, World& world,
                      std::function<Result<Hash>(std::uint64_t number)> hash_of)
     : schedule_(schedule), world_(world), machine_(world), hash_of_(std::move(hash_of)) {}
 
-BlockContext Processor::context_of(const Header& header) const {
-  const Revision revision = world_.revision();
+BlockContext block_context(const Header& header, const ForkSchedule& schedule, Revision revision,
+                           std::function<Result<Hash>(std::uint64_t number)> hash_of) {
   BlockContext context{
       .number = header.number,
       .timestamp = header.timestamp,
@@ -73,11 +74,11 @@ BlockContext Processor::context_of(const Header& header) const {
       .prev_randao = revision >= Revision::paris ? header.mix_hash.to_word() : header.difficulty,
       .base_fee = header.base_fee.value_or(0),
       .blob_base_fee = 0,
-      .chain_id = schedule_.chain_id,
+      .chain_id = schedule.chain_id,
       .fee_collector = std::nullopt,
-      .block_hash = hash_of_};
+      .block_hash = std::move(hash_of)};
   if (revision >= Revision::cancun) {
-    const BlobSchedule blobs = schedule_.blob_schedule_at(header.timestamp, revision);
+    const BlobSchedule blobs = schedule.blob_schedule_at(header.timestamp, revision);
     context.blob_base_fee =
         blob_base_fee(header.excess_blob_gas.value_or(0), blobs.update_fraction);
   }
@@ -110,14 +111,15 @@ Result<std::optional<Bytes>> Processor::call_system(const Address& contract, Byt
 
 Result<void> Processor::begin(const Header& header) {
   done_ = {};
-  context_ = context_of(header);
+  context_ = block_context(header, schedule_, world_.revision(), hash_of_);
   blobs_ = {schedule_.blob_schedule_at(header.timestamp, world_.revision()).transaction_max};
   if (schedule_.dao_block == header.number) drain_dao(world_);
   if (world_.revision() >= Revision::cancun && header.number > 0) {
-    KITH_CHECK(call_system(beacon_roots, header.parent_beacon_root.value_or(Hash()).view()));
+    KITH_CHECK(
+        call_system(beacon_roots_address, header.parent_beacon_root.value_or(Hash()).view()));
   }
   if (world_.revision() >= Revision::prague && header.number > 0)
-    KITH_CHECK(call_system(block_hashes, header.parent.view()));
+    KITH_CHECK(call_system(block_hashes_address, header.parent.view()));
   return {};
 }
 
@@ -144,8 +146,9 @@ Result<BlockValid> Processor::after_transactions(const Block& block) {
   }
   for (std::uint8_t type = 1; type < requests.size(); ++type) {
     // A chain of ours needn't have these contracts.
-    KITH_TRY(const auto asked,
-             call_system(type == 1 ? withdrawal_requests : consolidation_requests, {}));
+    KITH_TRY(
+        const auto asked,
+        call_system(type == 1 ? withdrawal_requests_address : consolidation_requests_address, {}));
     if (!asked) return BlockValid(std::unexpect, InvalidBlock::system_contract_failed);
     append(requests[type], *asked);
   }

@@ -22,6 +22,12 @@ inline constexpr Address system_address{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf
                                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                          0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}};
 
+// Contracts that the protocol itself calls (EIP-4788, 2935, 7002, 7251).
+extern const Address beacon_roots_address;
+extern const Address block_hashes_address;
+extern const Address withdrawal_requests_address;
+extern const Address consolidation_requests_address;
+
 struct ProcessedBlock {
   std::vector<Receipt> receipts;
   std::uint64_t gas_used = 0;
@@ -37,6 +43,10 @@ struct BlockRefusal {
   std::optional<Error> cause;
   std::size_t transaction = 0;
 };
+
+/// What the EVM sees of a block with that header.
+BlockContext block_context(const Header& header, const ForkSchedule& schedule, Revision revision,
+                           std::function<Result<Hash>(std::uint64_t number)> hash_of);
 
 class Processor {
  public:
@@ -66,7 +76,6 @@ class Processor {
   static BlockValid compare(const ProcessedBlock& processed, const Header& header);
 
  private:
-  BlockContext context_of(const Header& header) const;
   Result<BlockValid> after_transactions(const Block& block);
   Result<std::optional<Bytes>> call_system(const Address& contract, ByteView input);
   void reward(const Block& block);

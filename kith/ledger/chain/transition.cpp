@@ -90,8 +90,9 @@ constexpr Revision first_with(Transaction::Type type) noexcept {
 class Transition {
  public:
   Transition(World& world, Machine& machine, const BlockContext& block, const BlobLimits& blobs,
-             const Transaction& transaction, const Address& sender)
-      : world_(world),
+             const Transaction& transaction, const Address& sender, const CallRules& rules)
+      : rules_(rules),
+        world_(world),
         machine_(machine),
         block_(block),
         blobs_(blobs),
@@ -115,6 +116,7 @@ class Transition {
   Message message();
   void settle(const Outcome& outcome, TransactionResult& result);
 
+  const CallRules& rules_;
   World& world_;
   Machine& machine_;
   const BlockContext& block_;
@@ -126,7 +128,10 @@ class Transition {
 };
 
 Valid Transition::check(std::uint64_t gas_available) {
-  KITH_CHECK(check_transaction(transaction_, revision_));
+  if (const Valid valid = check_transaction(transaction_, revision_);
+      !valid && (rules_.gas_cap || valid.error() != InvalidTransaction::gas_limit_too_high)) {
+    return valid;
+  }
   if (transaction_.gas_limit > gas_available)
     return std::unexpected(InvalidTransaction::block_gas_exceeded);
   KITH_CHECK(check_fees());
@@ -136,7 +141,7 @@ Valid Transition::check(std::uint64_t gas_available) {
 }
 
 Valid Transition::check_fees() const {
-  if (revision_ >= Revision::london && transaction_.max_fee < block_.base_fee)
+  if (rules_.base_fee && revision_ >= Revision::london && transaction_.max_fee < block_.base_fee)
     return std::unexpected(InvalidTransaction::fee_below_base_fee);
   return {};
 }
@@ -151,10 +156,11 @@ Valid Transition::check_blobs() const {
 }
 
 Valid Transition::check_sender() {
-  if (transaction_.nonce < sender_.nonce) return std::unexpected(InvalidTransaction::nonce_too_low);
-  if (transaction_.nonce > sender_.nonce)
+  if (rules_.nonce && transaction_.nonce < sender_.nonce)
+    return std::unexpected(InvalidTransaction::nonce_too_low);
+  if (rules_.nonce && transaction_.nonce > sender_.nonce)
     return std::unexpected(InvalidTransaction::nonce_too_high);
-  if (sender_.has_code() && !world_.code_of(sender_)->delegate())
+  if (rules_.no_code && sender_.has_code() && !world_.code_of(sender_)->delegate())
     return std::unexpected(InvalidTransaction::sender_has_code);
   if (!can_pay()) return std::unexpected(InvalidTransaction::insufficient_funds);
   return {};
@@ -336,9 +342,10 @@ IntrinsicGas intrinsic_gas(const Transaction& transaction, Revision revision) no
 
 Result<std::expected<TransactionResult, InvalidTransaction>> apply_transaction(
     World& world, Machine& machine, const BlockContext& block, const BlobLimits& blobs,
-    const Transaction& transaction, const Address& sender, std::uint64_t gas_available) {
+    const Transaction& transaction, const Address& sender, std::uint64_t gas_available,
+    const CallRules& rules) {
   world.begin_transaction();
-  Transition transition(world, machine, block, blobs, transaction, sender);
+  Transition transition(world, machine, block, blobs, transaction, sender, rules);
   const Valid valid = transition.check(gas_available);
   if (world.fault()) return std::unexpected(*world.fault());
   if (!valid)

@@ -73,10 +73,19 @@ IntrinsicGas intrinsic_gas(const Transaction& transaction, Revision revision) no
 std::expected<void, InvalidTransaction> check_transaction(const Transaction& transaction,
                                                           Revision revision) noexcept;
 
+/// What a call that is no transaction of a block's needn't fulfil.
+struct CallRules {
+  bool nonce = true;     ///< it is the account's next one
+  bool gas_cap = true;   ///< EIP-7825
+  bool no_code = true;   ///< EIP-3607
+  bool base_fee = true;  ///< the fee is not below it
+};
+
 /// Runs the transaction of that sender. `gas_available` is what is left of the block's gas. An
 /// Error is of the world's reader alone: nothing is known then.
 Result<std::expected<TransactionResult, InvalidTransaction>> apply_transaction(
     World& world, Machine& machine, const BlockContext& block, const BlobLimits& blobs,
-    const Transaction& transaction, const Address& sender, std::uint64_t gas_available);
+    const Transaction& transaction, const Address& sender, std::uint64_t gas_available,
+    const CallRules& rules = {});
 
 }  // namespace kith::ledger

@@ -159,7 +159,7 @@ std::optional<Machine::Result> Machine::begin_call(const Message& message) {
       world_.touch(recipient);
     }
   }
-  const Precompile* contract = precompile_at(message.code_from, world_.revision());
+  const Precompile* contract = precompile(message.code_from);
   // A delegation to one runs nothing (EIP-7702).
   if (contract != nullptr && !message.is_delegated)
     return run_precompile(*contract, message, checkpoint);
@@ -170,6 +170,13 @@ std::optional<Machine::Result> Machine::begin_call(const Message& message) {
   frame.code = code;
   frame.next = frame.code->begin();
   return std::nullopt;
+}
+
+const Precompile* Machine::precompile(const Address& address) const {
+  if (moved_ != nullptr) {
+    if (const auto found = moved_->find(address); found != moved_->end()) return found->second;
+  }
+  return precompile_at(address, world_.revision());
 }
 
 Machine::Result Machine::run_precompile(const Precompile& contract, const Message& message,

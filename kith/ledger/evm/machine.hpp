@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -128,6 +129,12 @@ class Machine {
   /// What follows is told to it; null: nobody is told, which costs nothing.
   void set_tracer(Tracer* tracer) noexcept { tracer_ = tracer; }
 
+  /// Precompiled contracts elsewhere than they are, for what-if calls: at an address of the table
+  /// runs that one, or none if it is null. The table outlives the machine; null: there is none.
+  void set_precompiles(const std::map<Address, const Precompile*>* moved) noexcept {
+    moved_ = moved;
+  }
+
   /// Runs a message of a transaction. The gas is the message's alone; the caller has charged what
   /// the transaction costs before. If the world's reader fails, it ends with Halt::fault, and
   /// World::fault() says why. The refund is the world's.
@@ -148,6 +155,7 @@ class Machine {
   std::optional<Result> begin(const Message& message);
   std::optional<Result> begin_creation(const Message& message);
   std::optional<Result> begin_call(const Message& message);
+  const Precompile* precompile(const Address& address) const;
   Result run_precompile(const Precompile& contract, const Message& message,
                         const World::Checkpoint& checkpoint);
   detail::Frame& push_frame(const Message& message, const World::Checkpoint& checkpoint);
@@ -157,6 +165,7 @@ class Machine {
 
   World& world_;
   Tracer* tracer_ = nullptr;
+  const std::map<Address, const Precompile*>* moved_ = nullptr;
   const BlockContext* block_ = nullptr;
   const TransactionContext* transaction_ = nullptr;
   struct Free {

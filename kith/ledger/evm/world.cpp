@@ -193,6 +193,13 @@ void World::set_storage(Account& account, Slot& slot, const U256& value) {
   slot.current = value;
 }
 
+void World::clear_storage(Account& account) {
+  touch(account);
+  account.changed = true;
+  account.storage.clear();
+  account.storage_is_new = true;
+}
+
 void World::create(Account& account, std::uint64_t nonce) {
   touch(account);
   account.changed = true;

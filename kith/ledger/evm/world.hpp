@@ -135,6 +135,8 @@ class World {
   void set_nonce(Account& account, std::uint64_t nonce);
   void set_code(Account& account, CodePointer code, const Hash& hash);
   void set_storage(Account& account, Slot& slot, const U256& value);
+  /// Nothing is stored there any more. Can't be taken back to a checkpoint: for what-if calls.
+  void clear_storage(Account& account);
   /// An account of a contract that is being created; its balance stays.
   void create(Account& account, std::uint64_t nonce);
   /// At the end of the transaction it will be gone.
