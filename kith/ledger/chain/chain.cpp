@@ -344,6 +344,11 @@ Result<StateTree::Proof> Chain::prove(const Hash& hash, const Address& address,
   return states_->prove(hash, address, keys);
 }
 
+Result<Hash> Chain::root_with(const Hash& hash, World& world) const {
+  KITH_TRY(const StateTree::Prepared prepared, states_->prepare(hash, world));
+  return prepared.root();
+}
+
 Result<Hash> Chain::ancestor(const Hash& parent, std::uint64_t number) const {
   for (Hash at = parent;;) {
     {

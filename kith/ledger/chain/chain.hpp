@@ -138,6 +138,8 @@ class Chain {
   /// Of blocks that aren't settled, and of the last settled one.
   Result<StateTree::Proof> prove(const Hash& hash, const Address& address,
                                  const std::vector<U256>& keys) const;
+  /// The root of that block's state with what the world, which read from it, has changed.
+  Result<Hash> root_with(const Hash& hash, World& world) const;
   /// Ancestors' hashes, as a block after `parent` sees them.
   Result<Hash> ancestor(const Hash& parent, std::uint64_t number) const;
 

@@ -178,18 +178,19 @@ Result<std::expected<void, Error>> Processor::apply(const Transaction& transacti
     return Judged(std::unexpect, TransactionError::foreign_chain);
   }
   KITH_TRY(auto applied, apply_transaction(world_, machine_, context_, blobs_, transaction, sender,
-                                           context_.gas_limit - done_.gas_used));
+                                           context_.gas_limit - done_.gas_used, rules_));
   if (!applied) return Judged(std::unexpect, applied.error());
-  done_.gas_used += applied->gas_used;
+  last_ = *std::move(applied);
+  done_.gas_used += last_.gas_used;
   done_.blob_gas_used += blob_gas * transaction.blob_hashes.size();
   Receipt& receipt = done_.receipts.emplace_back();
   receipt.type = transaction.type;
-  receipt.succeeded = applied->succeeded();
+  receipt.succeeded = last_.succeeded();
   if (revision < Revision::byzantium && root_of_state_) {
     KITH_TRY(receipt.root, root_of_state_());
   }
   receipt.cumulative_gas = done_.gas_used;
-  receipt.logs = std::move(applied->logs);
+  receipt.logs = std::move(last_.logs);
   for (const LogEntry& entry : receipt.logs)
     receipt.bloom.add(entry);
   done_.bloom.add(receipt.bloom);

@@ -68,6 +68,13 @@ class Processor {
   Result<std::expected<void, Error>> apply(const Transaction& transaction, const Address& sender);
   /// With the ommers and withdrawals of the block.
   Result<std::expected<ProcessedBlock, BlockRefusal>> finish(const Block& block);
+  /// What the last transaction did.
+  const TransactionResult& last() const noexcept { return last_; }
+  // For what-if blocks: whatever begin() has made of the header may be changed, transactions may be
+  // asked for less, and who watches the machine may be told.
+  BlockContext& context() noexcept { return context_; }
+  void set_rules(const CallRules& rules) noexcept { rules_ = rules; }
+  Machine& machine() noexcept { return machine_; }
   /// What the block used so far.
   std::uint64_t gas_used() const noexcept { return done_.gas_used; }
   const std::vector<Receipt>& receipts() const noexcept { return done_.receipts; }
@@ -87,6 +94,8 @@ class Processor {
   std::function<Result<Hash>()> root_of_state_;
   BlockContext context_;
   BlobLimits blobs_;
+  CallRules rules_;
+  TransactionResult last_;
   ProcessedBlock done_;
 };
 

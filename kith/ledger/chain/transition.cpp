@@ -128,10 +128,7 @@ class Transition {
 };
 
 Valid Transition::check(std::uint64_t gas_available) {
-  if (const Valid valid = check_transaction(transaction_, revision_);
-      !valid && (rules_.gas_cap || valid.error() != InvalidTransaction::gas_limit_too_high)) {
-    return valid;
-  }
+  KITH_CHECK(check_transaction(transaction_, revision_, rules_));
   if (transaction_.gas_limit > gas_available)
     return std::unexpected(InvalidTransaction::block_gas_exceeded);
   KITH_CHECK(check_fees());
@@ -273,6 +270,7 @@ void Transition::settle(const Outcome& outcome, TransactionResult& result) {
   const std::uint64_t refund_part = revision_ >= Revision::london ? 5 : 2;
   const auto counted = static_cast<std::uint64_t>(std::max<std::int64_t>(world_.refund(), 0));
   result.gas_refunded = std::min(counted, used / refund_part);
+  result.gas_at_most = std::max(used, gas_.floor);
   used = std::max(used - result.gas_refunded, gas_.floor);
   result.gas_used = used;
   world_.add_balance(sender_, result.effective_gas_price * (limit - used));
@@ -289,11 +287,13 @@ const ErrorDomain& error_domain(InvalidTransaction) noexcept {
   return domain;
 }
 
-Valid check_transaction(const Transaction& transaction, Revision revision) noexcept {
+Valid check_transaction(const Transaction& transaction, Revision revision,
+                        const CallRules& rules) noexcept {
   if (revision < first_with(transaction.type))
     return std::unexpected(InvalidTransaction::type_not_supported);
-  if (transaction.nonce == ~0ULL) return std::unexpected(InvalidTransaction::nonce_overflow);
-  if (revision >= Revision::osaka && transaction.gas_limit > transaction_gas_max)
+  if (rules.nonce && transaction.nonce == ~0ULL)
+    return std::unexpected(InvalidTransaction::nonce_overflow);
+  if (rules.gas_cap && revision >= Revision::osaka && transaction.gas_limit > transaction_gas_max)
     return std::unexpected(InvalidTransaction::gas_limit_too_high);
   if (revision >= Revision::shanghai && !transaction.to &&
       transaction.data.size() > init_code_bytes_max)

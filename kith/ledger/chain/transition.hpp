@@ -47,6 +47,7 @@ struct TransactionResult {
   Halt halt = Halt::none;
   std::uint64_t gas_used = 0;
   std::uint64_t gas_refunded = 0;
+  std::uint64_t gas_at_most = 0;  ///< used at the end, before the refund
   U256 effective_gas_price;
   std::optional<Address> created;
   Bytes output;
@@ -68,18 +69,19 @@ struct IntrinsicGas {
 };
 IntrinsicGas intrinsic_gas(const Transaction& transaction, Revision revision) noexcept;
 
-/// What can be said of a transaction without knowing a state or a block: its type, its gas, its
-/// fees, what it carries. A pool asks this first.
-std::expected<void, InvalidTransaction> check_transaction(const Transaction& transaction,
-                                                          Revision revision) noexcept;
-
 /// What a call that is no transaction of a block's needn't fulfil.
 struct CallRules {
-  bool nonce = true;     ///< it is the account's next one
+  bool nonce = true;     ///< it is the account's next one, and not the last that there is
   bool gas_cap = true;   ///< EIP-7825
   bool no_code = true;   ///< EIP-3607
   bool base_fee = true;  ///< the fee is not below it
 };
+
+/// What can be said of a transaction without knowing a state or a block: its type, its gas, its
+/// fees, what it carries. A pool asks this first.
+std::expected<void, InvalidTransaction> check_transaction(const Transaction& transaction,
+                                                          Revision revision,
+                                                          const CallRules& rules = {}) noexcept;
 
 /// Runs the transaction of that sender. `gas_available` is what is left of the block's gas. An
 /// Error is of the world's reader alone: nothing is known then.

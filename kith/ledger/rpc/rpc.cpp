@@ -6,6 +6,7 @@
 #include <kith/ledger/rpc/detail/rpc_config.hpp>
 #include <kith/ledger/rpc/detail/rpc_fees.hpp>
 #include <kith/ledger/rpc/detail/rpc_logs.hpp>
+#include <kith/ledger/rpc/detail/rpc_simulate.hpp>
 #include <kith/ledger/rpc/detail/rpc_values.hpp>
 #include <kith/ledger/rpc/rpc.hpp>
 
@@ -89,6 +90,7 @@ class Rpc::Methods {
   Answer call(const Params& params);
   Answer estimate(const Params& params);
   Answer access_list(const Params& params);
+  Answer simulate_blocks(const Params& params);
   // Fees.
   Answer gas_price(const Params& params);
   Answer tip(const Params& params);
@@ -169,6 +171,7 @@ void Rpc::Methods::add_to(std::map<std::string, Method, std::less<>>& table) {
   add("eth_call", &Methods::call);
   add("eth_estimateGas", &Methods::estimate);
   add("eth_createAccessList", &Methods::access_list);
+  add("eth_simulateV1", &Methods::simulate_blocks);
   add("eth_gasPrice", &Methods::gas_price);
   add("eth_maxPriorityFeePerGas", &Methods::tip);
   add("eth_baseFee", &Methods::base_fee);
@@ -483,6 +486,12 @@ Answer Rpc::Methods::access_list(const Params& params) {
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(json::object list, create_access_list(at, arguments));
   return list;
+}
+
+Answer Rpc::Methods::simulate_blocks(const Params& params) {
+  KITH_TRY(const Hash hash, block_of(chain_, params[1]));
+  KITH_TRY(json::array blocks, simulate(chain_, hash, params[0]));
+  return blocks;
 }
 
 // Fees.

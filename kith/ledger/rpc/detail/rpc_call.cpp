@@ -264,17 +264,23 @@ RpcResult<CallArguments> read_call(const Param& param, std::uint64_t chain_id) {
 RpcResult<void> override_state(const Param& param, World& world, MovedContracts& moved) {
   if (!param.there()) return {};
   if (!param.is_object()) return std::unexpected(param.bad("an object expected"));
+  const auto is_overridden = [&](const Address& address) {
+    for (const auto& [key, value] : param.value()->get_object()) {
+      if (Address::parse(key) == address) return true;
+    }
+    return false;
+  };
   world.begin_transaction();
   for (const auto& [key, value] : param.value()->get_object()) {
     const json::value name(key);
     KITH_TRY(const Address address, Param(&name, param.place()).address());
     const Param change(&value, param.place() + "." + std::string(key));
     World::Account& account = world.account(address);
+    const auto was = moved.find(address);
+    const Precompile* contract =
+        was != moved.end() ? was->second : precompile_at(address, world.revision());
     if (const Param to = change["movePrecompileToAddress"]; to.there()) {
       KITH_TRY(const Address target, to.address());
-      const auto was = moved.find(address);
-      const Precompile* contract =
-          was != moved.end() ? was->second : precompile_at(address, world.revision());
       if (contract == nullptr) {
         return std::unexpected(RpcError(
             RpcCode::server_error, "account " + address.to_checksum() + " is not a precompile"));
@@ -283,14 +289,14 @@ RpcResult<void> override_state(const Param& param, World& world, MovedContracts&
         return std::unexpected(
             RpcError(RpcCode::moved_to_itself, "MovePrecompileToAddress referenced itself"));
       }
-      if (moved.contains(target) && moved.at(target) != nullptr) {
+      if (is_overridden(target)) {
         return std::unexpected(RpcError(
-            RpcCode::moved_twice,
-            "account " + target.to_checksum() + " has already been overridden by a precompile"));
+            RpcCode::moved_twice, "account " + target.to_checksum() + " is already overridden"));
       }
       moved[target] = contract;
-      moved[address] = nullptr;
     }
+    // What is there instead is what runs.
+    if (contract != nullptr) moved[address] = nullptr;
     if (const Param nonce = change["nonce"]; nonce.there()) {
       KITH_TRY(const std::uint64_t number, nonce.small_number());
       world.set_nonce(account, number);
@@ -299,9 +305,6 @@ RpcResult<void> override_state(const Param& param, World& world, MovedContracts&
       KITH_TRY(const Bytes bytes, code.bytes());
       world.set_code(account, std::make_shared<const Code>(bytes),
                      bytes.empty() ? empty_code_hash : keccak256(bytes));
-      // Code in a precompiled contract's place is what runs.
-      if (precompile_at(address, world.revision()) != nullptr && !moved.contains(address))
-        moved[address] = nullptr;
     }
     if (const Param balance = change["balance"]; balance.there()) {
       KITH_TRY(const U256 amount, balance.number());
