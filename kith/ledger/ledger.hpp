@@ -12,12 +12,14 @@
 //   chain/         transactions, receipts, headers, blocks, what each of them does and must say,
 //                  geth's genesis.json, blocks on disk
 //   conformance/   the official suites' files, read and run
+//   txpool/        transactions that wait for a block, their journal, what peers tell each other of
+//                  them
 //
 // Specifications: the Yellow Paper and the EIPs that each header names. These parts know no
 // network, no clock and no thread: whoever runs them does so on a worker, since they compute and
 // read from disk. Objects belong to one thread at a time unless their header says otherwise.
 //
-// What isn't here yet: the pool of transactions, consensus, sync, wallets.
+// What isn't here yet: consensus, sync, wallets.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -31,3 +33,4 @@
 #include <kith/ledger/primitives/types.hpp>
 #include <kith/ledger/primitives/u256.hpp>
 #include <kith/ledger/state/state_tree.hpp>
+#include <kith/ledger/txpool/tx_pool.hpp>
