@@ -48,7 +48,7 @@ json::array hex_list(const std::vector<Bytes>& list) {
 }  // namespace
 
 /// What the methods share.
-class Rpc::Methods {
+class ChainRpc::Methods {
  public:
   Methods(const Chain& chain, PendingTransactions* pending, RpcNode node, const RpcOptions& options)
       : chain_(chain),
@@ -134,7 +134,7 @@ class Rpc::Methods {
   Filters filters_;
 };
 
-void Rpc::Methods::add_to(std::map<std::string, Method, std::less<>>& table) {
+void ChainRpc::Methods::add_to(std::map<std::string, Method, std::less<>>& table) {
   const auto add = [&](const char* name, Handler handler) {
     table[name] = [this, handler](const json::array& params) {
       return (this->*handler)(Params(params));
@@ -202,11 +202,11 @@ void Rpc::Methods::add_to(std::map<std::string, Method, std::less<>>& table) {
 
 // Blocks.
 
-Answer Rpc::Methods::block_number(const Params&) {
+Answer ChainRpc::Methods::block_number(const Params&) {
   return told(quantity(chain_.head().number));
 }
 
-Answer Rpc::Methods::get_block(const Params& params) {
+Answer ChainRpc::Methods::get_block(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   KITH_TRY(const bool whole, params[1].truth());
   if (!hash) return nullptr;
@@ -215,28 +215,28 @@ Answer Rpc::Methods::get_block(const Params& params) {
   return block_json(block, *hash, whole, revision < Revision::homestead);
 }
 
-Answer Rpc::Methods::get_header(const Params& params) {
+Answer ChainRpc::Methods::get_header(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
   KITH_TRY(const Header header, chain_.header(*hash));
   return header_json(header, *hash);
 }
 
-Answer Rpc::Methods::transaction_count_of(const Params& params) {
+Answer ChainRpc::Methods::transaction_count_of(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
   KITH_TRY(const Block block, chain_.block(*hash));
   return told(quantity(block.transactions.size()));
 }
 
-Answer Rpc::Methods::uncle_count(const Params& params) {
+Answer ChainRpc::Methods::uncle_count(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
   KITH_TRY(const Block block, chain_.block(*hash));
   return told(quantity(block.ommers.size()));
 }
 
-Answer Rpc::Methods::uncle(const Params& params) {
+Answer ChainRpc::Methods::uncle(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   KITH_TRY(const std::uint64_t index, params[1].small_number());
   if (!hash) return nullptr;
@@ -251,7 +251,7 @@ Answer Rpc::Methods::uncle(const Params& params) {
   return out;
 }
 
-Answer Rpc::Methods::block_receipts(const Params& params) {
+Answer ChainRpc::Methods::block_receipts(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
   KITH_TRY(const BlockReceipts all, read_receipts(chain_, *hash));
@@ -261,21 +261,21 @@ Answer Rpc::Methods::block_receipts(const Params& params) {
   return out;
 }
 
-Answer Rpc::Methods::raw_block(const Params& params) {
+Answer ChainRpc::Methods::raw_block(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
   KITH_TRY(const Block block, chain_.block(*hash));
   return told(hex(block.encode()));
 }
 
-Answer Rpc::Methods::raw_header(const Params& params) {
+Answer ChainRpc::Methods::raw_header(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
   KITH_TRY(const Header header, chain_.header(*hash));
   return told(hex(header.encode()));
 }
 
-Answer Rpc::Methods::raw_receipts_of(const Params& params) {
+Answer ChainRpc::Methods::raw_receipts_of(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
   KITH_TRY(const auto receipts, chain_.receipts(*hash));
@@ -284,7 +284,7 @@ Answer Rpc::Methods::raw_receipts_of(const Params& params) {
 
 // Transactions.
 
-RpcResult<json::value> Rpc::Methods::transaction_in(const Hash& block, std::uint64_t index) {
+RpcResult<json::value> ChainRpc::Methods::transaction_in(const Hash& block, std::uint64_t index) {
   KITH_TRY(const Block body, chain_.block(block));
   if (index >= body.transactions.size()) return nullptr;
   const Transaction& found = body.transactions[index];
@@ -296,7 +296,7 @@ RpcResult<json::value> Rpc::Methods::transaction_in(const Hash& block, std::uint
                           position, header.base_fee);
 }
 
-Answer Rpc::Methods::transaction_by_hash(const Params& params) {
+Answer ChainRpc::Methods::transaction_by_hash(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
   if (const auto place = chain_.find_transaction(hash))
     return transaction_in(place->block.hash, place->index);
@@ -306,14 +306,14 @@ Answer Rpc::Methods::transaction_by_hash(const Params& params) {
   return transaction_json(waiting->transaction, waiting->from, std::nullopt, std::nullopt);
 }
 
-Answer Rpc::Methods::transaction_by_index(const Params& params) {
+Answer ChainRpc::Methods::transaction_by_index(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   KITH_TRY(const std::uint64_t index, params[1].small_number());
   if (!hash) return nullptr;
   return transaction_in(*hash, index);
 }
 
-Answer Rpc::Methods::transaction_receipt(const Params& params) {
+Answer ChainRpc::Methods::transaction_receipt(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
   const auto place = chain_.find_transaction(hash);
   if (!place) return nullptr;
@@ -321,7 +321,7 @@ Answer Rpc::Methods::transaction_receipt(const Params& params) {
   return receipt_json(all, place->index);
 }
 
-Answer Rpc::Methods::raw_transaction(const Params& params) {
+Answer ChainRpc::Methods::raw_transaction(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
   if (const auto place = chain_.find_transaction(hash)) {
     KITH_TRY(const Block block, chain_.block(place->block.hash));
@@ -332,7 +332,7 @@ Answer Rpc::Methods::raw_transaction(const Params& params) {
   return told(hex(waiting->transaction.encode()));
 }
 
-Answer Rpc::Methods::send_raw(const Params& params) {
+Answer ChainRpc::Methods::send_raw(const Params& params) {
   KITH_TRY(const Bytes bytes, params[0].bytes());
   const auto transaction = Transaction::decode(bytes);
   if (!transaction) {
@@ -348,7 +348,7 @@ Answer Rpc::Methods::send_raw(const Params& params) {
 
 // Accounts.
 
-RpcResult<std::unique_ptr<StateReader>> Rpc::Methods::state(const Param& block) {
+RpcResult<std::unique_ptr<StateReader>> ChainRpc::Methods::state(const Param& block) {
   KITH_TRY(const Hash hash, block_of(chain_, block));
   auto reader = chain_.state(hash);
   if (reader) return *std::move(reader);
@@ -358,14 +358,14 @@ RpcResult<std::unique_ptr<StateReader>> Rpc::Methods::state(const Param& block) 
       "the state after that block isn't kept here: ask an archive node, or for a later block"));
 }
 
-Answer Rpc::Methods::balance(const Params& params) {
+Answer ChainRpc::Methods::balance(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   KITH_TRY(const auto reader, state(params[1]));
   KITH_TRY(const auto account, reader->account(address));
   return told(quantity(account ? account->balance : U256()));
 }
 
-Answer Rpc::Methods::nonce(const Params& params) {
+Answer ChainRpc::Methods::nonce(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   KITH_TRY(const auto reader, state(params[1]));
   KITH_TRY(const auto account, reader->account(address));
@@ -376,7 +376,7 @@ Answer Rpc::Methods::nonce(const Params& params) {
   return told(quantity(nonce));
 }
 
-Answer Rpc::Methods::code(const Params& params) {
+Answer ChainRpc::Methods::code(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   KITH_TRY(const auto reader, state(params[1]));
   KITH_TRY(const auto account, reader->account(address));
@@ -385,7 +385,7 @@ Answer Rpc::Methods::code(const Params& params) {
   return told(hex(code->bytes()));
 }
 
-Answer Rpc::Methods::storage_at(const Params& params) {
+Answer ChainRpc::Methods::storage_at(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   KITH_TRY(const U256 key, params[1].key());
   KITH_TRY(const auto reader, state(params[2]));
@@ -393,7 +393,7 @@ Answer Rpc::Methods::storage_at(const Params& params) {
   return told(word(value));
 }
 
-Answer Rpc::Methods::storage_values(const Params& params) {
+Answer ChainRpc::Methods::storage_values(const Params& params) {
   if (!params[0].is_object()) return std::unexpected(params[0].bad("an object expected"));
   KITH_TRY(const auto reader, state(params[1]));
   json::object out;
@@ -420,7 +420,7 @@ Answer Rpc::Methods::storage_values(const Params& params) {
   return out;
 }
 
-Answer Rpc::Methods::proof(const Params& params) {
+Answer ChainRpc::Methods::proof(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   const Param list = params[1];
   if (list.size() > proof_keys_max) {
@@ -458,8 +458,8 @@ Answer Rpc::Methods::proof(const Params& params) {
 
 // Calls.
 
-RpcResult<CallSite> Rpc::Methods::site(const Param& block, const Param& state,
-                                       const Param& overrides) {
+RpcResult<CallSite> ChainRpc::Methods::site(const Param& block, const Param& state,
+                                            const Param& overrides) {
   KITH_TRY(const Hash hash, block_of(chain_, block));
   KITH_TRY(CallSite site, CallSite::at(chain_, hash));
   site.set_overrides(state);
@@ -467,28 +467,28 @@ RpcResult<CallSite> Rpc::Methods::site(const Param& block, const Param& state,
   return site;
 }
 
-Answer Rpc::Methods::call(const Params& params) {
+Answer ChainRpc::Methods::call(const Params& params) {
   KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(const std::string output, detail::call(at, arguments));
   return json::value(output);
 }
 
-Answer Rpc::Methods::estimate(const Params& params) {
+Answer ChainRpc::Methods::estimate(const Params& params) {
   KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(const std::uint64_t gas, estimate_gas(at, arguments));
   return told(quantity(gas));
 }
 
-Answer Rpc::Methods::access_list(const Params& params) {
+Answer ChainRpc::Methods::access_list(const Params& params) {
   KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(json::object list, create_access_list(at, arguments));
   return list;
 }
 
-Answer Rpc::Methods::simulate_blocks(const Params& params) {
+Answer ChainRpc::Methods::simulate_blocks(const Params& params) {
   KITH_TRY(const Hash hash, block_of(chain_, params[1]));
   KITH_TRY(json::array blocks, simulate(chain_, hash, params[0]));
   return blocks;
@@ -496,28 +496,28 @@ Answer Rpc::Methods::simulate_blocks(const Params& params) {
 
 // Fees.
 
-Answer Rpc::Methods::gas_price(const Params&) {
+Answer ChainRpc::Methods::gas_price(const Params&) {
   KITH_TRY(const U256 base, coming_base_fee(chain_));
   KITH_TRY(const U256 tip, suggested_tip(chain_, options_));
   return told(quantity(base + tip));
 }
 
-Answer Rpc::Methods::tip(const Params&) {
+Answer ChainRpc::Methods::tip(const Params&) {
   KITH_TRY(const U256 tip, suggested_tip(chain_, options_));
   return told(quantity(tip));
 }
 
-Answer Rpc::Methods::base_fee(const Params&) {
+Answer ChainRpc::Methods::base_fee(const Params&) {
   KITH_TRY(const U256 fee, coming_base_fee(chain_));
   return told(quantity(fee));
 }
 
-Answer Rpc::Methods::blob_fee(const Params&) {
+Answer ChainRpc::Methods::blob_fee(const Params&) {
   KITH_TRY(const U256 fee, coming_blob_fee(chain_));
   return told(quantity(fee));
 }
 
-Answer Rpc::Methods::history(const Params& params) {
+Answer ChainRpc::Methods::history(const Params& params) {
   KITH_TRY(const std::uint64_t blocks, params[0].small_number());
   KITH_TRY(const auto newest, find_block(chain_, params[1]));
   if (!newest) {
@@ -546,37 +546,37 @@ Answer Rpc::Methods::history(const Params& params) {
 
 // Logs.
 
-Answer Rpc::Methods::get_logs(const Params& params) {
+Answer ChainRpc::Methods::get_logs(const Params& params) {
   KITH_TRY(const LogQuery query, read_query(chain_, params[0], false));
   KITH_TRY(json::array logs, find_logs(chain_, query, options_));
   return logs;
 }
 
-Answer Rpc::Methods::new_filter(const Params& params) {
+Answer ChainRpc::Methods::new_filter(const Params& params) {
   KITH_TRY(LogQuery query, read_query(chain_, params[0], true));
   return json::value(filters_.add_logs(std::move(query)));
 }
 
-Answer Rpc::Methods::new_block_filter(const Params&) {
+Answer ChainRpc::Methods::new_block_filter(const Params&) {
   return json::value(filters_.add_blocks());
 }
 
-Answer Rpc::Methods::new_pending_filter(const Params&) {
+Answer ChainRpc::Methods::new_pending_filter(const Params&) {
   return json::value(filters_.add_pending());
 }
 
-Answer Rpc::Methods::uninstall_filter(const Params& params) {
+Answer ChainRpc::Methods::uninstall_filter(const Params& params) {
   KITH_TRY(const std::string_view id, params[0].text());
   return filters_.remove(id);
 }
 
-Answer Rpc::Methods::filter_changes(const Params& params) {
+Answer ChainRpc::Methods::filter_changes(const Params& params) {
   KITH_TRY(const std::string_view id, params[0].text());
   KITH_TRY(json::array changes, filters_.changes(id));
   return changes;
 }
 
-Answer Rpc::Methods::filter_logs(const Params& params) {
+Answer ChainRpc::Methods::filter_logs(const Params& params) {
   KITH_TRY(const std::string_view id, params[0].text());
   KITH_TRY(json::array logs, filters_.logs(id));
   return logs;
@@ -584,15 +584,15 @@ Answer Rpc::Methods::filter_logs(const Params& params) {
 
 // The node.
 
-Answer Rpc::Methods::chain_id(const Params&) {
+Answer ChainRpc::Methods::chain_id(const Params&) {
   return told(quantity(chain_.schedule().chain_id));
 }
 
-Answer Rpc::Methods::network_id(const Params&) {
+Answer ChainRpc::Methods::network_id(const Params&) {
   return json::value(std::to_string(chain_.schedule().chain_id));
 }
 
-Answer Rpc::Methods::syncing(const Params&) {
+Answer ChainRpc::Methods::syncing(const Params&) {
   const auto target = node_.syncing_to ? node_.syncing_to() : std::nullopt;
   const BlockName head = chain_.head();
   if (!target || target->number <= head.number) return false;
@@ -601,33 +601,33 @@ Answer Rpc::Methods::syncing(const Params&) {
                       {"highestBlock", quantity(target->number)}};
 }
 
-Answer Rpc::Methods::accounts(const Params&) {
+Answer ChainRpc::Methods::accounts(const Params&) {
   return json::array();
 }
 
-Answer Rpc::Methods::listening(const Params&) {
+Answer ChainRpc::Methods::listening(const Params&) {
   return true;
 }
 
-Answer Rpc::Methods::peer_count(const Params&) {
+Answer ChainRpc::Methods::peer_count(const Params&) {
   return told(quantity(node_.peer_count ? node_.peer_count() : 0));
 }
 
-Answer Rpc::Methods::client_version(const Params&) {
+Answer ChainRpc::Methods::client_version(const Params&) {
   return json::value(options_.client_version);
 }
 
-Answer Rpc::Methods::sha3(const Params& params) {
+Answer ChainRpc::Methods::sha3(const Params& params) {
   KITH_TRY(const Bytes bytes, params[0].bytes());
   return told(keccak256(bytes).to_hex());
 }
 
-Answer Rpc::Methods::config(const Params&) {
+Answer ChainRpc::Methods::config(const Params&) {
   KITH_TRY(const Header head, chain_.header(chain_.head().hash));
   return chain_config(chain_, head.timestamp);
 }
 
-Answer Rpc::Methods::capabilities(const Params&) {
+Answer ChainRpc::Methods::capabilities(const Params&) {
   const BlockName head = chain_.head();
   const std::uint64_t settled = chain_.settled().number;
   // The oldest state that can be read: halving finds it, since what is kept is a stretch.
@@ -693,13 +693,13 @@ PendingTransactions::Content content_of(const PendingTransactions* pending) {
 
 }  // namespace
 
-Answer Rpc::Methods::pool_content(const Params&) {
+Answer ChainRpc::Methods::pool_content(const Params&) {
   const auto content = content_of(pending_);
   return json::object{{"pending", by_account(content.pending, waiting_json)},
                       {"queued", by_account(content.queued, waiting_json)}};
 }
 
-Answer Rpc::Methods::pool_content_from(const Params& params) {
+Answer ChainRpc::Methods::pool_content_from(const Params& params) {
   KITH_TRY(const Address address, params[0].address());
   const auto content = content_of(pending_);
   const auto of = [&](const std::map<Address, PendingTransactions::ByNonce>& all) {
@@ -713,13 +713,13 @@ Answer Rpc::Methods::pool_content_from(const Params& params) {
   return json::object{{"pending", of(content.pending)}, {"queued", of(content.queued)}};
 }
 
-Answer Rpc::Methods::pool_status(const Params&) {
+Answer ChainRpc::Methods::pool_status(const Params&) {
   const auto content = content_of(pending_);
   return json::object{{"pending", quantity(count_of(content.pending))},
                       {"queued", quantity(count_of(content.queued))}};
 }
 
-Answer Rpc::Methods::pool_inspect(const Params&) {
+Answer ChainRpc::Methods::pool_inspect(const Params&) {
   const auto content = content_of(pending_);
   return json::object{{"pending", by_account(content.pending, waiting_line)},
                       {"queued", by_account(content.queued, waiting_line)}};
@@ -727,19 +727,20 @@ Answer Rpc::Methods::pool_inspect(const Params&) {
 
 // Requests.
 
-Rpc::Rpc(const Chain& chain, PendingTransactions* pending, RpcNode node, RpcOptions options)
+ChainRpc::ChainRpc(const Chain& chain, PendingTransactions* pending, RpcNode node,
+                   RpcOptions options)
     : options_(std::move(options)),
       own_(std::make_unique<Methods>(chain, pending, std::move(node), options_)) {
   own_->add_to(methods_);
 }
 
-Rpc::~Rpc() = default;
+ChainRpc::~ChainRpc() = default;
 
-void Rpc::add(std::string name, Method method) {
+void ChainRpc::add(std::string name, Method method) {
   methods_[std::move(name)] = std::move(method);
 }
 
-RpcResult<json::value> Rpc::call(std::string_view method, const json::array& params) {
+RpcResult<json::value> ChainRpc::call(std::string_view method, const json::array& params) {
   const auto found = methods_.find(method);
   if (found == methods_.end()) {
     return std::unexpected(
@@ -750,7 +751,7 @@ RpcResult<json::value> Rpc::call(std::string_view method, const json::array& par
 }
 
 /// Empty for a notification.
-std::string Rpc::handle_one(const json::value& request) {
+std::string ChainRpc::handle_one(const json::value& request) {
   const auto* object = request.if_object();
   const auto answer = [](const json::value& id, const char* key, json::value value) {
     json::object out{{"jsonrpc", "2.0"}, {"id", id}};
@@ -775,7 +776,7 @@ std::string Rpc::handle_one(const json::value& request) {
   return answer(*id, "result", *std::move(result));
 }
 
-std::string Rpc::handle(std::string_view request) {
+std::string ChainRpc::handle(std::string_view request) {
   const auto refuse = [](RpcCode code, std::string text) {
     return json::serialize(json::object{
         {"jsonrpc", "2.0"}, {"id", nullptr}, {"error", error_object({code, std::move(text)})}});

@@ -45,11 +45,11 @@ struct RpcNode {
   std::function<std::uint64_t()> peer_count;
 };
 
-class Rpc {
+class ChainRpc {
  public:
   /// All outlive it. Without `pending` nothing can be sent.
-  Rpc(const Chain& chain, PendingTransactions* pending, RpcNode node, RpcOptions options);
-  ~Rpc();
+  ChainRpc(const Chain& chain, PendingTransactions* pending, RpcNode node, RpcOptions options);
+  ~ChainRpc();
 
   /// A request or a batch of them; the answer, empty if none is due (notifications).
   std::string handle(std::string_view request);

@@ -61,7 +61,7 @@ class ExecutionApis : public ::testing::Test {
     }
     ASSERT_TRUE(chain_->set_head(last)->has_value());
     ASSERT_TRUE(chain_->finalize(last).has_value());
-    rpc_ = std::make_unique<Rpc>(*chain_, &pending_, RpcNode{}, RpcOptions{});
+    rpc_ = std::make_unique<ChainRpc>(*chain_, &pending_, RpcNode{}, RpcOptions{});
   }
 
   kith::testing::TemporaryFolder folder_;
@@ -72,7 +72,7 @@ class ExecutionApis : public ::testing::Test {
   MemoryBlocks log_;
   std::unique_ptr<Chain> chain_;
   HeldTransactions pending_;
-  std::unique_ptr<Rpc> rpc_;
+  std::unique_ptr<ChainRpc> rpc_;
 };
 
 /// Whether an answer has the form of another: the same keys, the same kinds.

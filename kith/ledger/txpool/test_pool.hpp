@@ -89,7 +89,7 @@ struct TestPool {
   Result<TxPool::Added> add_local(const TestTransaction& one) {
     return pool.add(one.made(), TransactionOrigin::local, now);
   }
-  Result<void> new_head(const HeadChange& change = {}, std::uint64_t base_fee = 7) {
+  Result<void> new_head(const PoolHeadChange& change = {}, std::uint64_t base_fee = 7) {
     return pool.on_head(head(base_fee), change, now);
   }
   /// The nonces of an account, "0 1 | 5": pending | queued.

@@ -252,7 +252,7 @@ void TxPool::make_local(Account& account) {
 
 // Heads and time.
 
-Result<TxPool::Facts> TxPool::read_all(StateReader& state, const HeadChange& change) const {
+Result<TxPool::Facts> TxPool::read_all(StateReader& state, const PoolHeadChange& change) const {
   Facts facts;
   facts.of_accounts.reserve(accounts_.size());
   for (const auto& [address, account] : accounts_) {
@@ -265,7 +265,7 @@ Result<TxPool::Facts> TxPool::read_all(StateReader& state, const HeadChange& cha
   return facts;
 }
 
-Result<void> TxPool::on_head(PoolHead head, const HeadChange& change, Instant now) {
+Result<void> TxPool::on_head(PoolHead head, const PoolHeadChange& change, Instant now) {
   ASSERT(head.state != nullptr);
   KITH_TRY(const Facts facts, read_all(*head.state, change));
   const bool rules_changed = head.revision != head_.revision;
@@ -329,8 +329,8 @@ std::optional<DropReason> TxPool::reason_to_drop(const Account& account, const E
 
 /// Who can't come back is no news: it isn't in the pool, and who sent it has been told that it was
 /// included.
-void TxPool::put_back(const HeadChange& change, const std::set<Hash>& included, const Facts& facts,
-                      Instant now) {
+void TxPool::put_back(const PoolHeadChange& change, const std::set<Hash>& included,
+                      const Facts& facts, Instant now) {
   for (const PoolTransactionPointer& one : change.removed) {
     if (included.contains(one->hash) || by_hash_.contains(one->hash)) continue;
     Account& account = open_account(one->sender, facts.of_removed.at(one->sender), now);

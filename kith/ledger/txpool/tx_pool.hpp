@@ -72,7 +72,7 @@ struct AccountContent {
 };
 
 /// What has happened to the chain since the last head.
-struct HeadChange {
+struct PoolHeadChange {
   /// Of the transactions of blocks that are new in it.
   std::vector<Hash> included;
   /// Those of blocks that aren't in it any more, oldest block first.
@@ -99,7 +99,7 @@ class TxPool {
 
   /// The chain has a new head: what is in it leaves, what has left it comes back. If the state
   /// can't be read nothing changes, and the same may be tried again.
-  Result<void> on_head(PoolHead head, const HeadChange& change, Instant now);
+  Result<void> on_head(PoolHead head, const PoolHeadChange& change, Instant now);
 
   /// Drops what has been queued for too long; to be called at next_deadline().
   void on_time(Instant now);
@@ -185,7 +185,7 @@ class TxPool {
   };
 
   static Result<AccountFacts> read_facts(StateReader& state, const Address& address);
-  Result<Facts> read_all(StateReader& state, const HeadChange& change) const;
+  Result<Facts> read_all(StateReader& state, const PoolHeadChange& change) const;
 
   Account& open_account(const Address& address, const AccountFacts& facts, Instant now);
   /// Puts it into the tables of who has most; forgets it if it has no transactions.
@@ -233,7 +233,7 @@ class TxPool {
   std::optional<DropReason> reason_to_drop(const Account& account, const Entry& entry,
                                            const std::set<Hash>& included,
                                            bool rules_changed) const;
-  void put_back(const HeadChange& change, const std::set<Hash>& included, const Facts& facts,
+  void put_back(const PoolHeadChange& change, const std::set<Hash>& included, const Facts& facts,
                 Instant now);
 
   /// Those whose authorizations have gone may have more than one pending again.

@@ -101,7 +101,7 @@ class World {
 
   /// Takes so many blocks away and puts at least one in their place.
   void extend(std::uint64_t back) {
-    HeadChange change;
+    PoolHeadChange change;
     for (; back > 0 && !chain_.empty(); --back) {
       const Block block = std::move(chain_.back());
       chain_.pop_back();
@@ -123,7 +123,7 @@ class World {
     }
   }
 
-  void build(HeadChange& change) {
+  void build(PoolHeadChange& change) {
     Block block{.transactions = {}, .before = owners_};
     BestTransactions best = test_.pool.best(base_fee_);
     for (std::uint64_t left = random_.below(12); left > 0 && !best.empty(); --left) {
