@@ -5,12 +5,14 @@
 //   aead.hpp      ChaCha20-Poly1305, AES-GCM
 //   x25519.hpp    key agreement
 //   hkdf.hpp      HMAC and HKDF
+//   passphrase_kdf.hpp, aes_ctr.hpp   PBKDF2, scrypt and AES-CTR, for the files of others
 //   keys.hpp      identity keys of libp2p: sign, verify, encode
-//   secp256k1.hpp  signatures from which the signer is recovered
+//   secp256k1.hpp  signatures from which the signer is recovered, keys made of keys
 //   p256.hpp       signatures on P-256 of hashes
 //   envelope.hpp  signed envelopes (RFC 0002)
 //   key_file.hpp  keys on disk, with or without passphrase
 //   secret.hpp    bytes that are wiped; comparison in constant time
+//   locked_secret.hpp   the same in memory that isn't swapped out
 //   random.hpp    where randomness comes from
 //   tls/engine.hpp               TLS 1.3, bytes in and out
 //   tls/credentials.hpp          certificates and keys of operators
@@ -24,6 +26,7 @@
 #pragma once
 
 #include <kith/crypto/aead.hpp>
+#include <kith/crypto/aes_ctr.hpp>
 #include <kith/crypto/envelope.hpp>
 #include <kith/crypto/error.hpp>
 #include <kith/crypto/hash.hpp>
@@ -31,7 +34,9 @@
 #include <kith/crypto/key_file.hpp>
 #include <kith/crypto/keys.hpp>
 #include <kith/crypto/limits.hpp>
+#include <kith/crypto/locked_secret.hpp>
 #include <kith/crypto/p256.hpp>
+#include <kith/crypto/passphrase_kdf.hpp>
 #include <kith/crypto/random.hpp>
 #include <kith/crypto/secp256k1.hpp>
 #include <kith/crypto/secret.hpp>

@@ -67,4 +67,44 @@ std::optional<Secp256k1Point> secp256k1_public_point(const SecretArray<32>& secr
   return coordinates(key);
 }
 
+Secp256k1Compressed secp256k1_compress(const Secp256k1Point& point) noexcept {
+  Secp256k1Compressed form;
+  form[0] = static_cast<std::uint8_t>(2 + (point.back() & 1));
+  std::copy_n(point.begin(), 32, form.begin() + 1);
+  return form;
+}
+
+std::optional<Secp256k1Point> secp256k1_decompress(const Secp256k1Compressed& form) noexcept {
+  secp256k1_pubkey key;
+  if (secp256k1_ec_pubkey_parse(detail::secp256k1_shared_context(), &key, form.data(),
+                                form.size()) != 1) {
+    return std::nullopt;
+  }
+  return coordinates(key);
+}
+
+std::optional<SecretArray<32>> secp256k1_add(const SecretArray<32>& secret,
+                                             std::span<const std::uint8_t, 32> number) noexcept {
+  SecretArray<32> sum = secret;
+  if (secp256k1_ec_seckey_tweak_add(detail::secp256k1_shared_context(), sum.data(),
+                                    number.data()) != 1) {
+    return std::nullopt;
+  }
+  return sum;
+}
+
+std::optional<Secp256k1Point> secp256k1_add(const Secp256k1Point& point,
+                                            std::span<const std::uint8_t, 32> number) noexcept {
+  const secp256k1_context* context = detail::secp256k1_shared_context();
+  std::array<std::uint8_t, 65> uncompressed;
+  uncompressed[0] = 4;
+  std::ranges::copy(point, uncompressed.begin() + 1);
+  secp256k1_pubkey key;
+  if (secp256k1_ec_pubkey_parse(context, &key, uncompressed.data(), uncompressed.size()) != 1 ||
+      secp256k1_ec_pubkey_tweak_add(context, &key, number.data()) != 1) {
+    return std::nullopt;
+  }
+  return coordinates(key);
+}
+
 }  // namespace kith::crypto

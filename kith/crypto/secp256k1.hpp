@@ -1,5 +1,6 @@
 // secp256k1 as ledgers use it: signatures over a hash of 32 bytes from which the signer's public
-// key can be recovered (SEC 1, 4.1.6). Identity keys of libp2p on the same curve are in keys.hpp.
+// key can be recovered (SEC 1, 4.1.6), and keys made of others. Identity keys of libp2p on the same
+// curve are in keys.hpp.
 //
 // Thread: any.
 #pragma once
@@ -7,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include <kith/base/bytes.hpp>
 #include <kith/crypto/secret.hpp>
@@ -35,5 +37,22 @@ std::optional<RecoverableSignature> secp256k1_sign(ByteView hash,
 
 /// Nothing if the secret isn't between 1 and the curve's order.
 std::optional<Secp256k1Point> secp256k1_public_point(const SecretArray<32>& secret) noexcept;
+
+/// A point as SEC 1, 2.3.3 writes it with compression: 02 or 03 by y's parity, then x.
+using Secp256k1Compressed = std::array<std::uint8_t, 33>;
+
+Secp256k1Compressed secp256k1_compress(const Secp256k1Point& point) noexcept;
+/// Nothing if it is no point of the curve, or not in this form.
+std::optional<Secp256k1Point> secp256k1_decompress(const Secp256k1Compressed& form) noexcept;
+
+// Sums, as keys are derived from one another (BIP 32): with a number that is below the curve's
+// order, or else there is none.
+
+/// The secret plus the number, modulo the order. Nothing if that is zero.
+std::optional<SecretArray<32>> secp256k1_add(const SecretArray<32>& secret,
+                                             std::span<const std::uint8_t, 32> number) noexcept;
+/// The point plus the number's point. Nothing if that is the point at infinity.
+std::optional<Secp256k1Point> secp256k1_add(const Secp256k1Point& point,
+                                            std::span<const std::uint8_t, 32> number) noexcept;
 
 }  // namespace kith::crypto
