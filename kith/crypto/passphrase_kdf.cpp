@@ -52,9 +52,8 @@ void pbkdf2_hmac_sha512(ByteView passphrase, ByteView salt, std::uint32_t rounds
 }
 
 bool is_valid(const ScryptCost& cost) noexcept {
-  // Without the third, RFC 7914 asks for n < 2^(128 * r / 8).
   return std::has_single_bit(cost.n) && cost.n > 1 && cost.r > 0 && cost.p > 0 &&
-         (cost.r > 3 || cost.n >> (16 * cost.r) == 0) && std::uint64_t{cost.r} * cost.p < (1 << 30);
+         std::uint64_t{cost.r} * cost.p < (1 << 30);
 }
 
 Result<void> scrypt(ByteView passphrase, ByteView salt, const ScryptCost& cost, MutableBytes out) {

@@ -27,7 +27,8 @@ struct ScryptCost {
   friend bool operator==(const ScryptCost&, const ScryptCost&) = default;
 };
 
-/// Whether scrypt is defined for this cost: n is a power of 2 above 1, and r * p is below 2^30.
+/// Whether scrypt is defined for this cost: n is a power of 2 above 1, and r * p is below 2^30. RFC
+/// 7914 also wants n below 2^(16 * r), but keystores of Ethereum have r = 1 and larger ones.
 bool is_valid(const ScryptCost& cost) noexcept;
 
 /// Fills `out`. The cost is valid (asserted); CryptoError::internal if there isn't the memory.

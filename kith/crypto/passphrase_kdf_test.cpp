@@ -52,14 +52,13 @@ TEST(Scrypt, AgreesWithTheStandardsVectors) {
 }
 
 TEST(Scrypt, KnowsWhichCostsThereAre) {
-  for (const ScryptCost cost : {ScryptCost{2, 1, 1}, {1 << 15, 1, 1}, {1ULL << 40, 8, 1}})
+  for (const ScryptCost cost : {ScryptCost{2, 1, 1}, {1 << 18, 1, 8}, {1ULL << 40, 8, 1}})
     EXPECT_TRUE(is_valid(cost)) << cost.n;
   for (const ScryptCost cost : {ScryptCost{0, 8, 1},
                                 {1, 8, 1},
                                 {1000, 8, 1},
                                 {16, 0, 1},
                                 {16, 8, 0},
-                                {1 << 16, 1, 1},
                                 {16, 1 << 15, 1 << 15},
                                 {16, 1U << 31, 1U << 31}}) {
     EXPECT_FALSE(is_valid(cost)) << cost.n << " " << cost.r << " " << cost.p;
