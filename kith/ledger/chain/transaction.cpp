@@ -41,14 +41,6 @@ TransactionError of_rlp(RlpError error) noexcept {
                                              : TransactionError::malformed;
 }
 
-std::optional<Address> recovered(const Hash& hash, const Signature& signature) {
-  const crypto::RecoverableSignature parts{
-      .r = signature.r.to_be(), .s = signature.s.to_be(), .is_odd = signature.is_odd};
-  const auto key = crypto::secp256k1_recover(hash.view(), parts);
-  if (!key) return std::nullopt;
-  return Address::from_word(keccak256(*key).to_word());
-}
-
 void write_access_list(RlpWriter& writer, const std::vector<AccessListEntry>& entries) {
   const RlpWriter::List list = writer.begin_list();
   for (const AccessListEntry& entry : entries) {
@@ -219,8 +211,31 @@ const ErrorDomain& error_domain(TransactionError) noexcept {
   return domain;
 }
 
+bool Signature::is_low() const noexcept {
+  return s <= half_order;
+}
+
+std::optional<Address> signer_of(const Hash& hash, const Signature& signature) {
+  const crypto::RecoverableSignature parts{
+      .r = signature.r.to_be(), .s = signature.s.to_be(), .is_odd = signature.is_odd};
+  const auto key = crypto::secp256k1_recover(hash.view(), parts);
+  if (!key) return std::nullopt;
+  return Address::from_word(keccak256(*key).to_word());
+}
+
+std::optional<Signature> sign(const Hash& hash, const crypto::SecretArray<32>& secret) {
+  const auto made = crypto::secp256k1_sign(hash.view(), secret);
+  if (!made) return std::nullopt;
+  return Signature{U256::from_be(made->r.data()), U256::from_be(made->s.data()), made->is_odd};
+}
+
 std::optional<Address> Authorization::authority() const {
-  if (parity > U256(1) || s > half_order) return std::nullopt;
+  const Signature signature{r, s, !parity.is_zero()};
+  if (parity > U256(1) || !signature.is_low()) return std::nullopt;
+  return signer_of(signing_hash(), signature);
+}
+
+Hash Authorization::signing_hash() const {
   Bytes preimage{authorization_magic};
   RlpWriter writer(preimage);
   const RlpWriter::List list = writer.begin_list();
@@ -228,7 +243,16 @@ std::optional<Address> Authorization::authority() const {
   writer.address(address);
   writer.number(nonce);
   writer.end_list(list);
-  return recovered(keccak256(preimage), {r, s, !parity.is_zero()});
+  return keccak256(preimage);
+}
+
+bool Authorization::sign(const crypto::SecretArray<32>& secret) {
+  const auto made = ledger::sign(signing_hash(), secret);
+  if (!made) return false;
+  r = made->r;
+  s = made->s;
+  parity = made->is_odd ? 1 : 0;
+  return true;
 }
 
 Bytes Transaction::encode() const {
@@ -298,18 +322,17 @@ Hash Transaction::signing_hash() const {
 }
 
 std::expected<Address, TransactionError> Transaction::sender(bool allow_high_s) const {
-  if (!allow_high_s && signature.s > half_order)
+  if (!allow_high_s && !signature.is_low())
     return std::unexpected(TransactionError::high_signature);
-  const auto signer = recovered(signing_hash(), signature);
+  const auto signer = signer_of(signing_hash(), signature);
   if (!signer) return std::unexpected(TransactionError::bad_signature);
   return *signer;
 }
 
 bool Transaction::sign(const crypto::SecretArray<32>& secret) {
-  const auto made = crypto::secp256k1_sign(signing_hash().view(), secret);
-  if (!made) return false;
-  signature = {U256::from_be(made->r.data()), U256::from_be(made->s.data()), made->is_odd};
-  return true;
+  const auto made = ledger::sign(signing_hash(), secret);
+  if (made) signature = *made;
+  return made.has_value();
 }
 
 std::optional<Address> address_of(const crypto::SecretArray<32>& secret) {

@@ -40,8 +40,17 @@ struct Signature {
   U256 s;
   bool is_odd = false;
 
+  /// Whether s is in the lower half of the order (EIP-2): of each signature and its twin one is.
+  bool is_low() const noexcept;
+
   friend bool operator==(const Signature&, const Signature&) = default;
 };
+
+/// Whose secret made the signature of that hash. Nothing if nobody's did; an s in the upper half is
+/// taken, since some rules allow it.
+std::optional<Address> signer_of(const Hash& hash, const Signature& signature);
+/// With s in the lower half, by RFC 6979. Nothing if the secret is none.
+std::optional<Signature> sign(const Hash& hash, const crypto::SecretArray<32>& secret);
 
 struct AccessListEntry {
   Address address;
@@ -61,6 +70,10 @@ struct Authorization {
 
   /// Whose account: who signed it. Nothing if nobody did.
   std::optional<Address> authority() const;
+  /// What the signature is of.
+  Hash signing_hash() const;
+  /// Signs it with that secret. False if the secret is none.
+  bool sign(const crypto::SecretArray<32>& secret);
 
   friend bool operator==(const Authorization&, const Authorization&) = default;
 };
