@@ -33,6 +33,7 @@ EXEMPT = {
     "kith/ipld/dag_cbor.hpp: take_dag_cbor": "decode_dag_cbor and the reader of CARs call it",
     "kith/ledger/evm/detail/bn254_curve.hpp: decode_g1": "the precompiled contracts call it",
     "kith/ledger/evm/detail/bn254_curve.hpp: decode_g2": "the precompiled contract of pairings calls it",
+    "kith/ledger/wallet/detail/sealed_json.hpp: parse_document": "Keystore::parse and TypedData::parse call it",
     "kith/multiformats/detail/ip_text.hpp: parse_decimal": "Multiaddr::parse calls it",
     "kith/multiformats/detail/ip_text.hpp: parse_ip4": "Multiaddr::parse calls it",
     "kith/multiformats/detail/ip_text.hpp: parse_ip6": "Multiaddr::parse calls it",
