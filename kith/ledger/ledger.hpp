@@ -11,15 +11,16 @@
 //                  taken back (StateTree)
 //   chain/         transactions, receipts, headers, blocks, what each of them does and must say,
 //                  geth's genesis.json, blocks on disk
+//   wallet/        mnemonics, keys, keystores, and what is signed with them
 //   conformance/   the official suites' files, read and run
 //   txpool/        transactions that wait for a block, their journal, what peers tell each other of
 //                  them
 //
-// Specifications: the Yellow Paper and the EIPs that each header names. These parts know no
-// network, no clock and no thread: whoever runs them does so on a worker, since they compute and
+// Specifications: the Yellow Paper, and the EIPs and BIPs that each header names. These parts know
+// no network, no clock and no thread: whoever runs them does so on a worker, since they compute and
 // read from disk. Objects belong to one thread at a time unless their header says otherwise.
 //
-// What isn't here yet: consensus, sync, wallets.
+// What isn't here yet: consensus, sync.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -34,3 +35,8 @@
 #include <kith/ledger/primitives/u256.hpp>
 #include <kith/ledger/state/state_tree.hpp>
 #include <kith/ledger/txpool/tx_pool.hpp>
+#include <kith/ledger/wallet/key_ring.hpp>
+#include <kith/ledger/wallet/signing.hpp>
+#include <kith/ledger/wallet/transaction_json.hpp>
+#include <kith/ledger/wallet/typed_data.hpp>
+#include <kith/ledger/wallet/wallet.hpp>

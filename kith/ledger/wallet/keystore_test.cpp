@@ -147,6 +147,8 @@ TEST(Keystore, NamesTheFieldThatIsWrong) {
     EXPECT_TRUE(read.error().is(WalletError::bad_keystore)) << other;
     EXPECT_NE(read.error().context(), "") << other;
   }
+  const std::string salt = "\"salt\":\"" + std::string(2 * keystore_salt_bytes_max, '0');
+  EXPECT_TRUE(Keystore::parse(with("\"salt\":\"", salt)).error().is(WalletError::bad_keystore));
   for (const std::string_view text : {"", "[]", "{", "3", "\"x\"", "{}", "null"})
     EXPECT_FALSE(Keystore::parse(text)) << text;
   EXPECT_FALSE(Keystore::parse(std::string(1000, '[')));

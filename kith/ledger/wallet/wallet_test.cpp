@@ -203,6 +203,24 @@ TEST(Wallet, ReadsFilesOfOtherProgramsAndTellsOfWhatItCannotRead) {
   EXPECT_TRUE(machine.wallet->key(accounts.all[0], open_sesame.bytes).error().is(Errc::corrupt));
 }
 
+TEST(Wallet, ReadsNoMoreThanItsLimits) {
+  Machine machine;
+  ASSERT_TRUE(machine.add(1).has_value());
+  const Bytes long_file(wallet_file_bytes_max + 1, ' ');
+  for (const std::string& name : {folder + "/mnemonic.json", folder + "/labels.json"}) {
+    ASSERT_TRUE(port::replace_file(*machine.files, name, long_file).has_value());
+    EXPECT_TRUE(machine.wallet->accounts().error().is(Errc::limit_exceeded)) << name;
+    ASSERT_TRUE(machine.files->remove(name).has_value());
+  }
+  ASSERT_EQ(machine.all().size(), 1U);
+  for (std::size_t i = 0; i < accounts_max; ++i) {
+    ASSERT_TRUE(
+        machine.files->open(folder + "/keystore/" + std::to_string(i), port::OpenMode::create_new)
+            .has_value());
+  }
+  EXPECT_TRUE(machine.wallet->accounts().error().is(Errc::limit_exceeded));
+}
+
 TEST(Wallet, IsChangedByOneProgramAtATime) {
   Machine machine;
   ASSERT_TRUE(machine.add(1).has_value());
