@@ -24,6 +24,9 @@ class BlockBuilder {
   std::size_t bytes() const noexcept { return bytes_; }
   std::size_t count() const noexcept { return block_.transactions.size(); }
 
+  /// What isn't asked of transactions: for development alone, as no other node takes the block.
+  void set_rules(const CallRules& rules) noexcept { processor_.set_rules(rules); }
+
   /// Why the transaction can't be the next one; the block is as before then, and goes on.
   Result<std::expected<void, Error>> add(const Transaction& transaction, const Address& sender);
 

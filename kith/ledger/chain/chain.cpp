@@ -428,11 +428,20 @@ Result<BlockValid> Chain::check_ommers(const Block& block) const {
 }
 
 Result<std::expected<Chain::Added, InvalidBlock>> Chain::add(const Block& block) {
-  return add_checked(block, block.header.hash(), nullptr);
+  return add_with(block, block.header.hash(), nullptr);
 }
 
-Result<std::expected<Chain::Added, InvalidBlock>> Chain::add_checked(
-    const Block& block, const Hash& hash, std::shared_ptr<const Ran> ran) {
+Result<BlockValid> Chain::check(const Block& block, const Known& parent) const {
+  if (const auto valid = check_after(block.header, parent); !valid) return valid;
+  if (const auto valid = check_body(block, revision(block.header, parent.weight)); !valid)
+    return valid;
+  return check_ommers(block);
+}
+
+/// A block that has been built here comes with what running it has told, and is checked already.
+Result<std::expected<Chain::Added, InvalidBlock>> Chain::add_with(const Block& block,
+                                                                  const Hash& hash,
+                                                                  std::shared_ptr<const Ran> ran) {
   using Taken = std::expected<Added, InvalidBlock>;
   const auto refuse = [](InvalidBlock reason) { return Taken(std::unexpect, reason); };
   KITH_TRY(const auto before, find(hash));
@@ -443,11 +452,10 @@ Result<std::expected<Chain::Added, InvalidBlock>> Chain::add_checked(
   if (!parent) return refuse(InvalidBlock::unknown_parent);
   if (parent->invalid) return refuse(InvalidBlock::of_invalid_parent);
   if (header.number <= finalized().number) return refuse(InvalidBlock::before_finality);
-  if (const auto valid = check_after(header, *parent); !valid) return refuse(valid.error());
-  const Revision rules = revision(header, parent->weight);
-  if (const auto valid = check_body(block, rules); !valid) return refuse(valid.error());
-  KITH_TRY(const BlockValid ommers, check_ommers(block));
-  if (!ommers) return refuse(ommers.error());
+  if (ran == nullptr) {
+    KITH_TRY(const BlockValid valid, check(block, *parent));
+    if (!valid) return refuse(valid.error());
+  }
   KITH_CHECK(store_->keep(hash, block.encode()));
   cache(hash, std::make_shared<const Block>(block));
   const std::unique_lock lock(mutex_);
@@ -740,7 +748,8 @@ Result<std::unique_ptr<BlockBuilder>> Chain::build(const BlockPlan& plan) const 
   header.extra_data = plan.extra_data;
   header.mix_hash = plan.mix_hash;
   const Revision rules = revision(header, parent.weight);
-  if (rules >= Revision::london) header.base_fee = next_base_fee(before, !before.base_fee);
+  if (rules >= Revision::london)
+    header.base_fee = plan.base_fee.value_or(next_base_fee(before, !before.base_fee));
   if (rules >= Revision::shanghai) header.withdrawals_root = Block().withdrawals_root();
   if (rules >= Revision::cancun) {
     header.blob_gas_used = 0;
@@ -764,9 +773,28 @@ Result<std::expected<Chain::Added, InvalidBlock>> Chain::adopt(const BlockBuilde
     return std::unexpected(Errc::invalid_argument);
   }
   auto ran = std::make_shared<const Ran>(builder.receipts(), hashes_of(sealed.transactions));
-  KITH_TRY(const auto added, add_checked(sealed, hash, std::move(ran)));
+  KITH_TRY(const auto added, add_with(sealed, hash, std::move(ran)));
   if (added) states_->add({sealed.header.number, hash}, sealed.header.parent, builder.prepared_);
   return added;
+}
+
+// For development.
+
+Result<void> Chain::alter_state(const Hash& hash, World& world) {
+  KITH_TRY(const StateTree::Prepared altered, states_->altered(hash, world));
+  return restore_state(hash, altered);
+}
+
+Result<StateTree::Prepared> Chain::keep_state(const Hash& hash) const {
+  return states_->keep(hash);
+}
+
+Result<void> Chain::restore_state(const Hash& hash, const StateTree::Prepared& kept) {
+  KITH_TRY(const Known known, find_known(hash));
+  const Hash& parent = known.header->parent;
+  if (hash == settled().hash || !states_->has(parent)) return std::unexpected(Errc::not_found);
+  states_->add({known.header->number, hash}, parent, kept);
+  return {};
 }
 
 BlockBuilder::BlockBuilder(const Chain& chain, const StateTree& states,

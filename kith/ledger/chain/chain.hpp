@@ -75,6 +75,9 @@ struct BlockPlan {
   Hash mix_hash;
   U256 difficulty;
   Bytes extra_data;
+  /// Instead of the one that follows from the parent: for development alone, as no other node takes
+  /// the block.
+  std::optional<U256> base_fee = std::nullopt;
 };
 
 class BlockBuilder;
@@ -164,9 +167,16 @@ class Chain {
   /// Begins a block after that one, whose state is here.
   Result<std::unique_ptr<BlockBuilder>> build(const BlockPlan& plan) const;
   /// The builder's finished block, sealed meanwhile: added, and what running it has told is kept.
-  /// Errc::invalid_argument if it is another block.
+  /// Errc::invalid_argument if it is another block. The rules of headers are those of its plan, and
+  /// aren't asked again.
   Result<std::expected<Added, InvalidBlock>> adopt(const BlockBuilder& builder,
                                                    const Block& sealed);
+
+  // For chains that are made for developing: a state is changed without a block, so that the
+  // header's root isn't its root any more. Of a block that isn't settled (Errc::not_found).
+  Result<void> alter_state(const Hash& hash, World& world);
+  Result<StateTree::Prepared> keep_state(const Hash& hash) const;
+  Result<void> restore_state(const Hash& hash, const StateTree::Prepared& kept);
 
  private:
   /// What running a block has told.
@@ -198,8 +208,9 @@ class Chain {
   Revision revision(const Header& header, const U256& parent_weight) const;
   BlockValid check_after(const Header& header, const Known& parent) const;
   Result<BlockValid> check_ommers(const Block& block) const;
-  Result<std::expected<Added, InvalidBlock>> add_checked(const Block& block, const Hash& hash,
-                                                         std::shared_ptr<const Ran> ran);
+  Result<std::expected<Added, InvalidBlock>> add_with(const Block& block, const Hash& hash,
+                                                      std::shared_ptr<const Ran> ran);
+  Result<BlockValid> check(const Block& block, const Known& parent) const;
   Judged<void> run_on(const Hash& hash, const Known& known, std::span<const Address> senders);
   void mark_invalid(const Hash& hash);
   std::vector<std::pair<std::uint64_t, Hash>> by_number() const;

@@ -57,6 +57,10 @@ class ChainRpc::Methods {
         options_(options),
         filters_(chain, pending, options) {}
 
+  void set_chain(const Chain& chain) {
+    chain_ = chain;
+    filters_.set_chain(chain);
+  }
   void add_to(std::map<std::string, Method, std::less<>>& table);
 
  private:
@@ -122,12 +126,15 @@ class ChainRpc::Methods {
   Answer pool_status(const Params& params);
   Answer pool_inspect(const Params& params);
 
+  Senders senders(Revision revision = newest_revision) const {
+    return {revision < Revision::homestead, &node_.sender_of};
+  }
   RpcResult<CallSite> site(const Param& block, const Param& state, const Param& overrides);
   /// After the block that the parameter names.
   RpcResult<std::unique_ptr<StateReader>> state(const Param& block);
   RpcResult<json::value> transaction_in(const Hash& block, std::uint64_t index);
 
-  const Chain& chain_;
+  std::reference_wrapper<const Chain> chain_;
   PendingTransactions* pending_;
   RpcNode node_;
   const RpcOptions& options_;
@@ -203,36 +210,36 @@ void ChainRpc::Methods::add_to(std::map<std::string, Method, std::less<>>& table
 // Blocks.
 
 Answer ChainRpc::Methods::block_number(const Params&) {
-  return told(quantity(chain_.head().number));
+  return told(quantity(chain_.get().head().number));
 }
 
 Answer ChainRpc::Methods::get_block(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   KITH_TRY(const bool whole, params[1].truth());
   if (!hash) return nullptr;
-  KITH_TRY(const Block block, chain_.block(*hash));
-  KITH_TRY(const Revision revision, chain_.revision_of(*hash));
-  return block_json(block, *hash, whole, revision < Revision::homestead);
+  KITH_TRY(const Block block, chain_.get().block(*hash));
+  KITH_TRY(const Revision revision, chain_.get().revision_of(*hash));
+  return block_json(block, *hash, whole, senders(revision));
 }
 
 Answer ChainRpc::Methods::get_header(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
-  KITH_TRY(const Header header, chain_.header(*hash));
+  KITH_TRY(const Header header, chain_.get().header(*hash));
   return header_json(header, *hash);
 }
 
 Answer ChainRpc::Methods::transaction_count_of(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
-  KITH_TRY(const Block block, chain_.block(*hash));
+  KITH_TRY(const Block block, chain_.get().block(*hash));
   return told(quantity(block.transactions.size()));
 }
 
 Answer ChainRpc::Methods::uncle_count(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
-  KITH_TRY(const Block block, chain_.block(*hash));
+  KITH_TRY(const Block block, chain_.get().block(*hash));
   return told(quantity(block.ommers.size()));
 }
 
@@ -240,7 +247,7 @@ Answer ChainRpc::Methods::uncle(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   KITH_TRY(const std::uint64_t index, params[1].small_number());
   if (!hash) return nullptr;
-  KITH_TRY(const Block block, chain_.block(*hash));
+  KITH_TRY(const Block block, chain_.get().block(*hash));
   if (index >= block.ommers.size()) return nullptr;
   const Header& ommer = block.ommers[index];
   json::object out = header_json(ommer, ommer.hash());
@@ -254,7 +261,7 @@ Answer ChainRpc::Methods::uncle(const Params& params) {
 Answer ChainRpc::Methods::block_receipts(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return nullptr;
-  KITH_TRY(const BlockReceipts all, read_receipts(chain_, *hash));
+  KITH_TRY(const BlockReceipts all, read_receipts(chain_, *hash, senders()));
   json::array out;
   for (std::size_t i = 0; i < all.receipts.size(); ++i)
     out.push_back(receipt_json(all, i));
@@ -264,41 +271,40 @@ Answer ChainRpc::Methods::block_receipts(const Params& params) {
 Answer ChainRpc::Methods::raw_block(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
-  KITH_TRY(const Block block, chain_.block(*hash));
+  KITH_TRY(const Block block, chain_.get().block(*hash));
   return told(hex(block.encode()));
 }
 
 Answer ChainRpc::Methods::raw_header(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
-  KITH_TRY(const Header header, chain_.header(*hash));
+  KITH_TRY(const Header header, chain_.get().header(*hash));
   return told(hex(header.encode()));
 }
 
 Answer ChainRpc::Methods::raw_receipts_of(const Params& params) {
   KITH_TRY(const auto hash, find_block(chain_, params[0]));
   if (!hash) return std::unexpected(not_a_block(params[0]));
-  KITH_TRY(const auto receipts, chain_.receipts(*hash));
+  KITH_TRY(const auto receipts, chain_.get().receipts(*hash));
   return raw_receipts(receipts);
 }
 
 // Transactions.
 
 RpcResult<json::value> ChainRpc::Methods::transaction_in(const Hash& block, std::uint64_t index) {
-  KITH_TRY(const Block body, chain_.block(block));
+  KITH_TRY(const Block body, chain_.get().block(block));
   if (index >= body.transactions.size()) return nullptr;
   const Transaction& found = body.transactions[index];
-  KITH_TRY(const Revision revision, chain_.revision_of(block));
+  KITH_TRY(const Revision revision, chain_.get().revision_of(block));
   const Header& header = body.header;
   const Position position{
       {header.number, block}, header.timestamp, static_cast<std::uint32_t>(index)};
-  return transaction_json(found, found.sender(revision < Revision::homestead).value_or(Address()),
-                          position, header.base_fee);
+  return transaction_json(found, senders(revision).of(found), position, header.base_fee);
 }
 
 Answer ChainRpc::Methods::transaction_by_hash(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
-  if (const auto place = chain_.find_transaction(hash))
+  if (const auto place = chain_.get().find_transaction(hash))
     return transaction_in(place->block.hash, place->index);
   if (pending_ == nullptr) return nullptr;
   const auto waiting = pending_->find(hash);
@@ -315,16 +321,16 @@ Answer ChainRpc::Methods::transaction_by_index(const Params& params) {
 
 Answer ChainRpc::Methods::transaction_receipt(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
-  const auto place = chain_.find_transaction(hash);
+  const auto place = chain_.get().find_transaction(hash);
   if (!place) return nullptr;
-  KITH_TRY(const BlockReceipts all, read_receipts(chain_, place->block.hash));
+  KITH_TRY(const BlockReceipts all, read_receipts(chain_, place->block.hash, senders()));
   return receipt_json(all, place->index);
 }
 
 Answer ChainRpc::Methods::raw_transaction(const Params& params) {
   KITH_TRY(const Hash hash, params[0].hash());
-  if (const auto place = chain_.find_transaction(hash)) {
-    KITH_TRY(const Block block, chain_.block(place->block.hash));
+  if (const auto place = chain_.get().find_transaction(hash)) {
+    KITH_TRY(const Block block, chain_.get().block(place->block.hash));
     return told(hex(block.transactions[place->index].encode()));
   }
   const auto waiting = pending_ != nullptr ? pending_->find(hash) : std::nullopt;
@@ -350,7 +356,7 @@ Answer ChainRpc::Methods::send_raw(const Params& params) {
 
 RpcResult<std::unique_ptr<StateReader>> ChainRpc::Methods::state(const Param& block) {
   KITH_TRY(const Hash hash, block_of(chain_, block));
-  auto reader = chain_.state(hash);
+  auto reader = chain_.get().state(hash);
   if (reader) return *std::move(reader);
   if (!reader.error().is(Errc::not_found)) return std::unexpected(RpcError(reader.error()));
   return std::unexpected(RpcError(
@@ -432,11 +438,11 @@ Answer ChainRpc::Methods::proof(const Params& params) {
     KITH_TRY(keys.emplace_back(), list[i].key());
   }
   KITH_TRY(const Hash hash, block_of(chain_, params[2]));
-  const auto proof = chain_.prove(hash, address, keys);
+  const auto proof = chain_.get().prove(hash, address, keys);
   if (!proof && proof.error().is(Errc::not_found)) {
     return std::unexpected(
         RpcError(RpcCode::server_error, "proofs are there for the last blocks alone, from number " +
-                                            std::to_string(chain_.settled().number) + " on"));
+                                            std::to_string(chain_.get().settled().number) + " on"));
   }
   if (!proof) return std::unexpected(RpcError(proof.error()));
   const AccountRecord account = proof->account.value_or(AccountRecord());
@@ -468,21 +474,21 @@ RpcResult<CallSite> ChainRpc::Methods::site(const Param& block, const Param& sta
 }
 
 Answer ChainRpc::Methods::call(const Params& params) {
-  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
+  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.get().schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(const std::string output, detail::call(at, arguments));
   return json::value(output);
 }
 
 Answer ChainRpc::Methods::estimate(const Params& params) {
-  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
+  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.get().schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(const std::uint64_t gas, estimate_gas(at, arguments));
   return told(quantity(gas));
 }
 
 Answer ChainRpc::Methods::access_list(const Params& params) {
-  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.schedule().chain_id));
+  KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.get().schedule().chain_id));
   KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
   KITH_TRY(json::object list, create_access_list(at, arguments));
   return list;
@@ -523,7 +529,7 @@ Answer ChainRpc::Methods::history(const Params& params) {
   if (!newest) {
     return std::unexpected(
         RpcError(RpcCode::server_error, "request beyond head block: requested block is above " +
-                                            std::to_string(chain_.head().number)));
+                                            std::to_string(chain_.get().head().number)));
   }
   std::vector<double> percentiles;
   const Param list = params[2];
@@ -539,7 +545,7 @@ Answer ChainRpc::Methods::history(const Params& params) {
     }
     percentiles.push_back(part);
   }
-  KITH_TRY(const Header header, chain_.header(*newest));
+  KITH_TRY(const Header header, chain_.get().header(*newest));
   KITH_TRY(json::object told, fee_history(chain_, blocks, header.number, percentiles));
   return told;
 }
@@ -585,16 +591,16 @@ Answer ChainRpc::Methods::filter_logs(const Params& params) {
 // The node.
 
 Answer ChainRpc::Methods::chain_id(const Params&) {
-  return told(quantity(chain_.schedule().chain_id));
+  return told(quantity(chain_.get().schedule().chain_id));
 }
 
 Answer ChainRpc::Methods::network_id(const Params&) {
-  return json::value(std::to_string(chain_.schedule().chain_id));
+  return json::value(std::to_string(chain_.get().schedule().chain_id));
 }
 
 Answer ChainRpc::Methods::syncing(const Params&) {
   const auto target = node_.syncing_to ? node_.syncing_to() : std::nullopt;
-  const BlockName head = chain_.head();
+  const BlockName head = chain_.get().head();
   if (!target || target->number <= head.number) return false;
   return json::object{{"startingBlock", quantity(0)},
                       {"currentBlock", quantity(head.number)},
@@ -623,19 +629,19 @@ Answer ChainRpc::Methods::sha3(const Params& params) {
 }
 
 Answer ChainRpc::Methods::config(const Params&) {
-  KITH_TRY(const Header head, chain_.header(chain_.head().hash));
+  KITH_TRY(const Header head, chain_.get().header(chain_.get().head().hash));
   return chain_config(chain_, head.timestamp);
 }
 
 Answer ChainRpc::Methods::capabilities(const Params&) {
-  const BlockName head = chain_.head();
-  const std::uint64_t settled = chain_.settled().number;
+  const BlockName head = chain_.get().head();
+  const std::uint64_t settled = chain_.get().settled().number;
   // The oldest state that can be read: halving finds it, since what is kept is a stretch.
   std::uint64_t oldest = settled;
   for (std::uint64_t low = 0; low < oldest;) {
     const std::uint64_t middle = low + (oldest - low) / 2;
-    KITH_TRY(const Hash hash, chain_.hash_at(middle));
-    if (chain_.state(hash)) {
+    KITH_TRY(const Hash hash, chain_.get().hash_at(middle));
+    if (chain_.get().state(hash)) {
       oldest = middle;
     } else {
       low = middle + 1;
@@ -735,6 +741,10 @@ ChainRpc::ChainRpc(const Chain& chain, PendingTransactions* pending, RpcNode nod
 }
 
 ChainRpc::~ChainRpc() = default;
+
+void ChainRpc::set_chain(const Chain& chain) {
+  own_->set_chain(chain);
+}
 
 void ChainRpc::add(std::string name, Method method) {
   methods_[std::move(name)] = std::move(method);

@@ -43,6 +43,8 @@ struct RpcNode {
   /// The block that others have, while this node is still behind.
   std::function<std::optional<BlockName>()> syncing_to;
   std::function<std::uint64_t()> peer_count;
+  /// Who has sent a transaction, if it isn't who signed it: for development.
+  std::function<std::optional<Address>(const Transaction&)> sender_of;
 };
 
 class ChainRpc {
@@ -53,6 +55,9 @@ class ChainRpc {
 
   /// A request or a batch of them; the answer, empty if none is due (notifications).
   std::string handle(std::string_view request);
+
+  /// Asks another chain from now on. Nobody else may be asking meanwhile.
+  void set_chain(const Chain& chain);
 
   using Method = std::function<RpcResult<boost::json::value>(const boost::json::array& params)>;
   /// A method that this doesn't have, or another one in its place. Before the first request.

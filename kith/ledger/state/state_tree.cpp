@@ -293,6 +293,23 @@ Result<Hash> StateTree::add(const BlockName& block, const Hash& parent, World& w
   return prepared.root();
 }
 
+Result<StateTree::Prepared> StateTree::keep(const Hash& block) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = layers_.find(block);
+  if (found == layers_.end()) return std::unexpected(Errc::not_found);
+  Prepared kept;
+  kept.root_ = found->second.layer->root;
+  kept.layer_ = found->second.layer;
+  return kept;
+}
+
+Result<StateTree::Prepared> StateTree::altered(const Hash& block, World& world) const {
+  KITH_TRY(const Prepared below, keep(block));
+  KITH_TRY(Prepared above, prepare(block, world));
+  above.layer_ = detail::merged(*below.layer_, *above.layer_);
+  return above;
+}
+
 Result<void> StateTree::settle(const Hash& block) {
   std::vector<Named> newest_first;
   {

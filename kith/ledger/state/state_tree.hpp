@@ -116,6 +116,12 @@ class StateTree {
   /// Both at once; tells the root.
   Result<Hash> add(const BlockName& block, const Hash& parent, World& world);
 
+  // For chains that are made for developing, whose states are changed between blocks.
+  /// The state after a block that isn't settled, to be added again later.
+  Result<Prepared> keep(const Hash& block) const;
+  /// That state with what the world, which read from it, has changed: to be added in its place.
+  Result<Prepared> altered(const Hash& block, World& world) const;
+
   /// Writes the states up to that block to disk, where it stays; layers that don't come of it are
   /// forgotten. On the medium when this returns; if it fails, it may have come part of the way.
   Result<void> settle(const Hash& block);

@@ -74,6 +74,12 @@ const ErrorDomain& error_domain(PoolError) noexcept {
   return domain;
 }
 
+std::string refusal_text(const Error& error) {
+  std::string text = error.domain().message(error.code());
+  if (!error.context().empty()) text.append(": ").append(error.context());
+  return text;
+}
+
 std::string_view name_of(DropReason reason) noexcept {
   switch (reason) {
     case DropReason::included:

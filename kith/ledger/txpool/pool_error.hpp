@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <kith/base/result.hpp>
@@ -39,6 +40,9 @@ enum class PoolError {
   authority_reserved,        ///< who authorizes has transactions of its own here
 };
 const ErrorDomain& error_domain(PoolError) noexcept;
+
+/// As geth's RPC tells a refusal: the sentence first, which tools look for, then the numbers.
+std::string refusal_text(const Error& error);
 
 enum class DropReason : std::uint8_t {
   included,    ///< it is in the chain

@@ -158,7 +158,7 @@ RpcResult<json::array> find_logs(const Chain& chain, const LogQuery& query,
 std::string Filters::add(Filter filter) {
   const std::lock_guard lock(mutex_);
   filter.id = quantity(++last_id_);
-  filter.told = chain_.head();
+  filter.told = chain_.get().head();
   if (filters_.size() >= options_.filters_max) filters_.pop_front();
   filters_.push_back(filter);
   return filter.id;
@@ -199,7 +199,7 @@ RpcResult<Filters::Filter> Filters::take(std::string_view id) {
   if (found == filters_.end())
     return std::unexpected(RpcError(RpcCode::server_error, "filter not found"));
   Filter taken = *found;
-  found->told = chain_.head();
+  found->told = chain_.get().head();
   if (found->kind == Kind::pending) found->waiting = waiting();
   std::rotate(found, found + 1, filters_.end());
   return taken;
@@ -217,18 +217,18 @@ RpcResult<json::array> Filters::changes(std::string_view id) {
   }
   // Back to where the block that was told last is of the chain.
   BlockName at = filter.told;
-  while (chain_.knows(at.hash) && !chain_.is_of_chain(at.hash)) {
+  while (chain_.get().knows(at.hash) && !chain_.get().is_of_chain(at.hash)) {
     if (filter.kind == Kind::logs) {
       KITH_CHECK(append_logs(chain_, at.hash, filter.query, true, options_.logs_max, out));
     }
-    KITH_TRY(const Header header, chain_.header(at.hash));
+    KITH_TRY(const Header header, chain_.get().header(at.hash));
     at = {header.number - 1, header.parent};
   }
-  const std::uint64_t head = chain_.head().number;
+  const std::uint64_t head = chain_.get().head().number;
   if (head > at.number && head - at.number > options_.log_blocks_max)
     at.number = head - options_.log_blocks_max;
   for (std::uint64_t number = at.number + 1; number <= head; ++number) {
-    KITH_TRY(const Hash hash, chain_.hash_at(number));
+    KITH_TRY(const Hash hash, chain_.get().hash_at(number));
     if (filter.kind == Kind::blocks) {
       out.push_back(json::value(hash.to_hex()));
     } else {
@@ -247,7 +247,7 @@ RpcResult<json::array> Filters::logs(std::string_view id) {
       return std::unexpected(RpcError(RpcCode::server_error, "filter not found"));
     query = found->query;
   }
-  query.to = std::min(query.to, chain_.head().number);
+  query.to = std::min(query.to, chain_.get().head().number);
   return find_logs(chain_, query, options_);
 }
 

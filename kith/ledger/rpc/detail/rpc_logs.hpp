@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 
@@ -39,6 +40,7 @@ class Filters {
   Filters(const Chain& chain, const PendingTransactions* pending, const RpcOptions& options)
       : chain_(chain), pending_(pending), options_(options) {}
 
+  void set_chain(const Chain& chain) { chain_ = chain; }
   std::string add_logs(LogQuery query);
   std::string add_blocks();
   std::string add_pending();
@@ -60,7 +62,7 @@ class Filters {
   RpcResult<Filter> take(std::string_view id);
   std::vector<Hash> waiting() const;
 
-  const Chain& chain_;
+  std::reference_wrapper<const Chain> chain_;
   const PendingTransactions* pending_;
   const RpcOptions& options_;
   std::mutex mutex_;

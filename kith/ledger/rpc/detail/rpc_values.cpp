@@ -43,12 +43,14 @@ json::array authorizations_json(const std::vector<Authorization>& list) {
   return out;
 }
 
-/// Nobody's if its signature is none, which no block has.
-Address sender_of(const Transaction& transaction, bool allow_high_s) {
+}  // namespace
+
+Address Senders::of(const Transaction& transaction) const {
+  if (known != nullptr && *known) {
+    if (const auto sender = (*known)(transaction)) return *sender;
+  }
   return transaction.sender(allow_high_s).value_or(Address());
 }
-
-}  // namespace
 
 U256 effective_gas_price(const Transaction& transaction, const std::optional<U256>& base_fee) {
   if (!base_fee) return transaction.max_fee;
@@ -83,7 +85,7 @@ json::object header_json(const Header& header, const Hash& hash) {
 }
 
 json::object block_json(const Block& block, const Hash& hash, bool whole_transactions,
-                        bool allow_high_s) {
+                        const Senders& senders) {
   json::object out = header_json(block.header, hash);
   out["size"] = quantity(block.encode().size());
   json::array transactions;
@@ -91,7 +93,7 @@ json::object block_json(const Block& block, const Hash& hash, bool whole_transac
   for (const Transaction& one : block.transactions) {
     if (whole_transactions) {
       transactions.push_back(
-          transaction_json(one, sender_of(one, allow_high_s), position, block.header.base_fee));
+          transaction_json(one, senders.of(one), position, block.header.base_fee));
     } else {
       transactions.push_back(json::value(one.hash().to_hex()));
     }
@@ -182,14 +184,15 @@ json::object log_json(const LogEntry& entry, const Position& position, const Has
   return out;
 }
 
-RpcResult<BlockReceipts> read_receipts(const Chain& chain, const Hash& hash) {
+RpcResult<BlockReceipts> read_receipts(const Chain& chain, const Hash& hash, Senders senders) {
   BlockReceipts all;
   KITH_TRY(all.block, chain.block(hash));
   KITH_TRY(all.receipts, chain.receipts(hash));
   all.hash = hash;
   KITH_TRY(const Revision revision, chain.revision_of(hash));
+  senders.allow_high_s = revision < Revision::homestead;
   for (const Transaction& one : all.block.transactions)
-    all.senders.push_back(sender_of(one, revision < Revision::homestead));
+    all.senders.push_back(senders.of(one));
   const Header& header = all.block.header;
   if (header.excess_blob_gas) {
     const BlobSchedule blobs = chain.schedule().blob_schedule_at(header.timestamp, revision);

@@ -2,6 +2,8 @@
 // rpc/ alone.
 #pragma once
 
+#include <functional>
+
 #include <kith/ledger/chain/block.hpp>
 #include <kith/ledger/chain/chain.hpp>
 #include <kith/ledger/rpc/detail/rpc_params.hpp>
@@ -15,10 +17,20 @@ struct Position {
   std::uint32_t index = 0;
 };
 
+/// Tells who has sent a transaction of a block.
+struct Senders {
+  bool allow_high_s = false;  ///< Frontier's rule
+  /// Asked first; may be null.
+  const std::function<std::optional<Address>(const Transaction&)>* known = nullptr;
+
+  /// Nobody if its signature is none, which no block has.
+  Address of(const Transaction& transaction) const;
+};
+
 json::object header_json(const Header& header, const Hash& hash);
 /// With hashes of transactions, or with all of each.
 json::object block_json(const Block& block, const Hash& hash, bool whole_transactions,
-                        bool allow_high_s = false);
+                        const Senders& senders = {});
 /// `base_fee` is the block's. Without a position it waits.
 json::object transaction_json(const Transaction& transaction, const Address& from,
                               const std::optional<Position>& position,
@@ -35,7 +47,7 @@ struct BlockReceipts {
   std::vector<Address> senders;
   U256 blob_base_fee;
 };
-RpcResult<BlockReceipts> read_receipts(const Chain& chain, const Hash& hash);
+RpcResult<BlockReceipts> read_receipts(const Chain& chain, const Hash& hash, Senders senders);
 json::object receipt_json(const BlockReceipts& all, std::size_t index);
 
 /// What a transaction pays for each unit of gas.

@@ -164,6 +164,30 @@ Result<std::optional<Bytes>> StateView::storage_node(const Hash& address,
   return copied(disk_->get(space(storage_nodes), joined(address.view(), key)));
 }
 
+std::shared_ptr<StateLayer> merged(const StateLayer& below, const StateLayer& above) {
+  auto both = std::make_shared<StateLayer>(below);
+  both->root = above.root;
+  for (const auto& [address, change] : above.accounts) {
+    const auto [at, is_new] = both->accounts.try_emplace(address, change);
+    if (is_new) continue;
+    StateLayer::Account& account = at->second;
+    account.now = change.now;
+    account.cleared |= change.cleared;
+    if (change.cleared) account.nodes.clear();
+    for (const auto& [key, slot] : change.slots) {
+      const auto [slot_at, slot_is_new] = account.slots.try_emplace(key, slot);
+      if (!slot_is_new) slot_at->second.now = slot.now;
+    }
+    for (const auto& [key, node] : change.nodes)
+      account.nodes.insert_or_assign(key, node);
+  }
+  for (const auto& [hash, code] : above.codes)
+    both->codes.insert_or_assign(hash, code);
+  for (const auto& [key, node] : above.nodes)
+    both->nodes.insert_or_assign(key, node);
+  return both;
+}
+
 Result<std::shared_ptr<StateLayer>> layer_of(const StateView& view,
                                              const std::map<Hash, AccountChange>& changes) {
   auto layer = std::make_shared<StateLayer>();

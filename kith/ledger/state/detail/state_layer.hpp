@@ -116,6 +116,9 @@ struct AccountChange {
 Result<std::shared_ptr<StateLayer>> layer_of(const StateView& view,
                                              const std::map<Hash, AccountChange>& changes);
 
+/// One layer that does what both do, `above` having been made on `below`.
+std::shared_ptr<StateLayer> merged(const StateLayer& below, const StateLayer& above);
+
 /// What the layer writes; as a block of the number `past_of`, with the values before.
 Result<void> write_layer(const StateLayer& layer, const StateView& below,
                          std::optional<std::uint64_t> past_of, port::Namespace first_space,
