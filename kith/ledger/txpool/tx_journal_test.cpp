@@ -138,6 +138,18 @@ TEST(TxJournal, PassesOverWhatIsDamagedAndCutsOffWhatIsTorn) {
   EXPECT_EQ(decode_journal(Bytes(600)).good_bytes, 0U);
 }
 
+TEST(TxJournal, CutsOffWhatIsTornWhenItIsOpened) {
+  Machine machine(6);
+  ASSERT_TRUE(machine.append(1));
+  const std::uint64_t size = machine.journal->bytes();
+  auto file = machine.files->open(path, port::OpenMode::write);
+  ASSERT_TRUE(file.has_value());
+  ASSERT_TRUE((*file)->write_at(size, Bytes(700, 0xf9)).has_value());
+  machine.start();
+  EXPECT_EQ(machine.numbers(), Numbers{1});
+  EXPECT_EQ(machine.files->info(path)->size_bytes, size);
+}
+
 /// Appends, syncs and rotates until something fails; tells what must be there afterwards, and what
 /// may.
 struct Promise {

@@ -287,7 +287,7 @@ Result<void> TxPool::on_head(PoolHead head, const PoolHeadChange& change, Instan
   }
   for (const Address& address : addresses)
     settle(address);
-  put_back(change, included, facts, now);
+  put_back(change, facts, now);
   finish(now);
   return {};
 }
@@ -328,11 +328,10 @@ std::optional<DropReason> TxPool::reason_to_drop(const Account& account, const E
 }
 
 /// Who can't come back is no news: it isn't in the pool, and who sent it has been told that it was
-/// included.
-void TxPool::put_back(const PoolHeadChange& change, const std::set<Hash>& included,
-                      const Facts& facts, Instant now) {
+/// included. What is in the new blocks, too, has a nonce that is too low now.
+void TxPool::put_back(const PoolHeadChange& change, const Facts& facts, Instant now) {
   for (const PoolTransactionPointer& one : change.removed) {
-    if (included.contains(one->hash) || by_hash_.contains(one->hash)) continue;
+    if (by_hash_.contains(one->hash)) continue;
     Account& account = open_account(one->sender, facts.of_removed.at(one->sender), now);
     const auto origin = account.is_local ? TransactionOrigin::local : TransactionOrigin::remote;
     if (rules().check(one->transaction, one->bytes, origin))

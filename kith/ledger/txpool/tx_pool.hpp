@@ -233,8 +233,7 @@ class TxPool {
   std::optional<DropReason> reason_to_drop(const Account& account, const Entry& entry,
                                            const std::set<Hash>& included,
                                            bool rules_changed) const;
-  void put_back(const PoolHeadChange& change, const std::set<Hash>& included, const Facts& facts,
-                Instant now);
+  void put_back(const PoolHeadChange& change, const Facts& facts, Instant now);
 
   /// Those whose authorizations have gone may have more than one pending again.
   void promote_released(Instant now);

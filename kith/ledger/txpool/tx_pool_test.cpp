@@ -326,6 +326,61 @@ TEST(TxPool, FullTakesOnlyWhatPaysMoreThanTheCheapest) {
   EXPECT_EQ(test.pool.status().slots, 12U);
 }
 
+TEST(TxPool, OfEquallyPaidOnesTheLatestLeaves) {
+  TestPool test(small_pool());
+  test.give_many(20);
+  for (std::uint64_t from = 0; from < 12; ++from)
+    ASSERT_TRUE(test.add({.from = from, .tip = 10}).has_value());
+  ASSERT_TRUE(test.add({.from = 12, .tip = 11}).has_value());
+  EXPECT_EQ(test.nonces(11), "|");
+  EXPECT_EQ(test.nonces(0), "0 |");
+}
+
+TEST(TxPool, FullNeedsNoRoomForAReplacementOfTheSameSize) {
+  TestPool test(small_pool());
+  test.give_many(20, U256(1'000'000'000'000'000));
+  for (std::uint64_t from = 0; from < 12; ++from)
+    ASSERT_TRUE(test.add({.from = from, .tip = 10 + from}).has_value());
+  test.pool.take_events();
+  ASSERT_TRUE(test.add({.from = 5, .tip = 20, .fee = 150}).has_value());
+  EXPECT_EQ(reasons(test.pool.take_events()), Texts{"0 replaced"});
+  // For a larger one something else must leave, be it dearer than what is replaced.
+  const auto added = test.add({.from = 0, .tip = 30, .fee = 150, .gas = 3'000'000, .data = 40'000});
+  ASSERT_TRUE(added.has_value());
+  ASSERT_NE(added->replaced, nullptr);
+  EXPECT_EQ(added->replaced->sender, test_address(0));
+  EXPECT_EQ(test.nonces(1), "|");
+  EXPECT_EQ(test.pool.status().slots, 12U);
+}
+
+TEST(TxPool, KeepsNoLongerQueueOfWhatCameAfterAnEvictedOne) {
+  TestPool test({.account_slots = 10, .global_slots = 8, .account_queue = 3, .global_queue = 8});
+  test.give_many(20);
+  for (std::uint64_t nonce = 0; nonce < 6; ++nonce)
+    ASSERT_TRUE(test.add({.from = 0, .nonce = nonce, .tip = nonce == 0 ? 1ULL : 50}).has_value());
+  for (std::uint64_t from = 1; from <= 10; ++from)
+    ASSERT_TRUE(test.add({.from = from, .tip = 10}).has_value());
+  ASSERT_TRUE(test.add({.from = 11, .tip = 20}).has_value());
+  EXPECT_EQ(test.nonces(0), "| 1 2 3");
+}
+
+TEST(TxPool, RefusesAReplacementWhoseAccountLosesItsPlaceByIt) {
+  PoolOptions options = small_pool();
+  options.global_queue = 1;
+  TestPool test(options);
+  test.give_many(20, U256(1'000'000'000'000'000));
+  for (std::uint64_t nonce = 0; nonce < 6; ++nonce)
+    ASSERT_TRUE(test.add({.from = 0, .nonce = nonce, .tip = nonce == 0 ? 1ULL : 50}).has_value());
+  for (const std::uint64_t from : {1, 2})
+    ASSERT_TRUE(test.add({.from = from, .tip = 90}).has_value());
+  ASSERT_TRUE(test.add({.from = 3, .nonce = 1, .tip = 90}).has_value());
+  ASSERT_EQ(test.pool.status().slots, 9U);
+  EXPECT_TRUE(refused(
+      test.add({.from = 0, .nonce = 5, .tip = 80, .fee = 200, .gas = 3'000'000, .data = 40'000}),
+      PoolError::full));
+  EXPECT_EQ(test.pool.content_from(test_address(0)).pending.size(), 0U);
+}
+
 TEST(TxPool, CountsWhatIsBelowTheBaseFeeAsCheapestHoweverHighItsTip) {
   TestPool test(small_pool());
   test.give_many(20);
@@ -440,6 +495,8 @@ TEST(TxPool, ForgetsTheQueuedAfterItsLifetimeButNotLocalOnes) {
   ASSERT_TRUE(test.add({.from = 0, .nonce = 2}).has_value());
   ASSERT_TRUE(test.add_local({.from = 1, .nonce = 2}).has_value());
   test.now += 3h;
+  // That others of the account go on being pending is no sign of life.
+  ASSERT_TRUE(test.new_head().has_value());
   ASSERT_TRUE(test.add({.from = 2, .nonce = 2}).has_value());
   test.pool.take_events();
   test.pool.on_time(test.now);
@@ -530,6 +587,25 @@ TEST(TxPool, GivesWhoAuthorizedOnePlaceWhileTheAuthorizationWaits) {
   ASSERT_TRUE(test.new_head({.included = {setter->hash}, .removed = {}}).has_value());
   EXPECT_TRUE(test.add(of_authority(1))->is_pending);
   EXPECT_TRUE(refused(test.add(authorizing(1, authority.r)), PoolError::authority_reserved));
+}
+
+TEST(TxPool, LetsTheRestFollowWhenAnAuthorizationHasGone) {
+  const Authority authority;
+  TestPool test;
+  test.give_many(1);
+  test.state->memory.set(authority.address,
+                         {.nonce = 0, .balance = 1'000'000'000, .code = {}, .storage = {}});
+  const auto of_authority = [&](std::uint64_t nonce) {
+    return PoolTransaction::make(TestTransaction{.nonce = nonce}.plain(), authority.address);
+  };
+  ASSERT_TRUE(test.add(of_authority(1)).has_value());
+  ASSERT_TRUE(test.add(authorizing(0, authority.r)).has_value());
+  ASSERT_TRUE(test.add(of_authority(0)).has_value());
+  EXPECT_FALSE(test.pool.is_pending(of_authority(1)->hash));
+  test.pool.take_events();
+  ASSERT_TRUE(test.add({.from = 0, .tip = 2, .fee = 120}).has_value());
+  EXPECT_TRUE(test.pool.is_pending(of_authority(1)->hash));
+  EXPECT_EQ(test.pool.take_events().pending.size(), 2U);
 }
 
 TEST(TxPool, WantsAuthorizationsInATransactionThatSetsCode) {
