@@ -217,6 +217,7 @@ CommandTable make_command_table() {
   add_repo_commands(table);
   add_pubsub_commands(table);
   add_evm_commands(table);
+  add_wallet_commands(table);
   return table;
 }
 

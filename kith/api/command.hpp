@@ -261,5 +261,6 @@ void add_config_commands(CommandTable& table);
 void add_repo_commands(CommandTable& table);
 void add_pubsub_commands(CommandTable& table);
 void add_evm_commands(CommandTable& table);
+void add_wallet_commands(CommandTable& table);
 
 }  // namespace kith::api

@@ -207,6 +207,10 @@ class Screen:
     def type(self, keys):
         os.write(self._leader, keys.encode())
 
+    def echoes(self):
+        """Whether what is typed is shown."""
+        return bool(termios.tcgetattr(self._leader)[3] & termios.ECHO)
+
     def finish(self, seconds=COMMAND_SECONDS):
         """Reads to the end; returns the exit code."""
         deadline = time.monotonic() + seconds
