@@ -42,6 +42,7 @@ class Ethers(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         (self.folder / "passphrase").write_text(PASSPHRASE + "\n")
         self.binary = environment.require(environment.kith_binary(), "build it, or name it in KITH_BIN")
+        environment.require(environment.JS_PEERS / "node_modules" / "ethers", "install it by tests/interop/peers/build.sh js")
 
     def wallet(self, *words, home="home", stdin=""):
         env = {**os.environ, "KITH_PATH": str(self.folder / home)}
