@@ -204,6 +204,13 @@ class Secrets(WalletCase):
         screen.type(PASSPHRASE + "\n")
         self.assertEqual(screen.finish(), 0)
         self.assertIn(PAYMENT_RAW, screen.text.replace("\r\n", ""))
+        typed = Screen(self.node(), "wallet", "sign", "--typed-data", self.document("mail.json", MAIL))
+        self.addCleanup(typed.close)
+        typed.wait_for("Passphrase of 0x")
+        for shown in ("Mail", "Hello, Bob!", "Ether Mail"):
+            self.assertIn(shown, typed.text)
+        typed.type("\x03")
+        self.assertEqual(typed.finish(), 130)
 
     def test_removing_asks_who_sits_there(self):
         self.keep(COW)
@@ -254,6 +261,19 @@ class Signatures(WalletCase):
         changed["message"]["to"] = {"name": "Bob"}
         error = self.fails("sign", self.passphrase, "--typed-data", self.document("eve.json", changed))
         self.assertIn("message.to.wallet: missing", error)
+
+    def test_typed_data_may_be_deep(self):
+        self.keep(COW)
+        nested = None
+        for _ in range(50):
+            nested = {"next": nested}
+        deep = {"types": {"Node": [{"name": "next", "type": "Node"}]}, "primaryType": "Node", "domain": {}, "message": nested}
+        path = self.document("deep.json", deep)
+        self.wallet("verify", COW_ADDRESS, self.wallet("sign", "--typed-data", path, self.passphrase), "--typed-data", path)
+        deep["message"] = {"next": {"next": nested}}
+        for _ in range(20):
+            deep["message"] = {"next": deep["message"]}
+        self.assertIn("EIP-712", self.fails("sign", "--typed-data", self.document("deep.json", deep), self.passphrase))
 
     def test_a_transaction_is_signed_as_the_standard_says(self):
         self.keep(FORTY_SIX, "payer")

@@ -485,13 +485,23 @@ struct Signed {
   std::string what;  ///< for a person
 };
 
+/// The fields of typed data that was read, which has no others than its types say.
+std::string summary_of(const TypedData& data, std::string_view text) {
+  json::parse_options options;
+  options.max_depth = typed_data_depth_max;
+  const json::value document = json::parse({text.data(), text.size()}, {}, options);
+  std::string told = "typed data, " + data.primary_type;
+  if (data.message_hash) told += ": " + json::serialize(document.at("message"));
+  return told + ", for " + json::serialize(document.at("domain"));
+}
+
 /// From the message, --file or --typed-data; `argument` is the message's number.
 Task<Signed> thing_to_sign(ClientContext& context, const Request& request, std::size_t argument) {
   if (const std::string path = request.text("typed-data"); !path.empty()) {
     KITH_CO_TRY(const Bytes text, co_await read_input(context, path, typed_data_bytes_max));
     auto data = TypedData::parse(as_text(text));
     if (!data) co_return std::unexpected(data.error().with_context(path));
-    co_return Signed{data->signing_hash(), "typed data, " + data->primary_type};
+    co_return Signed{data->signing_hash(), summary_of(*data, as_text(text))};
   }
   Bytes message;
   if (const std::string path = request.text("file"); !path.empty()) {
