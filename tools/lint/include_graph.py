@@ -2,8 +2,8 @@
 """Checks who includes whom, and which headers see Boost.
 
 A module may include the modules of the lines above its own, and itself. Another module's detail/ is closed.
-The libraries of cryptography are seen by crypto/ alone, where headers for others don't show them, GnuTLS by QUIC, and
-blst by the two files of the ledger that run contracts with it.
+The libraries of cryptography are seen by crypto/ alone, where headers for others don't show them, GnuTLS by QUIC,
+blst by the two files of the ledger that run contracts with it, and RandomX by the one that proves work with it.
 Tier 0 (pure code) sees no Boost, tier 1 (ports, sessions) sees boost/asio only in .cpp files and awaitable.hpp in headers,
 tier 2 sees all of it. Tests, fuzz targets and benchmarks may include anything below the top.
 """
@@ -45,7 +45,8 @@ EDGE = {"io", "sim", "http", "api", "node"}
 # A genesis and the official suites are JSON.
 READS_JSON = {"ledger"}
 ALLOWED_IN_SESSION_HEADERS = {"boost/asio/awaitable.hpp", "boost/asio/any_io_executor.hpp"}
-CRYPTO_LIBRARY = re.compile(r"^(openssl/|sodium|secp256k1|gnutls/|blst)")
+CRYPTO_LIBRARY = re.compile(r"^(openssl/|sodium|secp256k1|gnutls/|blst|randomx)")
+RANDOMX_USERS = {"kith/ledger/consensus/pow/randomx.cpp"}
 BLST_USERS = {"kith/ledger/evm/detail/bls12_381.cpp", "kith/ledger/evm/detail/kzg.cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
@@ -58,6 +59,8 @@ def may_see_crypto_library(path: Path, included: str) -> bool:
     name = str(path.relative_to(ROOT))
     if included.startswith("blst"):
         return name in BLST_USERS
+    if included.startswith("randomx"):
+        return name in RANDOMX_USERS
     if included.startswith("gnutls/"):
         return name.startswith("kith/net/transports/quic/")
     inner = path.suffix == ".cpp" or "/detail/" in name or path.name.startswith("test_")
@@ -80,7 +83,7 @@ def faults_of(path: Path):
                 yield f"includes {included}; a session's header sees boost/asio/awaitable.hpp alone"
             continue
         if CRYPTO_LIBRARY.match(included) and not may_see_crypto_library(path, included):
-            yield f"includes {included}, which crypto/ alone sees (QUIC: GnuTLS; two files of ledger/evm: blst)"
+            yield f"includes {included}, which crypto/ alone sees (QUIC: GnuTLS; a few files of ledger/: blst, RandomX)"
         if not included.startswith("kith/"):
             continue
         target = included.split("/")[1]
