@@ -36,7 +36,7 @@ struct ScanJob {
 using Scan = std::size_t (*)(const ScanJob& job, std::uint32_t first, std::size_t count);
 
 inline constexpr std::size_t scan_lanes_portable = 1;
-inline constexpr std::size_t scan_lanes_sha_ni = 2;
+inline constexpr std::size_t scan_lanes_sha_ni = 4;
 inline constexpr std::size_t scan_lanes_avx512 = 16;
 
 std::size_t scan_portable(const ScanJob& job, std::uint32_t first, std::size_t count);
@@ -46,7 +46,7 @@ std::size_t scan_avx512(const ScanJob& job, std::uint32_t first, std::size_t cou
 /// Compressions of independent blocks, as many at a time, with nothing known before: what the
 /// processor can do at most, for the benchmark. A block is what the schedule of the last one ended
 /// with.
-void compress_sha_ni(std::uint32_t (&states)[2][8], std::size_t times);
+void compress_sha_ni(std::uint32_t (&states)[4][8], std::size_t times);
 void compress_avx512(std::uint32_t (&states)[8][16], std::size_t times);
 #endif
 

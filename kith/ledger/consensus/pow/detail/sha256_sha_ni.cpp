@@ -10,9 +10,9 @@
 namespace kith::ledger::detail {
 namespace {
 
-// The instructions hold a state as two halves, and take two rounds at a time. Two lanes of which
-// neither waits for the other fill what a round's latency leaves idle; the sixteen registers hold
-// no more of them.
+// The instructions hold a state as two halves, and take two rounds at a time. Steps of the schedule
+// wait for each other by a dozen cycles, which four lanes fill; what sixteen registers don't hold
+// of them is near enough in the cache.
 constexpr int lanes = scan_lanes_sha_ni;
 
 struct Half {
@@ -50,31 +50,40 @@ KITH_INLINE void four_rounds(Half& state, __m128i words_and_k) {
   state.abef = _mm_sha256rnds2_epu32(state.abef, state.cdgh, _mm_shuffle_epi32(words_and_k, 0x0e));
 }
 
+/// Which words of a block are known before, and what so needn't be computed for each nonce.
+enum class Block { any, of_nonce, of_hash };
+
 /// Words 4 * group to 4 * group + 3 in place of the oldest, from the sixteen before them.
-template <int group>
+template <Block block, int group>
 KITH_INLINE void schedule(Lane& lane) {
   __m128i& oldest = lane.w[group % 4];
   const __m128i last = lane.w[(group + 3) % 4];
-  const __m128i nine_back = _mm_alignr_epi8(last, lane.w[(group + 2) % 4], 4);
-  oldest = _mm_sha256msg1_epu32(oldest, lane.w[(group + 1) % 4]);
-  oldest = _mm_sha256msg2_epu32(_mm_add_epi32(oldest, nine_back), last);
+  // Of a nonce's block, the first step has been done for the words before the nonce. Of a hash's,
+  // it leaves the third four words as they are.
+  constexpr bool is_begun =
+      (block == Block::of_nonce && group <= 5) || (block == Block::of_hash && group == 6);
+  if constexpr (!is_begun) oldest = _mm_sha256msg1_epu32(oldest, lane.w[(group + 1) % 4]);
+  // The words nine to six back are zeros there.
+  if constexpr (block != Block::of_hash || group != 4)
+    oldest = _mm_add_epi32(oldest, _mm_alignr_epi8(last, lane.w[(group + 2) % 4], 4));
+  oldest = _mm_sha256msg2_epu32(oldest, last);
 }
 
-template <int group>
+template <Block block, int group>
 KITH_INLINE void rounds(Lane (&all)[lanes]) {
   for (Lane& lane : all) {
-    if constexpr (group >= 4) schedule<group>(lane);
+    if constexpr (group >= 4) schedule<block, group>(lane);
   }
   const __m128i k = load(sha256_k + 4 * group);
   for (Lane& lane : all)
     four_rounds(lane.state, _mm_add_epi32(lane.w[group % 4], k));
 }
 
-template <int from>
+template <Block block, int from>
 KITH_INLINE void rounds_from(Lane (&all)[lanes]) {
   if constexpr (from < 16) {
-    rounds<from>(all);
-    rounds_from<from + 1>(all);
+    rounds<block, from>(all);
+    rounds_from<block, from + 1>(all);
   }
 }
 
@@ -86,25 +95,28 @@ constexpr std::uint32_t tail[8] = {0x80000000, 0, 0, 0, 0, 0, 0, 256};
 std::size_t scan_sha_ni(const ScanJob& job, std::uint32_t first, std::size_t count) {
   const Half iv = to_halves(sha256_iv);
   const Half begun = to_halves(job.after_8);
+  const __m128i third = load(job.block + 8);
+  const __m128i first_step[2] = {_mm_sha256msg1_epu32(load(job.block), load(job.block + 4)),
+                                 _mm_sha256msg1_epu32(load(job.block + 4), third)};
   const __m128i highest = _mm_set1_epi32(static_cast<int>(job.highest ^ 0x80000000));
   for (std::size_t i = 0; i < count; i += lanes) {
     Lane all[lanes];
     for (int n = 0; n < lanes; ++n) {
       const auto nonce = static_cast<int>(first + static_cast<std::uint32_t>(i) + n);
       all[n].state = begun;
-      all[n].w[0] = load(job.block);
-      all[n].w[1] = load(job.block + 4);
-      all[n].w[2] = _mm_insert_epi32(load(job.block + 8), nonce, 1);
+      all[n].w[0] = first_step[0];
+      all[n].w[1] = first_step[1];
+      all[n].w[2] = _mm_insert_epi32(third, nonce, 1);
       all[n].w[3] = load(job.block + 12);
     }
-    rounds_from<2>(all);
+    rounds_from<Block::of_nonce, 2>(all);
     for (Lane& lane : all) {
       to_words(lane.state + iv, lane.w[0], lane.w[1]);
       lane.w[2] = load(tail);
       lane.w[3] = load(tail + 4);
       lane.state = iv;
     }
-    rounds_from<0>(all);
+    rounds_from<Block::of_hash, 0>(all);
     // The first word stands highest. Without sign, by turning the highest bit.
     const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000));
     for (int n = 0; n < lanes; ++n) {
@@ -116,7 +128,7 @@ std::size_t scan_sha_ni(const ScanJob& job, std::uint32_t first, std::size_t cou
   return count;
 }
 
-void compress_sha_ni(std::uint32_t (&states)[2][8], std::size_t times) {
+void compress_sha_ni(std::uint32_t (&states)[4][8], std::size_t times) {
   Lane all[lanes];
   for (int n = 0; n < lanes; ++n) {
     all[n].state = to_halves(states[n]);
@@ -124,8 +136,8 @@ void compress_sha_ni(std::uint32_t (&states)[2][8], std::size_t times) {
       words = load(states[n]);
   }
   for (std::size_t i = 0; i < times; ++i) {
-    const Half before[lanes] = {all[0].state, all[1].state};
-    rounds_from<0>(all);
+    const Half before[lanes] = {all[0].state, all[1].state, all[2].state, all[3].state};
+    rounds_from<Block::any, 0>(all);
     for (int n = 0; n < lanes; ++n)
       all[n].state = all[n].state + before[n];
   }
