@@ -12,6 +12,7 @@
 //   chain/         transactions, receipts, headers, blocks, what each of them does and must say,
 //                  geth's genesis.json, blocks on disk
 //   wallet/        mnemonics, keys, keystores, and what is signed with them
+//   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
 //   conformance/   the official suites' files, read and run
 //   txpool/        transactions that wait for a block, their journal, what peers tell each other of
 //                  them
@@ -21,6 +22,12 @@
 // read from disk. Objects belong to one thread at a time unless their header says otherwise.
 //
 // What isn't here yet: consensus, sync.
+// Specifications: the Yellow Paper and the EIPs that each header names. These parts know no
+// network, no clock and no thread (a miner is given its threads): whoever runs them does so on a
+// worker, since they compute and read from disk. Objects belong to one thread at a time unless
+// their header says otherwise.
+//
+// What isn't here yet: the pool of transactions, consensus by stake, sync, wallets.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -29,6 +36,9 @@
 #include <kith/ledger/chain/header_rules.hpp>
 #include <kith/ledger/chain/processor.hpp>
 #include <kith/ledger/chain/transition.hpp>
+#include <kith/ledger/consensus/pow/fork_choice.hpp>
+#include <kith/ledger/consensus/pow/orphan_pool.hpp>
+#include <kith/ledger/consensus/pow/pow_rules.hpp>
 #include <kith/ledger/evm/machine.hpp>
 #include <kith/ledger/primitives/rlp.hpp>
 #include <kith/ledger/primitives/types.hpp>
