@@ -1,4 +1,5 @@
-#include <kith/base/assert.hpp>
+#include <algorithm>
+
 #include <kith/ledger/consensus/pow/fork_choice.hpp>
 
 namespace kith::ledger {
@@ -40,10 +41,8 @@ ForkChoice::Added ForkChoice::add(const Hash& block, const Hash& parent, const U
 bool ForkChoice::invalidate(const Hash& block) {
   const auto found = nodes_.find(block);
   if (found == nodes_.end() || block == root_) return false;
-  const BranchTip base = found->second.tip;
-  for (auto& [hash, node] : nodes_) {
-    if (is_upon(node, base)) node.is_valid = false;
-  }
+  for (Node* node : branches_upon(block))
+    node->is_valid = false;
   find_head();
   return true;
 }
@@ -51,11 +50,9 @@ bool ForkChoice::invalidate(const Hash& block) {
 bool ForkChoice::settle(const Hash& block) {
   const auto found = nodes_.find(block);
   if (found == nodes_.end() || !found->second.is_valid) return false;
-  const BranchTip base = found->second.tip;
   Nodes kept(16, nodes_.hash_function());
-  for (const auto& [hash, node] : nodes_) {
-    if (is_upon(node, base)) kept.emplace(hash, node);
-  }
+  for (const Node* node : branches_upon(block))
+    kept.emplace(node->tip.hash, *node);
   nodes_ = std::move(kept);
   root_ = block;
   if (!nodes_.contains(head_.hash)) find_head();
@@ -82,12 +79,20 @@ Hash ForkChoice::common_ancestor(const Hash& a, const Hash& b) const {
   return left->tip.hash;
 }
 
-/// Whether it is the block `base` or built on it.
-bool ForkChoice::is_upon(const Node& node, const BranchTip& base) const {
-  const Node* at = &node;
-  while (at->tip.number > base.number && at->tip.hash != root_)
-    at = &nodes_.at(at->parent);
-  return at->tip.hash == base.hash;
+/// It and all that is built on it, each after its parent.
+std::vector<ForkChoice::Node*> ForkChoice::branches_upon(const Hash& base) {
+  std::vector<Node*> above;
+  const std::uint64_t number = nodes_.at(base).tip.number;
+  for (auto& [hash, node] : nodes_) {
+    node.is_upon_base = hash == base;
+    if (node.tip.number >= number) above.push_back(&node);
+  }
+  std::ranges::sort(above, {}, [](const Node* node) { return node->tip.number; });
+  for (Node* node : above) {
+    if (node->tip.number > number) node->is_upon_base = nodes_.at(node->parent).is_upon_base;
+  }
+  std::erase_if(above, [](const Node* node) { return !node->is_upon_base; });
+  return above;
 }
 
 void ForkChoice::find_head() {

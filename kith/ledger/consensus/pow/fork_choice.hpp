@@ -5,12 +5,14 @@
 // losing.
 //
 // Invalid blocks, and whatever is built on them, don't count. What a branch holds is checked by
-// others, who say so by invalidate(). Pure. Thread: an object belongs to one at a time.
+// others, who say so by invalidate(). Adding takes the same time however much is known,
+// invalidate() and settle() look at all of it. Pure. Thread: an object belongs to one at a time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include <kith/ledger/consensus/pow/limits.hpp>
 #include <kith/ledger/primitives/types.hpp>
@@ -79,10 +81,11 @@ class ForkChoice {
     BranchTip tip;
     Hash parent;
     bool is_valid = true;
+    bool is_upon_base = false;  ///< scratch of branches_upon
   };
   using Nodes = std::unordered_map<Hash, Node, SeededHasher>;
 
-  bool is_upon(const Node& node, const BranchTip& base) const;
+  std::vector<Node*> branches_upon(const Hash& base);
   void find_head();
 
   ForkRule rule_;

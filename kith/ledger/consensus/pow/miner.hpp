@@ -12,11 +12,11 @@
 
 namespace kith::ledger {
 
-/// Runs `search` on `threads` workers, and returns the nonce, or nothing if it was stopped. A new
-/// head stops it by search.stop() or by cancelling this task (Errc::cancelled); either way it
-/// returns once no worker is at it. Otherwise NonceSearch::outcome()'s errors. The workers are the
-/// search's alone until then: who needs the pool for more gives fewer threads than it has. Loop
-/// thread.
+/// Runs `search` on `threads` workers, at least one, and returns the nonce, or nothing if it was
+/// stopped. A new head stops it by search.stop() or by cancelling this task (Errc::cancelled);
+/// either way it returns once no worker is at it. Otherwise NonceSearch::outcome()'s errors. The
+/// workers are the search's alone until then: who needs the pool for more gives fewer threads than
+/// it has. Loop thread.
 Task<std::optional<std::uint64_t>> mine(port::WorkPool& pool, port::Executor executor,
                                         port::Clock& clock, NonceSearch& search,
                                         std::size_t threads);

@@ -43,6 +43,10 @@ bool is_invalid_work(const Error& error) noexcept {
   return &error.domain() == &error_domain(PowFault::too_early) && !error.is(PowFault::too_early);
 }
 
+std::unique_ptr<WorkHash> make_work_hash(WorkAlgorithm algorithm, RandomXOptions options) {
+  return algorithm == WorkAlgorithm::randomx ? make_randomx(options) : make_sha256d();
+}
+
 Result<PowRules> PowRules::make(const PowParameters& parameters, const Header& genesis,
                                 std::unique_ptr<WorkHash> hash, Ancestors& ancestors) {
   KITH_CHECK(parameters.check());

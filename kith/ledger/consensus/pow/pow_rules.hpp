@@ -55,6 +55,8 @@ class Ancestors {
   virtual Result<Hash> ancestor_hash(const Header& from, std::uint64_t number) = 0;
 };
 
+std::unique_ptr<WorkHash> make_work_hash(WorkAlgorithm algorithm, RandomXOptions options = {});
+
 /// What a miner searches a nonce for.
 struct WorkOrder {
   Hash seal;
