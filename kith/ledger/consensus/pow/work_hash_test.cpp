@@ -57,6 +57,48 @@ TEST(Sha256d, CompressesTheStandardsMessage) {
   EXPECT_EQ(to_hex(digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+#if defined(__x86_64__)
+/// What the benchmark takes for a limit is the whole of a compression.
+TEST(Sha256d, LimitsAreWholeCompressions) {
+  for (const detail::ScanKernel& kernel : detail::kernels()) {
+    if (kernel.lanes == detail::scan_lanes_avx512) {
+      std::uint32_t states[8][16];
+      for (std::uint32_t n = 0; n < 8; ++n) {
+        for (std::uint32_t lane = 0; lane < 16; ++lane)
+          states[n][lane] = detail::sha256_iv[n] + lane;
+      }
+      detail::compress_avx512(states, 1);
+      for (std::uint32_t lane = 0; lane < 16; ++lane) {
+        std::uint32_t state[8];
+        std::uint32_t block[16];
+        for (std::uint32_t n = 0; n < 8; ++n)
+          state[n] = block[n] = block[n + 8] = detail::sha256_iv[n] + lane;
+        detail::sha256_compress(state, block);
+        for (std::size_t n = 0; n < 8; ++n)
+          EXPECT_EQ(states[n][lane], state[n]);
+      }
+    } else if (kernel.lanes == detail::scan_lanes_sha_ni) {
+      std::uint32_t states[4][8];
+      for (std::uint32_t lane = 0; lane < 4; ++lane) {
+        for (std::uint32_t n = 0; n < 8; ++n)
+          states[lane][n] = detail::sha256_iv[n] + lane;
+      }
+      detail::compress_sha_ni(states, 1);
+      for (std::uint32_t lane = 0; lane < 4; ++lane) {
+        std::uint32_t state[8];
+        std::uint32_t block[16];
+        for (std::uint32_t n = 0; n < 16; ++n) {
+          block[n] = detail::sha256_iv[n % 4] + lane;
+          if (n < 8) state[n] = detail::sha256_iv[n] + lane;
+        }
+        detail::sha256_compress(state, block);
+        EXPECT_TRUE(std::ranges::equal(states[lane], state));
+      }
+    }
+  }
+}
+#endif
+
 /// Each kernel finds each candidate that the others find, whatever the count and the first nonce.
 TEST(Sha256d, AllKernelsFindTheSame) {
   Prng prng(2);
