@@ -1,8 +1,8 @@
 // aserti3-2d: the target of a block as a function of how far its chain is from its schedule
 // (reference.cash/protocol/forks/2020-11-15-asert).
 //
-//   next target = anchor's target * 2^((time since the anchor - spacing * blocks since the anchor)
-//   / half-life)
+//   next target = anchor's target * 2^(behind / half-life)
+//   behind      = time since the anchor - spacing * blocks since the anchor
 //
 // Each half-life by which a chain is behind its schedule doubles the target, each by which it is
 // ahead halves it. Only the anchor and the parent count: there is nothing to sum up, and an error

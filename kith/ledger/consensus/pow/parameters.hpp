@@ -1,10 +1,11 @@
 // A chain of proof of work as its genesis tells it, in `config.pow`:
 //
-//   {"algorithm": "sha256d" | "randomx", "targetSpacing": seconds, "halfLife": seconds, "limit":
-//   target}
+//   algorithm       "sha256d" or "randomx"            sha256d
+//   targetSpacing   seconds from block to block       10
+//   halfLife        seconds (asert.hpp)               288 spacings
+//   limit           the easiest target there may be   2^255 - 1: every second hash meets it
 //
-// Each may be missing: sha256d, 10 s, 288 spacings, and 2^255 - 1 (every second hash is good
-// enough). Thread: any.
+// Each may be missing, and then is what stands on the right. Thread: any.
 #pragma once
 
 #include <string_view>
