@@ -217,6 +217,14 @@ void MiningWorld::find_block(NodeId id) {
   header.timestamp = seconds();
   // Two miners' blocks differ.
   store_be(header.coinbase.bytes.data(), id);
+  // Times of blocks that come in a hurry run ahead; who is too early waits until he may.
+  const std::uint64_t earliest = std::max(header.timestamp, before.header.timestamp + 1) -
+                                 rules_.parameters().future_limit_s();
+  if (earliest > seconds()) {
+    push({.mining = node.mining, .node = id, .kind = Kind::found},
+         std::chrono::seconds(earliest - seconds()));
+    return;
+  }
   const bool is_prepared = rules_.prepare(header, before.header).has_value();
   ASSERT(is_prepared);
   const auto block = static_cast<BlockId>(blocks_.size());

@@ -69,7 +69,7 @@ TEST(Pow, LosesAsManyBlocksToLatencyAsTheorySays) {
   const std::size_t blocks = is_full() ? 5'000 : 250;
   fmt::print("\n{} miners, 4 links of 20 to 200 ms made by each\n", nodes);
   fmt::print("  spacing   delay   blocks   lost   share   1 - e^(-delay/spacing)\n");
-  for (const std::uint64_t spacing_s : {20, 5, 2, 1}) {
+  for (const std::uint64_t spacing_s : {20, 8, 4, 2}) {
     const Losses losses = lose_blocks(seed(), spacing_s, nodes, blocks);
     const double expected = 1 - std::exp(-losses.delay_s / static_cast<double>(spacing_s));
     fmt::print("  {:5} s  {:5.0f} ms  {:6}  {:5}  {:5.1f} %  {:5.1f} %\n", spacing_s,
@@ -92,7 +92,7 @@ TEST(Pow, ASeedIsARun) {
 
 /// Whatever happens, those who hear the same blocks end at the same work.
 TEST(Pow, AllAgreeOnceAMinerIsAhead) {
-  MiningWorld world(seed(), {.nodes = 300, .asert = spacing(1)});
+  MiningWorld world(seed(), {.nodes = 300, .asert = spacing(2)});
   world.begin();
   world.run_until([&] { return world.blocks() > 200; });
   // Ties last until a block ends them.

@@ -7,6 +7,9 @@
 
 namespace kith::ledger::pow_limits {
 
+/// Times are whole seconds, each later than the last: a chain of a block a second could never be
+/// seen to be ahead of its schedule, and so never get harder.
+inline constexpr std::uint64_t target_spacing_s_min = 2;
 /// A day: who wants blocks rarer than that wants no chain.
 inline constexpr std::uint64_t target_spacing_s_max = 86'400;
 /// Spacings in a half-life, where a genesis doesn't say: Bitcoin Cash's two days of ten minutes.

@@ -29,8 +29,11 @@ std::uint64_t PowParameters::future_limit_s() const noexcept {
 }
 
 Result<void> PowParameters::check() const {
-  if (asert.target_spacing_s < 1 || asert.target_spacing_s > target_spacing_s_max)
-    return refused("pow.targetSpacing: 1 to 86400 seconds expected");
+  if (asert.target_spacing_s < target_spacing_s_min ||
+      asert.target_spacing_s > target_spacing_s_max) {
+    return refused("pow.targetSpacing: " + std::to_string(target_spacing_s_min) + " to " +
+                   std::to_string(target_spacing_s_max) + " seconds expected");
+  }
   const std::uint64_t half_life_min = futures_in_half_life * future_limit_s();
   if (asert.half_life_s < half_life_min || asert.half_life_s > half_life_s_max) {
     return refused("pow.halfLife: " + std::to_string(half_life_min) + " to " +

@@ -1,7 +1,7 @@
 // A chain of proof of work as its genesis tells it, in `config.pow`:
 //
 //   algorithm       "sha256d" or "randomx"            sha256d
-//   targetSpacing   seconds from block to block       10
+//   targetSpacing   seconds from block to block, >= 2 10
 //   halfLife        seconds (asert.hpp)               288 spacings
 //   limit           the easiest target there may be   2^255 - 1: every second hash meets it
 //

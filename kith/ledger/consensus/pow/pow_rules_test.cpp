@@ -278,6 +278,7 @@ TEST(PowParameters, TellWhatIsWrong) {
   expect_fault(R"({"pow": {"algorithm": "scrypt"}})", "algorithm");
   expect_fault(R"({"pow": {"algorithm": 1}})", "algorithm");
   expect_fault(R"({"pow": {"targetSpacing": 0}})", "targetSpacing");
+  expect_fault(R"({"pow": {"targetSpacing": 1}})", "targetSpacing");
   expect_fault(R"({"pow": {"targetSpacing": 86401}})", "targetSpacing");
   expect_fault(R"({"pow": {"targetSpacing": "0x10000000000000000"}})", "targetSpacing");
   expect_fault(R"({"pow": {"targetSpacing": -1}})", "targetSpacing");
