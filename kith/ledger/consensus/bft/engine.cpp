@@ -76,7 +76,7 @@ void Engine::on_notarization_timeout() {
   if (current().own_vote(VoteKind::nullify)) return;
   give_up(Transition::nullify_at_notarization_timeout);
   // Who can't vote to nullify asks, again and again.
-  if (!current().own_vote(VoteKind::nullify)) arm(Timer::retry, options_.retry_interval);
+  start_to_retry();
 }
 
 /// Votes may be lost, and so may the certificate that led us here and leads those here who aren't.
@@ -99,7 +99,12 @@ void Engine::on_retry() {
     send(*now.own_vote(VoteKind::nullify), others());
   } else {
     if (now.own_vote(VoteKind::notarize)) send(*now.own_vote(VoteKind::notarize), others());
-    request(next_asked_, {{view_, Request::either}});
+    if (stage_ == Stage::unavailable) ask_to_verify(*now.proposal);
+    pursue();
+    std::vector<Request::Item> items;
+    if (final_.view + 1 < view_) items.push_back({final_.view + 1, Request::either});
+    items.push_back({view_, Request::either});
+    request(next_asked_, std::move(items));
   }
   arm(Timer::retry, options_.retry_interval);
 }
@@ -220,6 +225,7 @@ void Engine::enter(View view) {
   std::ranges::fill(answered_, std::uint8_t{0});
   request_open_ = false;
   request_first_ = true;
+  retrying_ = false;
   release_votes();
   begin_view();
 }
@@ -345,10 +351,17 @@ void Engine::give_up(Transition why) {
   Round& now = current();
   if (!is_validator() || now.own_vote(VoteKind::nullify) || now.own_vote(VoteKind::finalize))
     return;
-  count(why);
   stage_ = Stage::none;
+  start_to_retry();
+  // Beyond it there is no room: only its leader, or somebody who knows more, leads out of it.
+  if (is_last_view()) return count(Transition::nullify_held_back);
+  count(why);
   cast(VoteKind::nullify, {view_, 0, {}});
-  arm(Timer::retry, options_.retry_interval);
+}
+
+void Engine::start_to_retry() {
+  if (!retrying_) arm(Timer::retry, options_.retry_interval);
+  retrying_ = true;
 }
 
 // Others.

@@ -97,8 +97,10 @@ struct Options {
   std::uint32_t vote_views = 32;
   /// Votes of so many final views are kept, to be compared with what comes late.
   std::uint32_t evidence_views = 8;
-  /// So far we go beyond the final view. Then we stay where we are until something is final:
-  /// reached by nothing but a network that nullified all of them in a row for hours. At least 2.
+  /// So far we go beyond the final view. In the last of them nobody votes to nullify: it waits for
+  /// its leader. Reached by nothing but a network that nullified all of them in a row for hours;
+  /// whoever can't wait for that leader raises it, on more than two thirds of the stake. At
+  /// least 2.
   std::uint32_t open_views_max = 8192;
   /// A log that has grown by so much, and by twice its last snapshot, is replaced by one at the
   /// next finalization.
@@ -271,6 +273,8 @@ class Engine {
   const Proposal& notarized_in(View view) const;
   void cast(VoteKind kind, const Proposal& about);
   void give_up(Transition why);
+  void start_to_retry();
+  bool is_last_view() const noexcept { return view_ - final_.view >= options_.open_views_max; }
 
   // Others.
   void notice_being_behind(ValidatorIndex hint);
@@ -308,6 +312,7 @@ class Engine {
   std::vector<std::uint8_t> answered_;  ///< requests by validator, likewise
   bool request_open_ = false;
   bool request_first_ = true;  ///< the next one is the view's first
+  bool retrying_ = false;      ///< the view's retry timer runs
   bool full_ = false;          ///< a certificate leads further than open_views_max allows
   ValidatorIndex next_asked_ = 0;
 

@@ -128,7 +128,10 @@ void Engine::resume_view() {
   for (const auto& vote : now.own) {
     if (vote) new_votes_.push_back(*vote);
   }
-  if (now.own_vote(VoteKind::nullify)) return on_retry();
+  if (now.own_vote(VoteKind::nullify)) {
+    retrying_ = true;
+    return on_retry();
+  }
   if (const auto& vote = now.own_vote(VoteKind::notarize)) {
     count(Transition::votes_sent_again);
     send(*vote, others());

@@ -19,7 +19,7 @@ namespace kith::ledger::bft {
   X(payload_valid) X(payload_invalid) X(payload_unavailable) X(verdict_too_late)                \
   X(notarize_cast) X(finalize_cast) X(finalize_cast_late) X(finalize_withheld)                  \
   X(nullify_at_leader_timeout) X(nullify_at_notarization_timeout) X(nullify_with_leader)        \
-  X(nullify_inactive_leader) X(nullify_for_proposal) X(nullify_for_own_build) X(nullify_retried) \
+  X(nullify_inactive_leader) X(nullify_for_proposal) X(nullify_for_own_build) X(nullify_held_back) X(nullify_retried) \
   X(notarization_assembled) X(nullification_assembled) X(finalization_assembled)                \
   X(notarization_received) X(nullification_received) X(finalization_received)                   \
   X(certificate_known) X(certificate_bad) X(certificate_too_far) X(certificate_relayed)         \
