@@ -13,6 +13,8 @@
 //                  geth's genesis.json, blocks on disk
 //   wallet/        mnemonics, keys, keystores, and what is signed with them
 //   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
+//   consensus/bft/ who decides which block comes next: Simplex among validators with stake (it sees
+//                  primitives/ alone)
 //   conformance/   the official suites' files, read and run
 //   txpool/        transactions that wait for a block, their journal, what peers tell each other of
 //                  them
@@ -28,6 +30,8 @@
 // their header says otherwise.
 //
 // What isn't here yet: the pool of transactions, consensus by stake, sync, wallets.
+// What isn't here yet: the pool of transactions, proof of work, the service that drives consensus,
+// sync, wallets.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -39,6 +43,7 @@
 #include <kith/ledger/consensus/pow/fork_choice.hpp>
 #include <kith/ledger/consensus/pow/orphan_pool.hpp>
 #include <kith/ledger/consensus/pow/pow_rules.hpp>
+#include <kith/ledger/consensus/bft/engine.hpp>
 #include <kith/ledger/evm/machine.hpp>
 #include <kith/ledger/primitives/rlp.hpp>
 #include <kith/ledger/primitives/types.hpp>

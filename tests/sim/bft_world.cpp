@@ -496,7 +496,10 @@ class World {
         other.signature[3] ^= 1;
         return transmit(i, other, to);
       case 1:
-        other.by = static_cast<ValidatorIndex>(prng_.below(130));
+        // Another's vote, if one could make it, against what it may have said.
+        other.says.kind = static_cast<VoteKind>(1 + prng_.below(3));
+        other.says.about = {vote.view(), 0, {}};
+        other.by = static_cast<ValidatorIndex>(prng_.below(set_->size() + 2));
         return transmit(i, other, to);
       case 2:
         return transmit(i,

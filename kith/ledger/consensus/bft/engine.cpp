@@ -16,9 +16,11 @@ Engine::Engine(std::shared_ptr<const ValidatorSet> set, const Options& options,
       self_(self),
       schedule_(*set_, options.epoch),
       final_{.payload = options.genesis},
+      others_(ValidatorBits::first(set_->size())),
       last_voted_(set_->size()),
       answered_(set_->size()) {
   ASSERT(signer == nullptr || self < set_->size());
+  if (is_validator()) others_.clear(self_);
 }
 
 Engine::~Engine() = default;
@@ -69,7 +71,7 @@ void Engine::on_leader_timeout() {
     ask_to_verify(*current().proposal);
   }
   // Who leads may build until the others' patience for a notarization ends.
-  if (!current().proposal && leader_ != self_) give_up(Transition::nullify_at_leader_timeout);
+  if (!current().proposal && !is_self(leader_)) give_up(Transition::nullify_at_leader_timeout);
 }
 
 void Engine::on_notarization_timeout() {
@@ -89,16 +91,16 @@ void Engine::on_retry() {
     entry = before->certificate(VoteKind::nullify);
     if (!entry) entry = before->certificate(VoteKind::notarize);
   }
-  ValidatorBits behind = others();
-  others().for_each([&](ValidatorIndex i) {
+  ValidatorBits behind = others_;
+  others_.for_each([&](ValidatorIndex i) {
     if (last_voted_[i] >= view_) behind.clear(i);
   });
   if (entry) send(entry, behind);
   Round& now = current();
   if (now.own_vote(VoteKind::nullify)) {
-    send(*now.own_vote(VoteKind::nullify), others());
+    send(*now.own_vote(VoteKind::nullify), others_);
   } else {
-    if (now.own_vote(VoteKind::notarize)) send(*now.own_vote(VoteKind::notarize), others());
+    if (now.own_vote(VoteKind::notarize)) send(*now.own_vote(VoteKind::notarize), others_);
     if (stage_ == Stage::unavailable) ask_to_verify(*now.proposal);
     pursue();
     std::vector<Request::Item> items;
@@ -231,19 +233,19 @@ void Engine::enter(View view) {
 }
 
 void Engine::begin_view() {
-  Round& now = current();
-  if (leader_is_inactive(leader_)) return give_up(Transition::nullify_inactive_leader);
-  if (leader_ != self_ && !now.slots.empty() && now.slots[leader_].has[slot_of(VoteKind::nullify)])
-    return give_up(Transition::nullify_with_leader);
   arm(Timer::leader, grown(options_.leader_timeout));
   arm(Timer::notarization, grown(options_.notarization_timeout));
+  const Round& now = current();
+  if (leader_is_inactive(leader_)) return give_up(Transition::nullify_inactive_leader);
+  if (!now.slots.empty() && now.slots[leader_].has[slot_of(VoteKind::nullify)] && !is_self(leader_))
+    return give_up(Transition::nullify_with_leader);
   pursue();
 }
 
 /// Only while a quorum was heard: else it is we who hear nothing.
 bool Engine::leader_is_inactive(ValidatorIndex leader) const {
   const auto was_heard = [&](ValidatorIndex i) {
-    return (is_validator() && i == self_) || last_voted_[i] + options_.skip_views >= view_;
+    return is_self(i) || last_voted_[i] + options_.skip_views >= view_;
   };
   if (!is_validator() || view_ <= followed_since_ + options_.skip_views || was_heard(leader))
     return false;
@@ -267,7 +269,7 @@ Duration Engine::grown(Duration timeout) const noexcept {
 /// Tries again what waits for certificates.
 void Engine::pursue() {
   if (!is_validator() || stage_ != Stage::none || current().has_voted()) return;
-  if (leader_ == self_)
+  if (is_self(leader_))
     try_to_build();
   else
     consider_proposal();
@@ -343,16 +345,16 @@ void Engine::cast(VoteKind kind, const Proposal& about) {
   const Vote vote{says, self_, signer_->sign(says)};
   round.own_vote(kind) = vote;
   persist(vote, true);
-  send(vote, others());
+  send(vote, others_);
   new_votes_.push_back(vote);
 }
 
 void Engine::give_up(Transition why) {
-  Round& now = current();
-  if (!is_validator() || now.own_vote(VoteKind::nullify) || now.own_vote(VoteKind::finalize))
-    return;
+  if (!is_validator()) return;
   stage_ = Stage::none;
   start_to_retry();
+  Round& now = current();
+  if (now.own_vote(VoteKind::nullify) || now.own_vote(VoteKind::finalize)) return;
   // Beyond it there is no room: only its leader, or somebody who knows more, leads out of it.
   if (is_last_view()) return count(Transition::nullify_held_back);
   count(why);
@@ -365,12 +367,6 @@ void Engine::start_to_retry() {
 }
 
 // Others.
-
-ValidatorBits Engine::others() const noexcept {
-  ValidatorBits all = ValidatorBits::first(set_->size());
-  if (is_validator()) all.clear(self_);
-  return all;
-}
 
 void Engine::send(Message message, const ValidatorBits& to) {
   if (!to.none()) out_->push_back(Send{std::move(message), to});
@@ -396,7 +392,7 @@ void Engine::notice_being_behind(ValidatorIndex hint) {
 
 /// It is stuck in a view that we have left. Once in a turn, whatever it says.
 void Engine::help(ValidatorIndex from, View stuck_at) {
-  if (is_validator() && from == self_) return;
+  if (is_self(from)) return;
   if (helped_.test(from)) return count(Transition::straggler_waits);
   helped_.set(from);
   std::vector<CertificatePtr> found;
@@ -422,13 +418,12 @@ void Engine::offer(std::vector<CertificatePtr>& into, const CertificatePtr& cert
 
 /// One at a time: the first choice, and then in turn.
 void Engine::request(ValidatorIndex first_choice, std::vector<Request::Item> items) {
-  const ValidatorBits all = others();
-  if (request_open_ || all.none()) return;
+  if (request_open_ || others_.none()) return;
   ValidatorIndex target = first_choice;
-  if (!request_first_ || !all.test(target)) {
+  if (!request_first_ || !others_.test(target)) {
     do {
       next_asked_ = static_cast<ValidatorIndex>((next_asked_ + 1U) % set_->size());
-    } while (!all.test(next_asked_));
+    } while (!others_.test(next_asked_));
     target = next_asked_;
   }
   count(request_first_ ? Transition::request_sent : Transition::request_sent_again);

@@ -123,7 +123,8 @@ enum class Received : std::uint8_t { taken, useless, invalid };
 // What the caller is to do, in the order in which it was told.
 
 /// Append to the log. With `wait` the record, and all before it, must be durable before the next
-/// action is carried out; without, its place in the order is enough.
+/// action is carried out; without, it may be kept back and written in one frame with the next that
+/// waits (journal.hpp).
 struct Persist {
   Record record;
   bool wait = true;
@@ -211,6 +212,7 @@ class Engine {
 
   void count(Transition transition) noexcept { ++counts_[static_cast<std::size_t>(transition)]; }
   bool is_validator() const noexcept { return signer_ != nullptr; }
+  bool is_self(ValidatorIndex i) const noexcept { return is_validator() && i == self_; }
 
   // Views.
   Round* find(View view) noexcept;
@@ -280,7 +282,6 @@ class Engine {
   void notice_being_behind(ValidatorIndex hint);
   void help(ValidatorIndex from, View stuck_at);
   void request(ValidatorIndex first_choice, std::vector<Request::Item> items);
-  ValidatorBits others() const noexcept;
   void send(Message message, const ValidatorBits& to);
   void arm(Timer timer, Duration after);
   void offer(std::vector<CertificatePtr>& into, const CertificatePtr& certificate) const;
@@ -307,6 +308,7 @@ class Engine {
   std::vector<std::unique_ptr<Round>> spare_;
   View released_below_ = 1;
 
+  ValidatorBits others_;          ///< all but us
   std::vector<View> last_voted_;  ///< by validator, the newest view that it voted in
   ValidatorBits helped_;          ///< in this turn: until the view or the retry timer moves on
   std::vector<std::uint8_t> answered_;  ///< requests by validator, likewise

@@ -56,7 +56,7 @@ Decoded<void> Engine::restore(const Snapshot& snapshot) {
 }
 
 Decoded<void> Engine::restore(const Vote& vote) {
-  if (vote.says.epoch != options_.epoch || !is_validator() || vote.by != self_)
+  if (vote.says.epoch != options_.epoch || !is_self(vote.by))
     return std::unexpected(BftError::other_log);
   if (vote.view() <= final_.view) return {};
   if (!vote.says.is_well_formed() || !is_near(vote.view()))
@@ -116,7 +116,7 @@ void Engine::resume_votes() {
     }
     if (had_voted && view >= near) {
       count(Transition::votes_sent_again);
-      send(*round->own_vote(VoteKind::finalize), others());
+      send(*round->own_vote(VoteKind::finalize), others_);
     } else if (notarization) {
       consider_finalize(*notarization, *round);
     }
@@ -134,7 +134,7 @@ void Engine::resume_view() {
   }
   if (const auto& vote = now.own_vote(VoteKind::notarize)) {
     count(Transition::votes_sent_again);
-    send(*vote, others());
+    send(*vote, others_);
   }
   begin_view();
 }

@@ -864,6 +864,22 @@ TEST(BftEngine, AVoteOfOursThatIsntInTheLogBindsUs) {
   EXPECT_EQ(rig.sent(nullify).size(), 1U) << "that contradicts nothing";
 }
 
+TEST(BftEngine, AVoteToNullifyThatComesBackIsNotFollowedByOneToNotarize) {
+  Rig rig;
+  rig.propose(rig.next());
+  rig.give(rig.others()[0], fake_vote(nullify, rig.next(), rig.self));
+  rig.judge(rig.next());
+  EXPECT_TRUE(rig.sent(notarize).empty());
+}
+
+TEST(BftEngine, GoesOnInTheNewestViewThatItVotedIn) {
+  Rig rig;
+  rig.log.emplace_back(fake_vote(nullify, {5, 0, {}}, rig.self));
+  rig.cast.push_back(std::get<Vote>(rig.log.back()));
+  ASSERT_TRUE(rig.boot());
+  EXPECT_EQ(rig.engine->view(), 5U);
+}
+
 TEST(BftEngine, ALogOfAnotherChainEpochSetOrValidatorIsRefused) {
   Rig rig;
   rig.notarized_view();
@@ -1037,6 +1053,26 @@ TEST(BftEngine, WhoHasNoVoteFollows) {
   EXPECT_TRUE(rig.cast.empty());
   ASSERT_TRUE(rig.boot());
   EXPECT_EQ(rig.engine->view(), 2U);
+}
+
+TEST(BftEngine, WhoCantNullifyAsksAllTheSame) {
+  Rig rig;
+  // Our key is in use elsewhere, and has finalized the view.
+  rig.give(rig.others()[0], fake_vote(finalize, rig.next(), rig.self));
+  rig.clear();
+  rig.fire(Timer::notarization);
+  EXPECT_TRUE(rig.sent(nullify).empty());
+  EXPECT_EQ(rig.armed(Timer::retry), 40ms);
+  rig.fire(Timer::retry);
+  EXPECT_EQ(rig.messages<Request>().size(), 1U);
+
+  Rig observer;
+  observer.observe();
+  observer.say(fake_vote(nullify, {2, 0, {}}, observer.leader(2)));
+  observer.give(observer.certificate(nullify, {1, 0, {}}));
+  observer.clear();
+  observer.fire(Timer::notarization);
+  EXPECT_EQ(observer.armed(Timer::retry), 40ms);
 }
 
 TEST(BftEngine, OneAloneIsAQuorum) {

@@ -5,12 +5,6 @@
 #include <kith/ledger/consensus/bft/detail/round.hpp>
 
 namespace kith::ledger::bft {
-namespace {
-
-constexpr VoteKind all_kinds[] = {VoteKind::notarize, VoteKind::nullify, VoteKind::finalize};
-
-}  // namespace
-
 Received Engine::on_vote(ValidatorIndex from, const Vote& vote) {
   if (vote.says.epoch != options_.epoch) {
     count(Transition::other_epoch);
@@ -85,17 +79,15 @@ void Engine::note(const Vote& vote, Round& round) {
   slot.subject[kind] = round.subject_of(vote.says.about);
   round.subjects[slot.subject[kind]].weight[kind] += (*set_)[vote.by].stake;
   last_voted_[vote.by] = std::max(last_voted_[vote.by], vote.view());
-  if (is_validator() && vote.by == self_ && !round.own_vote(vote.kind()) &&
-      vote.view() > final_.view) {
+  if (is_self(vote.by) && !round.own_vote(vote.kind()) && vote.view() > final_.view) {
     // From before our log, or by another who has our key: we stand by it all the same.
     count(Transition::own_vote_came_back);
     round.own_vote(vote.kind()) = vote;
     persist(vote, false);
   }
-  for (const VoteKind other : all_kinds) {
-    if (!slot.has[slot_of(other)]) continue;
-    const Vote before = round.vote(options_.epoch, vote.by, other);
-    if (votes_conflict(before, vote)) accuse(before, vote, round);
+  if (slot.has[slot_of(VoteKind::nullify)] && slot.has[slot_of(VoteKind::finalize)]) {
+    accuse(round.vote(options_.epoch, vote.by, VoteKind::nullify),
+           round.vote(options_.epoch, vote.by, VoteKind::finalize), round);
   }
 }
 
@@ -107,7 +99,7 @@ void Engine::store(const Vote& vote, Round& round) {
   const std::uint16_t subject = round.slots[vote.by].subject[slot_of(kind)];
   if (set_->is_quorum(round.subjects[subject].weight[slot_of(kind)]) && !round.certificate(kind))
     assemble(kind, vote.says.about, round);
-  const bool is_of_leader = vote.by == round.leader && !(is_validator() && vote.by == self_);
+  const bool is_of_leader = vote.by == round.leader && !is_self(vote.by);
   if (!is_of_leader) return;
   if (kind == VoteKind::notarize && !round.proposal) {
     round.proposal = vote.says.about;
@@ -257,8 +249,8 @@ void Engine::accept(const CertificatePtr& certificate) {
 
 /// To those who may need it to go on: whoever votes beyond this view has one.
 void Engine::relay(const CertificatePtr& certificate, const Round& round) {
-  ValidatorBits to = others();
-  others().for_each([&](ValidatorIndex i) {
+  ValidatorBits to = others_;
+  others_.for_each([&](ValidatorIndex i) {
     const bool holds_it = last_voted_[i] > round.view || round.holders.test(i) ||
                           (!round.slots.empty() && round.slots[i].has[slot_of(VoteKind::finalize)]);
     if (holds_it) to.clear(i);

@@ -7,10 +7,10 @@
 //              [3, epoch, set's hash, genesis' payload, [vote, ...], [certificate, ...]]
 //                                   a snapshot: all that the records before it still mean
 //
-// The storage is the caller's. It writes the records of one Persist after another, or of several in
-// one frame, and syncs before it goes on where the engine says so. A log begins with a snapshot; a
-// snapshot that replaces all is written as a new file which takes the old one's place in one step
-// (write, sync, rename, sync the folder).
+// The storage is the caller's. All records since the last sync are one frame, and a frame is synced
+// before the next is written: so that nothing but the last one can be torn. A log begins with a
+// snapshot; a snapshot that replaces all is written as a new file which takes the old one's place
+// in one step (write, sync, rename, sync the folder).
 //
 // A crash may leave the last frame in any state: it is cut off, since nothing that it says was
 // acted on. A bad frame before a good one is another thing: votes that were sent are lost, and
@@ -46,8 +46,8 @@ struct JournalContents {
   /// Where the last whole frame ends: the caller cuts the file there before it appends.
   std::size_t whole_bytes = 0;
 };
-/// All records of the whole frames. BftError::corrupt if a frame is damaged and one behind it
-/// isn't, or if a frame that is whole holds no records: that was never written.
+/// All records of the whole frames. BftError::corrupt if a frame is damaged and the one behind it
+/// isn't, or if something else than records is in a whole one.
 Decoded<JournalContents> decode_journal(ByteView input);
 
 /// How many bytes the record takes in a frame, to within a few: for the decision when to prune.
