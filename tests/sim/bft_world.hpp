@@ -36,6 +36,7 @@ struct WorldResult {
   std::string violation;  ///< of safety or liveness; empty if there was none
   bool is_safety = false;
   View views = 0;
+  View views_to_heal = 0;  ///< from the last fault's end until all honest ones had gone on
   unsigned faults = 0;
   unsigned restarts = 0;
   std::uint64_t events = 0;

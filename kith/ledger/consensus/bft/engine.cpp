@@ -103,10 +103,7 @@ void Engine::on_retry() {
     if (now.own_vote(VoteKind::notarize)) send(*now.own_vote(VoteKind::notarize), others_);
     if (stage_ == Stage::unavailable) ask_to_verify(*now.proposal);
     pursue();
-    std::vector<Request::Item> items;
-    if (final_.view + 1 < view_) items.push_back({final_.view + 1, Request::either});
-    items.push_back({view_, Request::either});
-    request(next_asked_, std::move(items));
+    request(next_asked_, open_ends());
   }
   arm(Timer::retry, options_.retry_interval);
 }
@@ -385,9 +382,18 @@ void Engine::notice_being_behind(ValidatorIndex hint) {
   }
   if (!set_->has_one_honest(ahead)) return;
   count(Transition::behind_noticed);
-  std::vector<Request::Item> items{{view_, Request::either}};
+  std::vector<Request::Item> items = open_ends();
   if (last_voted_[hint] > view_ + 1) items.push_back({last_voted_[hint] - 1, Request::either});
   request(hint, std::move(items));
+}
+
+/// What leads out of this view, and what is final instead of the first view that isn't here:
+/// without it there may be no room to go on.
+std::vector<Request::Item> Engine::open_ends() const {
+  std::vector<Request::Item> items;
+  if (final_.view + 1 < view_) items.push_back({final_.view + 1, Request::either});
+  items.push_back({view_, Request::either});
+  return items;
 }
 
 /// It is stuck in a view that we have left. Once in a turn, whatever it says.

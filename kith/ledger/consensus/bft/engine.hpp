@@ -281,6 +281,7 @@ class Engine {
   // Others.
   void notice_being_behind(ValidatorIndex hint);
   void help(ValidatorIndex from, View stuck_at);
+  std::vector<Request::Item> open_ends() const;
   void request(ValidatorIndex first_choice, std::vector<Request::Item> items);
   void send(Message message, const ValidatorBits& to);
   void arm(Timer timer, Duration after);

@@ -715,6 +715,20 @@ TEST(BftEngine, GoesWhereCertificatesLeadOnceThereIsRoom) {
   EXPECT_EQ(rig.engine->view(), 5U);
 }
 
+TEST(BftEngine, WhoHasNoRoomAsksForWhatIsFinal) {
+  Options options = quick();
+  options.open_views_max = 4;
+  Rig rig(options);
+  for (View view = 1; view <= 4; ++view)
+    rig.give(rig.certificate(nullify, {view, 0, {}}));
+  rig.clear();
+  for (const ValidatorIndex one : rig.others())
+    rig.say(fake_vote(nullify, {5, 0, {}}, one));
+  ASSERT_EQ(rig.messages<Request>().size(), 1U);
+  EXPECT_EQ(rig.messages<Request>()[0].first.items,
+            (std::vector<Request::Item>{{1, Request::either}, {4, Request::either}}));
+}
+
 TEST(BftEngine, HoldsABoundedNumberOfViews) {
   Options options = quick();
   options.open_views_max = 50;
