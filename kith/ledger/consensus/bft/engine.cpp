@@ -96,6 +96,7 @@ void Engine::on_retry() {
     if (last_voted_[i] >= view_) behind.clear(i);
   });
   if (entry) send(entry, behind);
+  finalize_again();
   Round& now = current();
   if (now.own_vote(VoteKind::nullify)) {
     send(*now.own_vote(VoteKind::nullify), others_);
@@ -106,6 +107,20 @@ void Engine::on_retry() {
     request(next_asked_, open_ends());
   }
   arm(Timer::retry, options_.retry_interval);
+}
+
+/// Where nothing new is notarized, nothing else makes the newest of what could be final so; and
+/// where there is no room, nothing else makes any.
+void Engine::finalize_again() {
+  constexpr int views_most = 8;
+  int sent = 0;
+  for (View view = view_; view > final_.view && sent < views_most; --view) {
+    Round* round = find(view);
+    if (round == nullptr || !round->own_vote(VoteKind::finalize)) continue;
+    count(Transition::finalize_sent_again);
+    send(*round->own_vote(VoteKind::finalize), others_);
+    ++sent;
+  }
 }
 
 void Engine::built(View view, const std::optional<Hash>& payload, Actions& out) {

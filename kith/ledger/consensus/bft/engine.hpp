@@ -4,16 +4,13 @@
 //
 // A view has a leader (validator_set.hpp), who proposes a payload on a parent. Who may vote what:
 //
-//   notarize(v, c)   in view v alone, once, before any other vote of v, when c's parent is
-//   notarized
-//                    or final, every view between the two is nullified (certificates of all that
-//                    are in our hands), and the application says that c is valid
-//   nullify(v)       in view v alone, unless finalize(v) was cast: the leader took too long,
-//   proposed
-//                    what can't be, gave up itself, or hasn't been seen for so many views
-//   finalize(v, c)   when c is notarized, unless nullify(v) was cast or the view is known
-//   nullified;
-//                    in a view that has been left, too
+//   notarize(v, c)   in view v alone, once, before any other vote of v, when c's parent is final or
+//                    notarized, each view between the two is nullified (the certificates are in
+//                    our hands), and the application says that c is valid
+//   nullify(v)       in view v alone, unless finalize(v) was cast: the leader took too long, or
+//                    proposed what can't be, or gave up itself, or hasn't been heard for long
+//   finalize(v, c)   when c is notarized, unless nullify(v) was cast or the view is known to be
+//                    nullified; in a view that has been left, too
 //
 // A quorum's equal votes are a certificate. A notarization or a nullification of v leads to view
 // v + 1 whoever holds it, in whichever view they are; a finalization makes c final, and with it all
@@ -42,9 +39,10 @@
 //
 // What it does not do: build, run, store or send payloads (the application's, which must have a
 // payload that it built durable or do without that view), sync blocks, end an epoch: an engine runs
-// one epoch, and is dropped when the application sees the epoch's last block final; other messages'
-// epochs are the caller's to sort. It knows no clock, thread, disk, network or randomness: the same
-// inputs give the same outputs.
+// one epoch, and is dropped when the application sees the epoch's last block final (until then it
+// may propose that block's payload again, in as many views as that takes); other messages' epochs
+// are the caller's to sort. It knows no clock, thread, disk, network or randomness: the same inputs
+// give the same outputs.
 //
 // Limits: Options, limits.hpp. Views at or below the final one are forgotten, but for
 // `evidence_views` whose votes are kept to be compared; of views between the final one and ours,
@@ -128,7 +126,7 @@ enum class Received : std::uint8_t { taken, useless, invalid };
 struct Persist {
   Record record;
   bool wait = true;
-  bool replaces_all = false;  ///< the log becomes this record, in one step (journal.hpp)
+  bool replaces_all = false;  ///< the log, and what was kept back of it, becomes this (journal.hpp)
 };
 /// Say it to each of those validators. Nobody minds if it is lost, or comes late or twice.
 struct Send {
@@ -245,6 +243,7 @@ class Engine {
   void on_leader_timeout();
   void on_notarization_timeout();
   void on_retry();
+  void finalize_again();
 
   // Votes and certificates.
   Received on_conflict(const Vote& vote, Round& round);

@@ -606,6 +606,20 @@ TEST(BftEngine, SaysAgainThatItNullifiesAndHowItGotHere) {
   EXPECT_EQ(rig.armed(Timer::retry), 40ms) << "always the same: nothing doubles";
 }
 
+TEST(BftEngine, SaysAgainWhatItFinalizesIfNothingElseWould) {
+  Rig rig;
+  const Proposal first = rig.notarized_view();
+  const Proposal second = rig.notarized_view();
+  for (View view = 3; view <= 5; ++view)
+    rig.give(rig.certificate(nullify, {view, 0, {}}));
+  rig.fire(Timer::leader);
+  rig.clear();
+  rig.fire(Timer::retry);
+  ASSERT_EQ(rig.sent(finalize).size(), 2U);
+  EXPECT_EQ(rig.sent(finalize)[0].says.about, second);
+  EXPECT_EQ(rig.sent(finalize)[1].says.about, first);
+}
+
 TEST(BftEngine, WhoIsStuckIsHelpedOnceInATurn) {
   Rig rig;
   const ValidatorIndex stuck = rig.others()[2];

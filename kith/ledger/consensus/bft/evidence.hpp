@@ -1,15 +1,15 @@
 // Proof that a validator broke the rules: two votes of its own that no honest one casts both.
 //
-//   notarize and notarize   of one view, for different proposals: a leader that proposes twice, or
-//   a
-//                           voter that helps two
+//   notarize and notarize   of one view, for different proposals: a leader that proposes twice,
+//                           or a voter that helps two
 //   finalize and finalize   likewise
 //   nullify and finalize    of one view: it is decided, and it is skipped
 //
-// Less than a third of the stake must do such things, or two chains may become final; whoever does
-// is to lose its stake, which is a contract's matter. The proof needs nothing but the set of that
-// epoch. To notarize and then nullify is honest (the view took too long), and so is to notarize one
-// proposal and finalize another (the leader proposed twice, and the quorum saw the other one).
+// As long as less than a third of the stake does such things, no two chains become final; whoever
+// does is to lose its stake, which is a contract's matter. The proof needs nothing but the set of
+// that epoch. To notarize and then nullify is honest (the view took too long), and so is to
+// notarize one proposal and finalize another (the leader proposed twice, and the quorum saw the
+// other one).
 //
 //   [first, second]    two votes as lists (message.hpp), in ascending order of what they say
 //

@@ -1,11 +1,11 @@
 // The write-ahead log of a validator: what it must not forget, so that it never votes twice.
 //
-//   frame      length of the rest's content (4, big-endian), the first four bytes of its SHA-256,
-//   content content    RLP, a list of records record     [1, vote]            one of our own,
-//   logged before it is sent
-//              [2, certificate]     of a view that isn't final, or the newest finalization
-//              [3, epoch, set's hash, genesis' payload, [vote, ...], [certificate, ...]]
-//                                   a snapshot: all that the records before it still mean
+//   frame     length of the content (4, big-endian), first four bytes of its SHA-256, content
+//   content   RLP, a list of records
+//   record    [1, vote]           one of our own, logged before it is sent
+//             [2, certificate]    of a view that isn't final, or the newest finalization
+//             [3, epoch, set's hash, genesis' payload, [vote, ...], [certificate, ...]]
+//                                 a snapshot: all that the records before it still mean
 //
 // The storage is the caller's. All records since the last sync are one frame, and a frame is synced
 // before the next is written: so that nothing but the last one can be torn. A log begins with a

@@ -2,8 +2,7 @@
 //
 // The signature of a vote is Ed25519 (RFC 8032) over 105 bytes, numbers big-endian:
 //
-//   "kith bft vote 01" (16)  genesis hash (32)  epoch (8)  kind (1)  view (8)  parent (8)  payload
-//   (32)
+//   16 "kith bft vote 01"   32 genesis hash   8 epoch   1 kind   8 view   8 parent   32 payload
 //
 // so that a vote counts on one chain, in one epoch, for one view and as one kind of vote.
 //

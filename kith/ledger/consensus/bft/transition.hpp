@@ -18,16 +18,18 @@ namespace kith::ledger::bft {
   X(proposal_against_finality)                                                                  \
   X(payload_valid) X(payload_invalid) X(payload_unavailable) X(verdict_too_late)                \
   X(notarize_cast) X(finalize_cast) X(finalize_cast_late) X(finalize_withheld)                  \
+  X(finalize_sent_again)                                                                        \
   X(nullify_at_leader_timeout) X(nullify_at_notarization_timeout) X(nullify_with_leader)        \
-  X(nullify_inactive_leader) X(nullify_for_proposal) X(nullify_for_own_build) X(nullify_held_back) X(nullify_retried) \
+  X(nullify_inactive_leader) X(nullify_for_proposal) X(nullify_for_own_build)                   \
+  X(nullify_held_back) X(nullify_retried)                                                       \
   X(notarization_assembled) X(nullification_assembled) X(finalization_assembled)                \
   X(notarization_received) X(nullification_received) X(finalization_received)                   \
   X(certificate_known) X(certificate_bad) X(certificate_too_far) X(certificate_relayed)         \
   X(vote_known) X(vote_bad) X(vote_stale) X(vote_ahead) X(vote_after_release) X(other_epoch)    \
   X(own_vote_came_back)                                                                         \
   X(behind_noticed) X(straggler_helped) X(straggler_waits)                                      \
-  X(request_sent) X(request_sent_again) X(request_answered) X(request_unanswerable)             \
-  X(request_over_limit) X(response_taken)                                                       \
+  X(request_sent) X(request_sent_again) X(request_answered)                                     \
+  X(request_unanswerable) X(request_over_limit) X(response_taken)                               \
   X(conflict_notarize) X(conflict_finalize) X(conflict_nullify_finalize)                        \
   X(views_pruned) X(votes_released) X(snapshot_written)
 // clang-format on
