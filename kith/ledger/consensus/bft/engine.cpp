@@ -97,6 +97,8 @@ void Engine::on_retry() {
   });
   if (entry) send(entry, behind);
   finalize_again();
+  // What was held back in the last view may be due now: something has become final since.
+  if (!is_last_view()) give_up(Transition::nullify_at_notarization_timeout);
   Round& now = current();
   if (now.own_vote(VoteKind::nullify)) {
     send(*now.own_vote(VoteKind::nullify), others_);
@@ -254,19 +256,11 @@ void Engine::begin_view() {
   pursue();
 }
 
-/// Only while a quorum was heard: else it is we who hear nothing.
+/// It is the leader that is silent, and not we who are deaf: a certificate of the view before led
+/// here, so a quorum was heard in it.
 bool Engine::leader_is_inactive(ValidatorIndex leader) const {
-  const auto was_heard = [&](ValidatorIndex i) {
-    return is_self(i) || last_voted_[i] + options_.skip_views >= view_;
-  };
-  if (!is_validator() || view_ <= followed_since_ + options_.skip_views || was_heard(leader))
-    return false;
-  std::uint64_t heard = 0;
-  for (std::size_t i = 0; i < set_->size(); ++i) {
-    const auto index = static_cast<ValidatorIndex>(i);
-    if (was_heard(index)) heard += (*set_)[index].stake;
-  }
-  return set_->is_quorum(heard);
+  return is_validator() && !is_self(leader) && view_ > followed_since_ + options_.skip_views &&
+         last_voted_[leader] + options_.skip_views < view_;
 }
 
 Duration Engine::grown(Duration timeout) const noexcept {

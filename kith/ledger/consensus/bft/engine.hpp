@@ -86,7 +86,7 @@ struct Options {
   std::uint32_t timeout_growth_views = 4;
   /// ... up to so many times: no doubling without end.
   std::uint32_t timeout_growth_max = 8;
-  /// A leader that wasn't heard for so many views, while a quorum was, isn't waited for.
+  /// A leader that wasn't heard for so many views isn't waited for.
   std::uint32_t skip_views = 32;
 
   /// Votes up to so many views above ours are kept.

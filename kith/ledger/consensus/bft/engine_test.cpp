@@ -729,6 +729,20 @@ TEST(BftEngine, GoesWhereCertificatesLeadOnceThereIsRoom) {
   EXPECT_EQ(rig.engine->view(), 5U);
 }
 
+TEST(BftEngine, NullifiesWhatWasTheLastViewOnceItIsNoLonger) {
+  Options options = quick();
+  options.open_views_max = 4;
+  Rig rig(options);
+  for (View view = 1; view <= 3; ++view)
+    rig.give(rig.certificate(nullify, {view, 0, {}}));
+  rig.fire(Timer::notarization);
+  EXPECT_TRUE(rig.sent(nullify).empty());
+  rig.give(rig.certificate(finalize, {1, 0, test_hash(10)}));
+  rig.fire(Timer::retry);
+  EXPECT_EQ(rig.sent(nullify).size(), 2U) << "cast, and said again";
+  EXPECT_EQ(rig.times(Transition::nullify_at_notarization_timeout), 1U);
+}
+
 TEST(BftEngine, WhoHasNoRoomAsksForWhatIsFinal) {
   Options options = quick();
   options.open_views_max = 4;
