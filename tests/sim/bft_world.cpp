@@ -29,9 +29,10 @@ enum class Vice : std::uint8_t {
   withholds,    ///< proposes what few can get, or what is invalid
   misbuilds,    ///< builds on a parent that was skipped, or skips one that wasn't
   babbles,      ///< false certificates and signatures, impossible views, requests without end
+  favours,      ///< tells one validator, or some, and leaves the others where they are
   silent,
 };
-constexpr unsigned vices = 7;
+constexpr unsigned vices = 8;
 
 struct Payload {
   std::uint32_t parent = 0;
@@ -438,10 +439,22 @@ class World {
       case Vice::babbles:
         if (vote != nullptr) babble(i, *vote, sent.to);
         break;
+      case Vice::favours:
+        return favour(i, sent);
       default:
         break;
     }
     transmit(i, sent.message, sent.to);
+  }
+
+  void favour(std::size_t i, const Send& sent) {
+    ValidatorBits some = half(sent.to);
+    if (prng_.chance(0.5)) {
+      some = {};
+      const auto one = static_cast<ValidatorIndex>(prng_.below(set_->size()));
+      if (sent.to.test(one)) some.set(one);
+    }
+    transmit(i, sent.message, some);
   }
 
   bool is_proposal(std::size_t i, const Vote& vote) {

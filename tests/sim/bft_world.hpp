@@ -5,7 +5,7 @@
 // Phases: faults until so many views and faults have been; then all heals, and every honest
 // validator must see new payloads final within a number of views.
 //
-// Liars hold less than a third of the stake. Each of them is one of Vice.
+// Liars hold less than a third of the stake; what they do is in Vice (bft_world.cpp).
 #pragma once
 
 #include <cstdint>

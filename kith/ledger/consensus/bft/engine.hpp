@@ -153,7 +153,8 @@ struct Verify {
 struct Notarized {
   CertificatePtr certificate;
 };
-/// The payload, and all that it builds on, is final. Views ascend from one to the next.
+/// The payload, and all that it builds on, is final. Views ascend from one to the next; after a
+/// restart the newest may be told again.
 struct Finalized {
   CertificatePtr certificate;
 };
