@@ -3,35 +3,29 @@
 // Its parts, lowest first; each is a library of its own and sees those above its line:
 //
 //   primitives/    numbers of 256 bits, addresses, hashes, RLP
-//   evm/           the virtual machine of every fork up to Osaka, precompiled contracts, the
-//   accounts
-//                  as a block's transactions see them (World), traces
+//   evm/           the virtual machine of every fork up to Osaka, precompiled contracts, accounts
+//   as
+//                  a block's transactions see them (World), traces
 //   state/         Merkle-Patricia tries, the state of a chain on disk and of blocks that may yet
 //   be
 //                  taken back (StateTree)
 //   chain/         transactions, receipts, headers, blocks, what each of them does and must say,
-//                  geth's genesis.json, blocks on disk
-//   wallet/        mnemonics, keys, keystores, and what is signed with them
-//   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
-//   consensus/bft/ who decides which block comes next: Simplex among validators with stake (it sees
-//                  primitives/ alone)
-//   conformance/   the official suites' files, read and run
+//                  geth's genesis.json, the blocks of a chain and their branches (Chain)
 //   txpool/        transactions that wait for a block, their journal, what peers tell each other of
 //                  them
+//   wallet/        mnemonics, keys, keystores, and what is signed with them
+//   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
+//   consensus/bft/ Simplex: votes, certificates, leaders, as a state machine with a log
+//   rpc/           Ethereum's JSON-RPC on a chain
+//   dev/           a chain for developing, as anvil's and Hardhat's are
+//   conformance/   the official suites' files, read and run
 //
 // Specifications: the Yellow Paper, and the EIPs and BIPs that each header names. These parts know
-// no network, no clock and no thread: whoever runs them does so on a worker, since they compute and
-// read from disk. Objects belong to one thread at a time unless their header says otherwise.
-//
-// What isn't here yet: consensus, sync.
-// Specifications: the Yellow Paper and the EIPs that each header names. These parts know no
-// network, no clock and no thread (a miner is given its threads): whoever runs them does so on a
+// no network, no clock and no thread (a miner is given its threads): whoever runs them does so on a
 // worker, since they compute and read from disk. Objects belong to one thread at a time unless
 // their header says otherwise.
 //
-// What isn't here yet: the pool of transactions, consensus by stake, sync, wallets.
-// What isn't here yet: the pool of transactions, proof of work, the service that drives consensus,
-// sync, wallets.
+// What isn't here yet: chains between nodes, which need sync and what joins consensus with them.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -40,10 +34,10 @@
 #include <kith/ledger/chain/header_rules.hpp>
 #include <kith/ledger/chain/processor.hpp>
 #include <kith/ledger/chain/transition.hpp>
+#include <kith/ledger/consensus/bft/engine.hpp>
 #include <kith/ledger/consensus/pow/fork_choice.hpp>
 #include <kith/ledger/consensus/pow/orphan_pool.hpp>
 #include <kith/ledger/consensus/pow/pow_rules.hpp>
-#include <kith/ledger/consensus/bft/engine.hpp>
 #include <kith/ledger/evm/machine.hpp>
 #include <kith/ledger/primitives/rlp.hpp>
 #include <kith/ledger/primitives/types.hpp>
