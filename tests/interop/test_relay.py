@@ -128,7 +128,10 @@ class Circuits:
                 time.sleep(POLL_SECONDS)
         ways = caller.ways_to(called.id)
         self.assertTrue(any("/p2p-circuit" in one for one in ways), ways)
-        self.assertTrue(called.ways_to(caller.id))
+        # Who is called may hear of it a little later.
+        while not called.ways_to(caller.id):
+            self.assertLess(time.monotonic(), deadline, "who is called hasn't heard of it")
+            time.sleep(POLL_SECONDS)
         return relay, called, caller
 
     def assert_told(self, kith, other):

@@ -252,12 +252,22 @@ class Libp2pCases:
         self.disconnect()
         self.dialer.connect(self.listener)
 
+    def sending_to(self, peer):
+        self.dialer.connect(peer)
+        return self.dialer.start("send", 60, peer=peer.id, bytes=1 << 40)
+
     def test_zz_a_killed_peer_ends_what_is_sent_to_it(self):
         killed = Peer(self.listener_kind, LISTEN[self.transport], security=self.security)
         self.addCleanup(killed.stop)
-        self.dialer.connect(killed)
-        send = self.dialer.start("send", 60, peer=killed.id, bytes=1 << 40)
-        self.dialer.call("ping", peer=killed.id, count=self.pings(killed))
+        send = self.sending_to(killed)
+        try:
+            self.dialer.call("ping", peer=killed.id, count=self.pings(killed))
+        except PeerError:
+            # Among each other the foreign ones may lose a new connection, as rust-libp2p has.
+            if "kith" in (self.dialer.kind, killed.kind):
+                raise
+            send = self.sending_to(killed)
+            self.dialer.call("ping", peer=killed.id, count=self.pings(killed))
         killed.process.popen.kill()
         with self.assertRaises(PeerError):
             send.result(GONE_SECONDS[self.transport])
