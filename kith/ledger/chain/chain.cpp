@@ -60,7 +60,7 @@ std::vector<std::string> Chain::namespaces() {
   return all;
 }
 
-Chain::Chain(const Genesis& genesis, const ConsensusRules& rules, const ChainOptions& options)
+Chain::Chain(const Genesis& genesis, ConsensusRules& rules, const ChainOptions& options)
     : schedule_(genesis.schedule),
       rules_(rules),
       options_(options),
@@ -72,8 +72,7 @@ Chain::~Chain() = default;
 
 Result<std::unique_ptr<Chain>> Chain::open(port::KeyValue& store, port::Namespace first_space,
                                            BlockLog& log, const Genesis& genesis,
-                                           const ConsensusRules& rules,
-                                           const ChainOptions& options) {
+                                           ConsensusRules& rules, const ChainOptions& options) {
   std::unique_ptr<Chain> chain(new Chain(genesis, rules, options));
   chain->store_ = std::make_unique<BlockStore>(store, first_space, log);
   if (log.count() == 0) {
@@ -388,12 +387,13 @@ Result<Revision> Chain::revision_after(const Hash& parent, std::uint64_t timesta
 
 // New blocks.
 
-BlockValid Chain::check_after(const Header& header, const Known& parent) const {
+Result<BlockValid> Chain::check_after(const Header& header, const Known& parent) const {
   const Header& before = *parent.header;
   // Whether the parent had London's rules its own header says best.
   const Revision parent_revision = before.base_fee ? Revision::london : Revision::frontier;
-  KITH_CHECK(
-      check_header(header, before, schedule_, revision(header, parent.weight), parent_revision));
+  const BlockValid valid =
+      check_header(header, before, schedule_, revision(header, parent.weight), parent_revision);
+  if (!valid) return valid;
   return rules_.check(header, before);
 }
 
@@ -422,7 +422,8 @@ Result<BlockValid> Chain::check_ommers(const Block& block) const {
     if (!contains(ancestors, ommer.parent) || ommer.parent == block.header.parent)
       return invalid(InvalidBlock::ommer_not_of_this_chain);
     KITH_TRY(const Known parent, find_known(ommer.parent));
-    if (const BlockValid valid = check_after(ommer, parent); !valid) return valid;
+    KITH_TRY(const BlockValid valid, check_after(ommer, parent));
+    if (!valid) return valid;
   }
   return BlockValid();
 }
@@ -432,7 +433,8 @@ Result<std::expected<Chain::Added, InvalidBlock>> Chain::add(const Block& block)
 }
 
 Result<BlockValid> Chain::check(const Block& block, const Known& parent) const {
-  if (const auto valid = check_after(block.header, parent); !valid) return valid;
+  KITH_TRY(const BlockValid header, check_after(block.header, parent));
+  if (!header) return header;
   if (const auto valid = check_body(block, revision(block.header, parent.weight)); !valid)
     return valid;
   return check_ommers(block);

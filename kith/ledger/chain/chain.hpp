@@ -98,8 +98,7 @@ class Chain {
   /// Errc::corrupt if it isn't what this wrote.
   static Result<std::unique_ptr<Chain>> open(port::KeyValue& store, port::Namespace first_space,
                                              BlockLog& log, const Genesis& genesis,
-                                             const ConsensusRules& rules,
-                                             const ChainOptions& options);
+                                             ConsensusRules& rules, const ChainOptions& options);
   ~Chain();
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
@@ -149,7 +148,8 @@ class Chain {
   // Changes.
 
   enum class Added : std::uint8_t { newly, before };
-  /// Takes a block whose parent is known. The reason unknown_parent says nothing against it.
+  /// Takes a block whose parent is known. The reason unknown_parent says nothing against it, nor
+  /// does an Error of the consensus' rules.
   Result<std::expected<Added, InvalidBlock>> add(const Block& block);
   /// Runs the block if that hasn't been done. Its parent's state must be here (Errc::not_found).
   /// The senders may be known from a pool. A block that is refused stays known as invalid, and so
@@ -195,7 +195,7 @@ class Chain {
     std::shared_ptr<const Block> block;
   };
 
-  Chain(const Genesis& genesis, const ConsensusRules& rules, const ChainOptions& options);
+  Chain(const Genesis& genesis, ConsensusRules& rules, const ChainOptions& options);
 
   Result<void> agree(const Genesis& genesis);
   Result<void> load_recent();
@@ -206,7 +206,7 @@ class Chain {
   Result<std::shared_ptr<const Block>> load(const Hash& hash) const;
   void cache(const Hash& hash, std::shared_ptr<const Block> block) const;
   Revision revision(const Header& header, const U256& parent_weight) const;
-  BlockValid check_after(const Header& header, const Known& parent) const;
+  Result<BlockValid> check_after(const Header& header, const Known& parent) const;
   Result<BlockValid> check_ommers(const Block& block) const;
   Result<std::expected<Added, InvalidBlock>> add_with(const Block& block, const Hash& hash,
                                                       std::shared_ptr<const Ran> ran);
@@ -224,7 +224,7 @@ class Chain {
   Result<void> drop_branches();
 
   ForkSchedule schedule_;
-  const ConsensusRules& rules_;
+  ConsensusRules& rules_;
   ChainOptions options_;
   Hash genesis_;
   std::unique_ptr<detail::BlockStore> store_;

@@ -1,8 +1,12 @@
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include <kith/base/prng.hpp>
 #include <kith/ledger/chain/block_builder.hpp>
 #include <kith/ledger/chain/chain.hpp>
+#include <kith/port/memory_key_value.hpp>
 #include <kith/sim/disk.hpp>
 
 namespace kith::ledger {
@@ -525,6 +529,50 @@ TEST(Chain, OfAFullDiskSaysSoAndGoesOnWhenThereIsRoom) {
     ASSERT_NE(machine.chain, nullptr) << at << " " << machine.error->message();
     expect_chain(*machine.chain, forge, blocks.back().header.hash());
   }
+}
+
+TEST(Chain, AnswersManyWhileItGrowsAndTurns) {
+  Forge forge(genesis(), 11);
+  const auto one = branch(forge, forge.chain().genesis(), 90);
+  const auto other = branch(forge, one[30].header.hash(), 70);
+  port::MemoryKeyValue store(Chain::namespaces().size());
+  MemoryBlocks log;
+  UncheckedSeals rules;
+  const Genesis beginning = genesis();
+  const auto chain = *Chain::open(store, 0, log, beginning, rules, {.unsettled_depth = 8});
+  std::atomic<bool> done = false;
+  const auto ask = [&](std::uint64_t seed) {
+    Prng random(seed);
+    while (!done) {
+      const BlockName head = chain->head();
+      const auto hash = chain->hash_at(random.below(head.number + 1));
+      if (!hash) continue;  // it has gone back meanwhile
+      const auto header = chain->header(*hash);
+      if (!header) continue;
+      EXPECT_EQ(header->hash(), *hash);
+      if (const auto block = chain->block(*hash)) EXPECT_EQ(block->header, *header);
+      if (const auto receipts = chain->receipts(*hash); receipts && !receipts->empty())
+        EXPECT_LE(receipts->back().cumulative_gas, header->gas_used);
+      if (const auto reader = chain->state(head.hash)) {
+        EXPECT_TRUE((*reader)->account(person(0).address).has_value());
+        EXPECT_TRUE((*reader)->storage(contract, 0).has_value());
+      }
+    }
+  };
+  std::vector<std::jthread> readers;
+  for (std::uint64_t seed = 0; seed < 3; ++seed)
+    readers.emplace_back(ask, seed);
+  for (const Block& block : one) {
+    EXPECT_TRUE(chain->add(block)->has_value());
+    EXPECT_TRUE(chain->set_head(block.header.hash())->has_value());
+  }
+  add_all(*chain, other);
+  EXPECT_TRUE(chain->set_head(other.back().header.hash())->has_value());
+  EXPECT_TRUE(chain->set_head(one.back().header.hash())->has_value());
+  EXPECT_TRUE(chain->set_head(other.back().header.hash())->has_value());
+  done = true;
+  readers.clear();
+  expect_chain(*chain, forge, other.back().header.hash());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What consensus adds to the rules of headers and of choosing between branches. Thread: any, at the
-// same time.
+// What consensus adds to the rules of headers and of choosing between branches. Thread: check() is
+// of one at a time, weight() of any.
 #pragma once
 
 #include <kith/ledger/chain/header_rules.hpp>
@@ -10,8 +10,9 @@ class ConsensusRules {
  public:
   virtual ~ConsensusRules() = default;
 
-  /// Of a header that check_header() has taken: its seal, its difficulty, its randomness.
-  virtual BlockValid check(const Header& header, const Header& parent) const = 0;
+  /// Of a header that check_header() has taken: its seal, its difficulty, its randomness. An Error
+  /// says nothing against it: it can't be told now.
+  virtual Result<BlockValid> check(const Header& header, const Header& parent) = 0;
   /// By how much the block makes its branch heavier.
   virtual U256 weight(const Header& header) const = 0;
 };
@@ -20,10 +21,8 @@ class ConsensusRules {
 /// official suites' and imported ones.
 class UncheckedSeals final : public ConsensusRules {
  public:
-  BlockValid check(const Header& header, const Header& parent) const override {
-    static_cast<void>(header);
-    static_cast<void>(parent);
-    return {};
+  Result<BlockValid> check(const Header& /*header*/, const Header& /*parent*/) override {
+    return BlockValid();
   }
   U256 weight(const Header& header) const override { return header.difficulty; }
 };
