@@ -33,6 +33,9 @@ TEXT_MAX = 8_000
 
 # Where a decoder isn't, or isn't only, in the source beside its target: NAME_fuzz.cpp, NAME.cpp.
 FURTHER_SOURCES = {
+    "bft_engine": ["kith/ledger/consensus/bft/engine.cpp", "kith/ledger/consensus/bft/engine_votes.cpp"],
+    "bft_journal": ["kith/ledger/consensus/bft/journal.cpp", "kith/ledger/consensus/bft/engine_log.cpp"],
+    "bft_message": [f"kith/ledger/consensus/bft/{name}.cpp" for name in ("message", "evidence", "validator_set")],
     "gateway_request": ["kith/api/detail/gateway_content_type.cpp"],
     "http_request": ["kith/http/uri.cpp"],
     "libp2p_certificate": ["kith/crypto/detail/x509.cpp", "kith/crypto/detail/der.cpp"],

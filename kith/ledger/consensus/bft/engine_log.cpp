@@ -85,15 +85,17 @@ bool Engine::is_near(View view) const noexcept {
   return view - final_.view <= log_views_max;
 }
 
-/// The view is the newest that a certificate leads to, or that we voted in: what led us there was
-/// logged before.
+/// The view is the newest that a certificate leads to, so far as there is room, or that we voted
+/// in: what led us there was logged before.
 void Engine::resume() {
+  const View room = final_.view + options_.open_views_max;
   View reached = final_.view + 1;
   for (const auto& round : rounds_) {
     if (!round) continue;
     if (round->has_voted()) reached = std::max(reached, round->view);
-    if (round->certificate(VoteKind::notarize) || round->certificate(VoteKind::nullify))
-      reached = std::max(reached, round->view + 1);
+    if (!round->certificate(VoteKind::notarize) && !round->certificate(VoteKind::nullify)) continue;
+    full_ = full_ || round->view >= room;
+    reached = std::max(reached, std::min(round->view + 1, room));
   }
   followed_since_ = view_ = std::max<View>(reached, 1);
   leader_ = schedule_.leader(view_);

@@ -729,6 +729,25 @@ TEST(BftEngine, GoesWhereCertificatesLeadOnceThereIsRoom) {
   EXPECT_EQ(rig.engine->view(), 5U);
 }
 
+TEST(BftEngine, ARestartMakesNoRoom) {
+  Options options = quick();
+  options.open_views_max = 4;
+  Rig rig(options);
+  for (View view = 1; view <= 4; ++view)
+    rig.give(rig.certificate(nullify, {view, 0, {}}));
+  // Of views beyond, too, as votes make them.
+  for (View view = 5; view <= 6; ++view) {
+    for (const ValidatorIndex one : rig.others())
+      rig.say(fake_vote(nullify, {view, 0, {}}, one));
+  }
+  ASSERT_TRUE(rig.boot());
+  EXPECT_EQ(rig.engine->view(), 4U);
+  rig.give(rig.certificate(finalize, {1, 0, test_hash(10)}));
+  EXPECT_EQ(rig.engine->view(), 5U) << "as far as there is room";
+  rig.give(rig.certificate(finalize, {3, 0, test_hash(30)}));
+  EXPECT_EQ(rig.engine->view(), 7U);
+}
+
 TEST(BftEngine, NullifiesWhatWasTheLastViewOnceItIsNoLonger) {
   Options options = quick();
   options.open_views_max = 4;

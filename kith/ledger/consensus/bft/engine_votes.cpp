@@ -300,18 +300,18 @@ void Engine::accept_finalization(const CertificatePtr& certificate) {
   snapshot_if_large();
 }
 
-/// Certificates that came while there was no room to follow them.
+/// By certificates that came while there was no room, as far as there is some now.
 void Engine::go_where_certificates_lead() {
   if (!full_) return;
   full_ = false;
   for (View view = newest_held(); view >= view_; --view) {
     const Round* round = find(view);
     if (round == nullptr) continue;
-    for (const VoteKind kind : {VoteKind::notarize, VoteKind::nullify}) {
-      if (round->certificate(kind))
-        return lead_on(view, kind == VoteKind::notarize ? Transition::entered_by_notarization
-                                                        : Transition::entered_by_nullification);
-    }
+    const bool is_notarized = round->certificate(VoteKind::notarize) != nullptr;
+    if (!is_notarized && !round->certificate(VoteKind::nullify)) continue;
+    lead_on(view, is_notarized ? Transition::entered_by_notarization
+                               : Transition::entered_by_nullification);
+    if (view_ > view) return;
   }
 }
 
