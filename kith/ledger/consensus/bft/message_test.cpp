@@ -50,6 +50,46 @@ TEST(BftMessage, IsReadAsWritten) {
   }
 }
 
+std::string repeated(std::string_view digits, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i)
+    all += digits;
+  return all;
+}
+
+TEST(BftMessage, HasTheDocumentedForm) {
+  Vote vote{{2, VoteKind::finalize, {300, 299, test_hash(0x0a0b)}}, 5, {}};
+  vote.signature.fill(0xee);
+  EXPECT_EQ(to_hex(encode_message(vote)),
+            "f86d"
+            "01"
+            "02"
+            "03"
+            "82012c"
+            "82012b"
+            "a00000000000000a0b" +
+                repeated("00", 24) + "05" + "b840" + repeated("ee", 64));
+  Certificate nullification{{2, VoteKind::nullify, {300, 0, {}}}, {}, {}};
+  nullification.by.set(0);
+  nullification.by.set(9);
+  nullification.signatures.resize(2);
+  nullification.signatures[0].fill(0x11);
+  nullification.signatures[1].fill(0x22);
+  EXPECT_EQ(to_hex(nullification.encode()),
+            "f8bb"
+            "02"
+            "02"
+            "02"
+            "82012c"
+            "80"
+            "a0" +
+                repeated("00", 32) +
+                "90"
+                "0102" +
+                repeated("00", 14) + "b880" + repeated("11", 64) + repeated("22", 64));
+  EXPECT_EQ(to_hex(encode_message(Request{2, {{300, Request::either}}})), "c80302c5c482012c03");
+}
+
 TEST(BftMessage, EveryChangedByteIsAnErrorOrAnotherMessage) {
   for (const Message& message : messages()) {
     const Bytes right = encode_message(message);

@@ -131,6 +131,22 @@ TEST(Leaders, OfLittleStakeHaveTheirTurnInSomeWheel) {
   EXPECT_LT(turns, 80);
 }
 
+TEST(Leaders, AreTheSameOnEveryMachine) {
+  const std::uint64_t stakes[] = {3, 5, 8, 13};
+  const auto set = test_set(stakes);
+  EXPECT_EQ(to_hex(set->hash().view()),
+            "b99ebc8fa20ba63441f245e81f9d6330166c15fd8eac298d3cefa466083388b8");
+  LeaderSchedule schedule(*set, 7);
+  std::vector<int> first;
+  for (View view = 0; view < 16; ++view)
+    first.push_back(schedule.leader(view));
+  EXPECT_EQ(first, (std::vector<int>{1, 3, 2, 0, 3, 2, 3, 1, 3, 2, 3, 0, 1, 3, 2, 3}));
+  std::vector<int> later;
+  for (View view = 1'000'000; view < 1'000'008; ++view)
+    later.push_back(schedule.leader(view));
+  EXPECT_EQ(later, (std::vector<int>{2, 3, 1, 2, 3, 3, 2, 1}));
+}
+
 TEST(Leaders, AreTheSameInWhateverOrderOneAsks) {
   const auto set = test_set(7);
   LeaderSchedule forward(*set, 5);
