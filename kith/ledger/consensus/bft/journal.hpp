@@ -14,8 +14,8 @@
 //
 // A crash may leave the last frame in any state: it is cut off, since nothing that it says was
 // acted on. A bad frame before a good one is another thing: votes that were sent are lost, and
-// BftError::corrupt keeps the validator from voting until its operator knows why. Pure. Thread:
-// any.
+// BftError::corrupt keeps the validator from voting until its operator knows why. Who has lost its
+// log follows without a signer until the next epoch. Pure. Thread: any.
 #pragma once
 
 #include <span>
