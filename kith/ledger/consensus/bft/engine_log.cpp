@@ -108,7 +108,7 @@ void Engine::resume() {
 /// are counted again.
 void Engine::resume_votes() {
   const View near = view_ > options_.vote_views ? view_ - options_.vote_views : 0;
-  for (View view = std::max(oldest_, final_.view + 1); view < view_ && is_validator(); ++view) {
+  for (View view = std::max(oldest_, final_.view + 1); view <= view_ && is_validator(); ++view) {
     Round* round = find(view);
     if (round == nullptr) continue;
     const CertificatePtr& notarization = round->certificate(VoteKind::notarize);
@@ -127,9 +127,6 @@ void Engine::resume_votes() {
 
 void Engine::resume_view() {
   Round& now = current();
-  for (const auto& vote : now.own) {
-    if (vote) new_votes_.push_back(*vote);
-  }
   if (now.own_vote(VoteKind::nullify)) {
     retrying_ = true;
     return on_retry();

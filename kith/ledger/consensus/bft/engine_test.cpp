@@ -990,17 +990,40 @@ TEST(BftEngine, SaysAfterARestartWhatItMayNotHaveSaid) {
   EXPECT_EQ(rig.armed(Timer::retry), 40ms);
 }
 
-TEST(BftEngine, FinalizesAfterARestartWhatItHadNoTimeFor) {
-  Rig rig;
-  rig.notarized_view();
-  // The certificate was logged, and then it stopped.
-  while (!std::holds_alternative<CertificatePtr>(rig.log.back()))
+/// The notarization was logged, and then it stopped.
+void forget_since_the_notarization(Rig& rig) {
+  const auto is_notarization = [](const Record& record) {
+    const CertificatePtr* one = std::get_if<CertificatePtr>(&record);
+    return one != nullptr && (*one)->kind() == notarize;
+  };
+  while (!is_notarization(rig.log.back()))
     rig.log.pop_back();
   std::erase_if(rig.cast, [](const Vote& vote) { return vote.kind() == finalize; });
   rig.clear();
+}
+
+TEST(BftEngine, FinalizesAfterARestartWhatItHadNoTimeFor) {
+  Rig rig;
+  rig.notarized_view();
+  forget_since_the_notarization(rig);
   ASSERT_TRUE(rig.boot());
   EXPECT_EQ(rig.engine->view(), 2U);
   EXPECT_EQ(rig.sent(finalize).size(), 1U);
+}
+
+TEST(BftEngine, FinalizesItAlsoInTheLastViewThatThereIsRoomFor) {
+  Options options = quick();
+  options.open_views_max = 2;
+  Rig rig(options);
+  rig.give(rig.certificate(nullify, {1, 0, {}}));
+  rig.give(rig.certificate(notarize, {2, 0, test_hash(20)}));
+  EXPECT_EQ(rig.sent(finalize).size(), 1U);
+  forget_since_the_notarization(rig);
+  ASSERT_TRUE(rig.boot());
+  EXPECT_EQ(rig.engine->view(), 2U);
+  EXPECT_EQ(rig.sent(finalize).size(), 1U);
+  ASSERT_TRUE(rig.boot());
+  EXPECT_EQ(rig.sent(finalize).size(), 2U) << "and says so again";
 }
 
 /// Everything that can be voted in three views happens, and the opposite of it after a restart.
