@@ -275,6 +275,10 @@ std::expected<WebSocketReceiver::Step, WebSocketError> WebSocketReceiver::next(M
       }
       auto read = read_head(now);
       if (!read) return std::unexpected(read.error());
+      if (!is_control() && payload_left_ == 0 && !continued_) {
+        step.ends_message = true;
+        break;
+      }
     } else {
       const auto size =
           static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, in.size() - step.taken));
@@ -285,6 +289,7 @@ std::expected<WebSocketReceiver::Step, WebSocketError> WebSocketReceiver::next(M
       payload_offset_ += size;
       if (!is_control()) {
         step.payload = part;
+        step.ends_message = payload_left_ == 0 && !continued_;
         break;
       }
       std::memcpy(&control_[control_size_], part.data(), size);
@@ -322,7 +327,8 @@ std::expected<void, WebSocketError> WebSocketReceiver::check_start() const noexc
       if (!continued_) return std::unexpected(WebSocketError::bad_continuation);
       return {};
     case WebSocketOpcode::text:
-      return std::unexpected(WebSocketError::text_message);
+      if (kind_ == WebSocketKind::binary) return std::unexpected(WebSocketError::text_message);
+      [[fallthrough]];
     case WebSocketOpcode::binary:
       if (continued_) return std::unexpected(WebSocketError::bad_continuation);
       return {};

@@ -9,13 +9,14 @@
 //   opcode 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong
 //   message = data frame of F=0, continuations of F=0, a continuation of F=1; or one frame of F=1
 //
-// Binary messages alone are taken, and their payload is found in place and handed on as it comes:
-// who reads a flow of bytes asks nothing about where messages end. Refused: reserved bits (no
-// extension is ever agreed on), unknown opcodes, a client's frame without mask and a server's with
-// one, lengths that are longer than they need be, control frames in fragments or of more than 125
-// bytes, continuations of nothing, a message inside another one, and too many frames that bring no
-// data. Not here: text, extensions (permessage-deflate), subprotocols. A close frame's reason is
-// never shown and so not checked to be UTF-8.
+// Payload is found in place and handed on as it comes: who reads a flow of bytes
+// (WebSocketStream) asks nothing about where messages end, and takes binary ones alone; who reads
+// messages (WebSocketMessages) takes both kinds. Refused: reserved bits (no extension is ever
+// agreed on), unknown opcodes, a client's frame without mask and a server's with one, lengths that
+// are longer than they need be, control frames in fragments or of more than 125 bytes,
+// continuations of nothing, a message inside another one, and too many frames that bring no data.
+// Not here: whether text is UTF-8 (its reader's to say), extensions (permessage-deflate),
+// subprotocols. A close frame's reason is never shown and so not checked to be UTF-8.
 // No I/O, no clock, no randomness; thread: any, one at a time.
 #pragma once
 
@@ -55,6 +56,8 @@ enum class WebSocketError {
 const ErrorDomain& error_domain(WebSocketError) noexcept;
 
 enum class WebSocketRole : std::uint8_t { client, server };
+/// Which messages are taken.
+enum class WebSocketKind : std::uint8_t { binary, any };
 
 // The opening handshake.
 
@@ -132,21 +135,23 @@ class WebSocketReceiver {
  public:
   /// `role`: ours.
   explicit WebSocketReceiver(WebSocketRole role,
-                             std::uint64_t message_bytes_max = websocket_message_bytes_max) noexcept
-      : role_(role), message_bytes_max_(message_bytes_max) {}
+                             std::uint64_t message_bytes_max = websocket_message_bytes_max,
+                             WebSocketKind kind = WebSocketKind::binary) noexcept
+      : role_(role), kind_(kind), message_bytes_max_(message_bytes_max) {}
 
   struct Control {
     WebSocketOpcode opcode;
     ByteView payload;  ///< lives until next() is called again
   };
   struct Step {
-    std::size_t taken = 0;  ///< of the input, payload included
-    MutableBytes payload;   ///< the end of what was taken, unmasked; may be empty
+    std::size_t taken = 0;      ///< of the input, payload included
+    MutableBytes payload;       ///< the end of what was taken, unmasked; may be empty
+    bool ends_message = false;  ///< with this payload
     std::optional<Control> control;
   };
   /// Takes bytes up to the first that are payload and those that follow them in the same frame, or
-  /// to the end of a control frame, or all. Call it again with the rest, but after an error. Behind
-  /// a close frame everything is taken for nothing.
+  /// to the end of a control frame or of a message without payload, or all. Call it again with the
+  /// rest, but after an error. Behind a close frame everything is taken for nothing.
   std::expected<Step, WebSocketError> next(MutableBytes in, Instant now);
 
   /// The code of the peer's close frame, once that has come.
@@ -165,6 +170,7 @@ class WebSocketReceiver {
   bool is_control() const noexcept { return static_cast<std::uint8_t>(opcode_) >= 8; }
 
   WebSocketRole role_;
+  WebSocketKind kind_;
   std::uint64_t message_bytes_max_;
 
   std::array<std::uint8_t, websocket_head_bytes_max> head_{};

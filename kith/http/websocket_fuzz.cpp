@@ -1,6 +1,6 @@
 // Strategy: the first byte is our role and a size of pieces, the rest is what the peer sends.
-// Invariants: in pieces it reads the same as in one; payload is never more than came; what is read,
-// sent again by our own encoder, reads the same.
+// Invariants: in pieces it reads the same as in one, also where text is taken; payload is never
+// more than came; what is read, sent again by our own encoder, reads the same.
 #include <algorithm>
 #include <fuzz/kinds.hpp>
 
@@ -21,6 +21,7 @@ Kinds kinds_websocket_frame{"a message",
                             "close without code",
                             "bytes behind close",
                             "a refused frame",
+                            "text",
                             "ping within a message"};
 
 namespace {
@@ -35,12 +36,14 @@ struct Reading {
   std::optional<WebSocketError> error;
   std::optional<std::uint16_t> closed;
   bool inside = false;
+  std::size_t messages = 0;
   bool operator==(const Reading&) const = default;
 };
 
-Reading read(WebSocketRole role, ByteView input, std::size_t piece_bytes) {
+Reading read(WebSocketRole role, ByteView input, std::size_t piece_bytes,
+             WebSocketKind kind = WebSocketKind::binary) {
   Reading reading;
-  WebSocketReceiver receiver(role);
+  WebSocketReceiver receiver(role, websocket_message_bytes_max, kind);
   Bytes bytes = to_bytes(input);
   for (MutableBytes rest = bytes; !rest.empty() && !reading.error;) {
     MutableBytes piece = rest.first(std::min(piece_bytes, rest.size()));
@@ -55,6 +58,7 @@ Reading read(WebSocketRole role, ByteView input, std::size_t piece_bytes) {
       ASSERT(step->payload.empty() ||
              step->payload.data() + step->payload.size() == piece.data() + step->taken);
       append(reading.payload, step->payload);
+      if (step->ends_message) ++reading.messages;
       if (step->control) {
         reading.controls.push_back(
             websocket_control_frame(step->control->opcode, step->control->payload, std::nullopt));
@@ -101,6 +105,13 @@ void fuzz_websocket_frame(ByteView input) {
   ASSERT(whole.payload.size() <= input.size());
   ASSERT(read(role, input, piece_bytes) == whole);
   see(whole, role, input);
+  const Reading any = read(role, input, SIZE_MAX, WebSocketKind::any);
+  ASSERT(read(role, input, piece_bytes, WebSocketKind::any) == any);
+  if (whole.error != WebSocketError::text_message) {
+    ASSERT(any == whole);
+  } else {
+    kinds_websocket_frame.reached_if(any.messages > whole.messages, "text");
+  }
 
   Bytes again = to_bytes(
       WebSocketFrameHead(WebSocketOpcode::binary, whole.payload.size(), std::nullopt).bytes());

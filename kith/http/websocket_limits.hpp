@@ -36,6 +36,14 @@ inline constexpr std::size_t websocket_read_bytes_min = 2 * 1024;
 inline constexpr std::size_t websocket_read_bytes_max = 64 * 1024;
 static_assert(websocket_read_bytes_min > websocket_head_bytes_max + websocket_control_bytes_max);
 
+/// WebSocketMessages: of one message that is kept whole, and of text that waits to be written.
+inline constexpr std::size_t websocket_whole_message_bytes_max = 5 << 20;
+inline constexpr std::size_t websocket_waiting_bytes_max = 16 << 20;
+/// For each piece of a message that is written (geth's).
+inline constexpr Duration websocket_write_timeout = 10s;
+/// Silence after which the peer is asked whether it is there, and has as long to answer (geth's).
+inline constexpr Duration websocket_ping_interval = 30s;
+
 /// Masks that are drawn at a time.
 inline constexpr std::size_t websocket_masks_drawn = 16;
 
