@@ -6,6 +6,7 @@
 #include <kith/ledger/rpc/detail/rpc_config.hpp>
 #include <kith/ledger/rpc/detail/rpc_fees.hpp>
 #include <kith/ledger/rpc/detail/rpc_logs.hpp>
+#include <kith/ledger/rpc/detail/rpc_request.hpp>
 #include <kith/ledger/rpc/detail/rpc_simulate.hpp>
 #include <kith/ledger/rpc/detail/rpc_values.hpp>
 #include <kith/ledger/rpc/rpc.hpp>
@@ -762,34 +763,17 @@ RpcResult<json::value> ChainRpc::call(std::string_view method, const json::array
 
 /// Empty for a notification.
 std::string ChainRpc::handle_one(const json::value& request) {
-  const auto* object = request.if_object();
-  const auto answer = [](const json::value& id, const char* key, json::value value) {
-    json::object out{{"jsonrpc", "2.0"}, {"id", id}};
-    out[key] = std::move(value);
-    return json::serialize(out);
-  };
-  const json::value* id = object != nullptr ? object->if_contains("id") : nullptr;
-  const json::value* method = object != nullptr ? object->if_contains("method") : nullptr;
-  const json::value* params = object != nullptr ? object->if_contains("params") : nullptr;
-  const bool is_request = method != nullptr && method->is_string() &&
-                          (params == nullptr || params->is_array() || params->is_null()) &&
-                          (id == nullptr || id->is_string() || id->is_number() || id->is_null());
-  if (!is_request) {
-    return answer(id != nullptr && !id->is_structured() ? *id : json::value(nullptr), "error",
-                  error_object({RpcCode::invalid_request, "invalid request"}));
-  }
-  static const json::array none;
-  const json::array& list = params != nullptr && params->is_array() ? params->get_array() : none;
-  auto result = call(std::string_view(method->get_string()), list);
-  if (id == nullptr) return {};
-  if (!result) return answer(*id, "error", error_object(result.error()));
-  return answer(*id, "result", *std::move(result));
+  const auto read = read_request(request);
+  if (!read) return refusal_text(request);
+  auto result = call(read->method, *read->params);
+  if (read->id == nullptr) return {};
+  if (!result) return error_text(*read->id, result.error());
+  return result_text(*read->id, *std::move(result));
 }
 
 std::string ChainRpc::handle(std::string_view request) {
   const auto refuse = [](RpcCode code, std::string text) {
-    return json::serialize(json::object{
-        {"jsonrpc", "2.0"}, {"id", nullptr}, {"error", error_object({code, std::move(text)})}});
+    return error_text(nullptr, {code, std::move(text)});
   };
   boost::system::error_code failed;
   const json::value document = json::parse(request, failed);

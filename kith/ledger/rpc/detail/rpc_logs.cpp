@@ -47,32 +47,9 @@ bool LogQuery::may_match(const Bloom& bloom) const {
   });
 }
 
-RpcResult<LogQuery> read_query(const Chain& chain, const Param& param, bool of_filter) {
+RpcResult<LogQuery> read_match(const Param& param) {
   LogQuery query;
   if (param.there() && !param.is_object()) return std::unexpected(param.bad("an object expected"));
-  const Param from = param["fromBlock"];
-  const Param to = param["toBlock"];
-  const std::uint64_t head = chain.head().number;
-  if (const Param hash = param["blockHash"]; hash.there()) {
-    if (from.there() || to.there()) {
-      return std::unexpected(
-          RpcError(RpcCode::invalid_params,
-                   "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other"));
-    }
-    KITH_TRY(query.block, hash.hash());
-  } else if (of_filter) {
-    KITH_TRY(query.from, number_of(chain, from, head));
-    KITH_TRY(query.to, number_of(chain, to, ~0ULL));
-  } else {
-    KITH_TRY(query.from, number_of(chain, from, head));
-    KITH_TRY(query.to, number_of(chain, to, head));
-    if (query.from > query.to)
-      return std::unexpected(RpcError(RpcCode::invalid_params, "invalid block range params"));
-    if (query.to > head) {
-      return std::unexpected(
-          RpcError(RpcCode::invalid_params, "block range extends beyond current head block"));
-    }
-  }
   const Param address = param["address"];
   if (address.is_list()) {
     if (address.size() > alternatives_max) return std::unexpected(too_many(address));
@@ -101,6 +78,34 @@ RpcResult<LogQuery> read_query(const Chain& chain, const Param& param, bool of_f
         break;
       }
       KITH_TRY(any.emplace_back(), at[k].hash());
+    }
+  }
+  return query;
+}
+
+RpcResult<LogQuery> read_query(const Chain& chain, const Param& param, bool of_filter) {
+  KITH_TRY(LogQuery query, read_match(param));
+  const Param from = param["fromBlock"];
+  const Param to = param["toBlock"];
+  const std::uint64_t head = chain.head().number;
+  if (const Param hash = param["blockHash"]; hash.there()) {
+    if (from.there() || to.there()) {
+      return std::unexpected(
+          RpcError(RpcCode::invalid_params,
+                   "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other"));
+    }
+    KITH_TRY(query.block, hash.hash());
+  } else if (of_filter) {
+    KITH_TRY(query.from, number_of(chain, from, head));
+    KITH_TRY(query.to, number_of(chain, to, ~0ULL));
+  } else {
+    KITH_TRY(query.from, number_of(chain, from, head));
+    KITH_TRY(query.to, number_of(chain, to, head));
+    if (query.from > query.to)
+      return std::unexpected(RpcError(RpcCode::invalid_params, "invalid block range params"));
+    if (query.to > head) {
+      return std::unexpected(
+          RpcError(RpcCode::invalid_params, "block range extends beyond current head block"));
     }
   }
   return query;

@@ -26,6 +26,8 @@ struct LogQuery {
   bool may_match(const Bloom& bloom) const;
 };
 
+/// Addresses and topics alone.
+RpcResult<LogQuery> read_match(const Param& param);
 /// The range of a filter may go beyond the head.
 RpcResult<LogQuery> read_query(const Chain& chain, const Param& param, bool of_filter);
 RpcResult<json::array> find_logs(const Chain& chain, const LogQuery& query,
