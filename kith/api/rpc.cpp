@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <kith/api/detail/host_name.hpp>
 #include <kith/api/detail/multipart_input.hpp>
 #include <kith/api/detail/sentence.hpp>
 #include <kith/api/detail/values.hpp>
@@ -168,13 +169,8 @@ std::string origin_of(std::string_view url) {
 
 /// A number, or loopback by name: what no page can make a browser say for a foreign name.
 bool is_local_host(std::string_view host) {
-  std::string_view name = host.substr(
-      0, host.rfind(':') == std::string_view::npos || host.ends_with(']') ? host.size()
-                                                                          : host.rfind(':'));
-  if (name == "localhost") return true;
-  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
-  auto address = port::IpAddress::parse(name);
-  return address.has_value();
+  const std::string name = host_name(host);
+  return name == "localhost" || is_number(name);
 }
 
 /// Every browser calls itself that. Electron's pages send no Origin, and are no foreign pages.

@@ -192,6 +192,11 @@ std::expected<void, WebSocketError> check_websocket_answer(const ResponseHead& a
 
 // Frames.
 
+bool websocket_closed_well(std::uint16_t code) noexcept {
+  return code == websocket_close_normal || code == websocket_close_going_away ||
+         code == websocket_close_none;
+}
+
 std::uint16_t websocket_close_code(WebSocketError why) noexcept {
   switch (why) {
     case WebSocketError::text_message:

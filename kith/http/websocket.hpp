@@ -100,6 +100,8 @@ inline constexpr std::uint16_t websocket_close_policy = 1008;
 inline constexpr std::uint16_t websocket_close_too_large = 1009;
 /// Stands for a close frame that gave none; never sent.
 inline constexpr std::uint16_t websocket_close_none = 1005;
+/// Whether a close frame with this code tells of an end, and not of a fault.
+bool websocket_closed_well(std::uint16_t code) noexcept;
 /// What a peer is told of its fault.
 std::uint16_t websocket_close_code(WebSocketError why) noexcept;
 

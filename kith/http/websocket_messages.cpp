@@ -20,7 +20,10 @@ Task<std::optional<std::string>> WebSocketMessages::read() {
     while (raw_begin_ < raw_.size()) {
       const MutableBytes rest = MutableBytes(raw_).subspan(raw_begin_);
       KITH_CO_CHECK(take(rest));
-      if (receiver_.closed()) co_return std::nullopt;
+      if (const auto code = receiver_.closed()) {
+        if (websocket_closed_well(*code)) co_return std::nullopt;
+        co_return std::unexpected(WebSocketError::peer_complains);
+      }
       if (std::exchange(message_ended_, false)) co_return std::exchange(message_, {});
     }
     raw_.resize(websocket_read_bytes_max);

@@ -109,10 +109,8 @@ Result<MutableBytes> WebSocketStream::decode(MutableBytes received) {
 
 /// What a reader is told once the peer's close frame has come.
 Result<MutableBytes> WebSocketStream::ended() {
-  const std::uint16_t code = *receiver_.closed();
-  const bool well = code == websocket_close_normal || code == websocket_close_going_away ||
-                    code == websocket_close_none;
-  if (!well) return std::unexpected(WebSocketError::peer_complains);
+  if (!websocket_closed_well(*receiver_.closed()))
+    return std::unexpected(WebSocketError::peer_complains);
   return MutableBytes();
 }
 
