@@ -484,7 +484,8 @@ Answer DevChain::State::mine_many(const Params& params) {
         params[0].bad("at most " + std::to_string(mined_at_once_max) + " blocks at once"));
   }
   for (std::uint64_t i = 0; i < blocks; ++i) {
-    if (interval && i > 0) {
+    // viem says 0 where it means nothing.
+    if (interval.value_or(0) > 0 && i > 0) {
       KITH_TRY(const Header head, chain_->header(chain_->head().hash));
       next_timestamp_ = head.timestamp + *interval;
     }
