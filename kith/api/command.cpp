@@ -218,6 +218,7 @@ CommandTable make_command_table() {
   add_pubsub_commands(table);
   add_evm_commands(table);
   add_wallet_commands(table);
+  add_chain_commands(table);
   return table;
 }
 

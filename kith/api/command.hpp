@@ -262,5 +262,6 @@ void add_repo_commands(CommandTable& table);
 void add_pubsub_commands(CommandTable& table);
 void add_evm_commands(CommandTable& table);
 void add_wallet_commands(CommandTable& table);
+void add_chain_commands(CommandTable& table);
 
 }  // namespace kith::api
