@@ -714,13 +714,18 @@ Answer DevChain::State::revert(const Params& params) {
     KITH_CHECK(reopen());
   } else {
     KITH_TRY(const Header header, chain_->header(back.head.hash));
+    HeadChange change;
     for (const Hash& step : {header.parent, back.head.hash}) {
       if (step == back.head.hash) KITH_CHECK(chain_->restore_state(step, *back.state));
       KITH_TRY(const auto moved, chain_->set_head(step));
       if (!moved) return std::unexpected(RpcError(Error(moved.error().why.reason)));
+      change.removed.insert(change.removed.end(), moved->removed.begin(), moved->removed.end());
     }
+    // The snapshot's own block was left and is back.
+    std::erase_if(change.removed, [&](const BlockName& one) { return one.hash == back.head.hash; });
     pretended_waiting_.clear();
     KITH_CHECK(drop_all(params));
+    if (listener_ && !change.removed.empty()) listener_({std::move(change), {}});
   }
   time_offset_ = back.time_offset;
   next_timestamp_ = back.next_timestamp;

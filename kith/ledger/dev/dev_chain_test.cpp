@@ -234,6 +234,22 @@ TEST_F(DevChainTest, MinesManyBlocksAtAStep) {
   EXPECT_EQ(text("eth_getBalance", {first_address, "0x3"}), "0x21e19e0c9bab2400000");
 }
 
+TEST_F(DevChainTest, TellsItsListenerWhatIsNewAndWhatIsGone) {
+  std::vector<std::string> told;
+  chain_->set_listener([&](const DevChain::News& news) {
+    for (const BlockName& block : news.head.removed)
+      told.push_back("-" + std::to_string(block.number));
+    for (const BlockName& block : news.head.added)
+      told.push_back("+" + std::to_string(block.number));
+  });
+  result("evm_mine");
+  const std::string snapshot = text("evm_snapshot");
+  result("evm_mine");
+  result("evm_mine");
+  result("evm_revert", {snapshot});
+  EXPECT_EQ(told, (std::vector<std::string>{"+1", "+2", "+3", "-3", "-2"}));
+}
+
 TEST_F(DevChainTest, TellsFiltersWhatIsNewAndWhatIsGone) {
   const std::string blocks = text("eth_newBlockFilter");
   result("evm_mine");
