@@ -66,6 +66,7 @@ struct Session {
   port::TaskGroup calls;
   std::size_t calls_running = 0;
   port::Event call_ended;
+  bool dropped = false;
 };
 
 }  // namespace
@@ -263,13 +264,15 @@ Task<void> ChainRpcServer::State::answer_message(Session& session, std::string t
   session.call_ended.notify_all();
   if (!answer) co_return std::unexpected(answer.error());
   const bool due = !answer->text.empty();
-  if (due && !session.messages.send(std::move(answer->text))) drop(session, "answers");
+  if (due && !session.messages.send(std::move(answer->text)))
+    drop(session, "it doesn't take its answers");
   session.subscriptions.begin(answer->begun);
   co_return Result<void>{};
 }
 
 void ChainRpcServer::State::drop(Session& session, std::string_view why) const {
-  KITH_LOG_INFO(log, "{} doesn't take its {}: closed", session.remote, why);
+  if (std::exchange(session.dropped, true)) return;
+  KITH_LOG_INFO(log, "{} is let go: {}", session.remote, why);
   session.stream.reset();
 }
 
@@ -279,7 +282,8 @@ std::vector<News> ChainRpcServer::State::take_news() {
   const std::lock_guard lock(news_mutex);
   if (std::exchange(news_lost, false)) {
     for (Session* session : sessions) {
-      if (session->subscriptions.kinds().any()) drop(*session, "news in time");
+      if (session->subscriptions.kinds().any())
+        drop(*session, "more has happened than can be told");
     }
   }
   const auto count = static_cast<std::ptrdiff_t>(std::min(news.size(), news_at_once_max));
@@ -325,7 +329,7 @@ Task<void> ChainRpcServer::State::tell_on() {
       for (std::size_t i = 0; i < to.size(); ++i) {
         const bool sent = std::ranges::all_of(
             (*texts)[i], [&](std::string& text) { return to[i]->messages.send(std::move(text)); });
-        if (!sent) drop(*to[i], "news");
+        if (!sent) drop(*to[i], "it doesn't take its news");
       }
     }
     is_telling = false;

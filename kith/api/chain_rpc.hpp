@@ -46,8 +46,8 @@ struct ChainRpcLimits {
   std::size_t waiting_bytes_max = 48 << 20;
   /// While so much of its answers waits, a connection is asked for no more requests.
   std::size_t answered_bytes_max = 1 << 20;
-  /// Of what happened and wasn't told yet: beyond, who subscribed is let go.
-  std::size_t news_max = 10'000;
+  /// Of what happened and wasn't told yet, blocks mostly: beyond, who subscribed is let go.
+  std::size_t news_max = 200'000;
   Duration body_timeout = 30s;  ///< geth's
 };
 

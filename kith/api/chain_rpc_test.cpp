@@ -300,6 +300,28 @@ TEST(ChainRpcServer, LetsGoWhoDoesNotTakeItsNews) {
   });
 }
 
+TEST(ChainRpcServer, LetsGoWhoCannotBeToldAllThatHappened) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    ChainRpcOptions options;
+    options.limits.news_max = 10;
+    Site site(world, std::move(options));
+    Line listens(site), silent(site);
+    KITH_CO_CHECK(co_await listens.open());
+    KITH_CO_CHECK(co_await silent.open());
+    KITH_CO_CHECK(co_await listens.ask(std::string(subscribes)));
+    for (std::uint64_t i = 0; i < 11; ++i)
+      site.rpc.tell({{}, {{i, ledger::Hash()}}}, {});
+    site.rpc.wake();
+    auto last = co_await listens.next();
+    EXPECT_FALSE(last.has_value());
+    KITH_CO_TRY(const std::string echo, co_await silent.ask("{}"));
+    EXPECT_EQ(echo, "<{}>");
+    KITH_CO_CHECK(co_await listens.end());
+    KITH_CO_CHECK(co_await silent.end());
+    co_return co_await site.end();
+  });
+}
+
 TEST(ChainRpcServer, HasRoomForSoManyRequestsAtATime) {
   sim::run_test(1, [](World& world) -> Task<void> {
     ChainRpcOptions options;

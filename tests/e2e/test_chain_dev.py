@@ -141,6 +141,18 @@ class ChainDev(Case):
         self.assertEqual((notice["subscription"], notice["result"]["transactionHash"], notice["result"]["removed"]),
                          (logs, sent, False))
 
+    def test_logs_of_blocks_that_are_gone_are_taken_back(self):
+        chain = Chain(self)
+        contract = chain.create(LOGS_ITS_INPUT)
+        line = chain.line(self)
+        asked(line, "eth_subscribe", "logs", {"address": contract})
+        taken = chain.call("evm_snapshot")
+        sent = chain.send(to=contract, data="0x" + "ab" * 32)
+        chain.call("evm_revert", taken)
+        first, second = (told(line)["result"] for _ in range(2))
+        self.assertEqual([(log["transactionHash"], log["removed"]) for log in (first, second)], [(sent, False), (sent, True)])
+        wait_until(lambda: "back to block 1" in chain.process.log(), what="a line that blocks are gone")
+
     def test_blocks_come_in_intervals(self):
         chain = Chain(self, "--block-time=0.05")
         line = chain.line(self)
