@@ -235,6 +235,10 @@ Result<void> DevChain::State::reopen() {
   if (rpc_) return {};
   RpcNode node;
   node.sender_of = marked_sender;
+  node.coming_timestamp = [this] {
+    const auto head = chain_->header(chain_->head().hash);
+    return head ? coming_timestamp(*head) : clock_();
+  };
   RpcOptions rpc_options;
   rpc_options.client_version = options_.client_version;
   rpc_ = std::make_unique<ChainRpc>(*chain_, this, std::move(node), rpc_options);
@@ -823,6 +827,7 @@ RpcResult<CallArguments> DevChain::State::complete(const Param& param) {
     transaction.gas_limit = *call.gas;
   } else {
     KITH_TRY(CallSite site, CallSite::at(*chain_, head.hash));
+    site.block().timestamp = coming_timestamp(site.header());
     CallArguments free = call;
     free.has_fee = false;
     free.transaction.max_fee = free.transaction.max_priority_fee = 0;

@@ -234,6 +234,22 @@ TEST_F(DevChainTest, MinesManyBlocksAtAStep) {
   EXPECT_EQ(text("eth_getBalance", {first_address, "0x3"}), "0x21e19e0c9bab2400000");
 }
 
+TEST_F(DevChainTest, EstimatesForTheTimeOfTheNextBlock) {
+  // Reverts before 2^33 seconds: TIMESTAMP, PUSH5 2^33, GT, PUSH1 12, JUMPI, STOP, and there
+  // PUSH0, PUSH0, REVERT.
+  result("anvil_setCode",
+         {"0x00000000000000000000000000000000000c0de1", "0x4264020000000011600c57005b5f5ffd"});
+  const json::object call{{"from", first_address},
+                          {"to", "0x00000000000000000000000000000000000c0de1"}};
+  EXPECT_NE(error("eth_estimateGas", {call}).find("reverted"), std::string::npos);
+  result("evm_setNextBlockTimestamp", {"0x200000001"});
+  EXPECT_TRUE(result("eth_estimateGas", {call}).is_string());
+  EXPECT_TRUE(result("eth_call", {call, "pending"}).is_string());
+  EXPECT_NE(error("eth_call", {call, "latest"}).find("reverted"), std::string::npos);
+  const std::string sent = text("eth_sendTransaction", {call});
+  EXPECT_EQ(result("eth_getTransactionReceipt", {sent}).at("status"), "0x1");
+}
+
 TEST_F(DevChainTest, TellsItsListenerWhatIsNewAndWhatIsGone) {
   std::vector<std::string> told;
   chain_->set_listener([&](const DevChain::News& news) {

@@ -470,6 +470,8 @@ RpcResult<CallSite> ChainRpc::Methods::site(const Param& block, const Param& sta
   KITH_TRY(const Hash hash, block_of(chain_, block));
   KITH_TRY(CallSite site, CallSite::at(chain_, hash));
   site.set_overrides(state);
+  const bool is_pending = block.is_text() && block.text() == "pending";
+  if (is_pending && node_.coming_timestamp) site.block().timestamp = node_.coming_timestamp();
   KITH_CHECK(override_block(overrides, site.block()));
   return site;
 }
@@ -483,7 +485,9 @@ Answer ChainRpc::Methods::call(const Params& params) {
 
 Answer ChainRpc::Methods::estimate(const Params& params) {
   KITH_TRY(const CallArguments arguments, read_call(params[0], chain_.get().schedule().chain_id));
-  KITH_TRY(CallSite at, site(params[1], params[2], params[3]));
+  static const json::value pending = "pending";
+  const Param block = params[1].there() ? params[1] : Param(&pending, params[1].place());
+  KITH_TRY(CallSite at, site(block, params[2], params[3]));
   KITH_TRY(const std::uint64_t gas, estimate_gas(at, arguments));
   return told(quantity(gas));
 }

@@ -45,6 +45,9 @@ struct RpcNode {
   std::function<std::uint64_t()> peer_count;
   /// Who has sent a transaction, if it isn't who signed it: for development.
   std::function<std::optional<Address>(const Transaction&)> sender_of;
+  /// When the next block will be, which calls on `pending` and estimates see, so that they know of
+  /// a time that a developer has set. Without it they see the head's.
+  std::function<std::uint64_t()> coming_timestamp{};
 };
 
 class ChainRpc {
