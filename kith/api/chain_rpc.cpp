@@ -118,6 +118,7 @@ struct ChainRpcServer::State {
   port::Event call_ended;
 
   std::vector<Session*> sessions;
+  std::size_t opening = 0;  ///< more of them, soon
   std::mutex news_mutex;
   std::vector<News> news;
   bool news_lost = false;
@@ -170,7 +171,8 @@ auto ChainRpcServer::State::run(Work work)
   ++calls_running;
   auto outcome = co_await port::run_on(env.pool, std::move(work));
   --calls_running;
-  call_ended.notify_one();
+  // All: the first may have been cancelled meanwhile.
+  call_ended.notify_all();
   news_came.notify_all();
   if (options.called) options.called();
   co_return outcome;
@@ -204,7 +206,7 @@ Task<void> ChainRpcServer::State::open_websocket(http::Request& request,
       host_name(std::string_view(origin).substr(std::string_view("http://").size())) == "localhost";
   if (!origin_allowed(request) && !is_local)
     co_return co_await refuse(response, 403, "pages of " + origin + " may not ask");
-  if (sessions.size() >= options.limits.websockets_max)
+  if (sessions.size() + opening >= options.limits.websockets_max)
     co_return co_await refuse(response, 503, "too many WebSockets at a time");
   const http::RequestHead head{.method = request.method,
                                .target = request.target,
@@ -215,8 +217,11 @@ Task<void> ChainRpcServer::State::open_websocket(http::Request& request,
   response.status = said.status;
   response.headers = said.headers;
   if (!agreed) co_return co_await response.finish();
-  KITH_CO_TRY(port::Stream * stream, co_await response.take_over());
-  Session session(env, *stream, options.limits, request.remote.to_string());
+  ++opening;
+  auto stream = co_await response.take_over();
+  --opening;
+  if (!stream) co_return std::unexpected(stream.error());
+  Session session(env, **stream, options.limits, request.remote.to_string());
   sessions.push_back(&session);
   session.writing.spawn(session.messages.run());
   auto outcome = co_await talk(session);

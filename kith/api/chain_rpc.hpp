@@ -40,7 +40,8 @@ struct ChainRpcLimits {
   std::size_t request_bytes_max = 5 << 20;        ///< geth's
   std::size_t all_request_bytes_max = 128 << 20;  ///< of requests that wait or run
   std::size_t calls_per_connection_max = 32;
-  std::size_t websockets_max = 256;
+  /// Half of what one address may have of connections, so that requests have a place.
+  std::size_t websockets_max = 128;
   std::size_t subscriptions_max = ledger::subscriptions_max;
   /// Of news and answers; the longest answer has its place.
   std::size_t waiting_bytes_max = 48 << 20;

@@ -322,6 +322,30 @@ TEST(ChainRpcServer, LetsGoWhoCannotBeToldAllThatHappened) {
   });
 }
 
+TEST(ChainRpcServer, HasSoManyWebSockets) {
+  sim::run_test(1, [](World& world) -> Task<void> {
+    ChainRpcOptions options;
+    options.limits.websockets_max = 2;
+    Site site(world, std::move(options));
+    Line first(site), second(site);
+    KITH_CO_CHECK(co_await first.open());
+    KITH_CO_CHECK(co_await second.open());
+    const std::string asks =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    KITH_CO_TRY(const int third, co_await site.raw(asks));
+    EXPECT_EQ(third, 503);
+    KITH_CO_TRY(const Got plain, co_await site.post("{}"));
+    EXPECT_EQ(plain.status, 200);
+    KITH_CO_CHECK(co_await first.end());
+    KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 5s));
+    KITH_CO_TRY(const int again, co_await site.raw(asks));
+    EXPECT_EQ(again, 101);
+    KITH_CO_CHECK(co_await second.end());
+    co_return co_await site.end();
+  });
+}
+
 TEST(ChainRpcServer, HasRoomForSoManyRequestsAtATime) {
   sim::run_test(1, [](World& world) -> Task<void> {
     ChainRpcOptions options;

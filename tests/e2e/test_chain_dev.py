@@ -90,6 +90,7 @@ class ChainDev(Case):
             self.assertIn(words, log)
         self.assertEqual(chain.number("eth_chainId"), 31337)
         self.assertEqual(len(chain.call("eth_accounts")), 10)
+        self.assertRegex(chain.call("web3_clientVersion"), "^anvil/kith-v")
         self.assertEqual(chain.number("eth_getBalance", FIRST, "latest"), 10_000 * ETHER)
         sent = chain.send(to=SECOND, value=hex(ETHER))
         self.assertEqual(chain.number("eth_blockNumber"), 1)

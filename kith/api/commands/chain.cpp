@@ -107,7 +107,8 @@ Result<DevOptions> dev_options(ClientContext& context, const Request& request,
   if (options.genesis && request.given("chain-id"))
     options.genesis->schedule.chain_id = options.chain_id;
   if (options.genesis) options.chain_id = options.genesis->schedule.chain_id;
-  options.client_version = fmt::format("kith/v{}", node::program_version);
+  // Hardhat's helpers refuse to steer what doesn't begin so.
+  options.client_version = fmt::format("anvil/kith-v{}", node::program_version);
   std::array<std::uint8_t, 8> seed;
   context.env.random.fill(seed);
   options.seed = load_be<std::uint64_t>(seed.data());
@@ -286,6 +287,8 @@ Task<void> serve_until_signal(ClientContext& context, const Request& request, De
   port::TaskGroup mining(env.executor, env.clock, 1);
   const std::string port_file = request.text("port-file");
   Result<void> outcome;
+  // One that a killed program left would be taken for ours.
+  if (!port_file.empty()) static_cast<void>(env.files.remove(port_file));
   auto at = server.listen(wanted);
   if (!at) {
     outcome = std::unexpected(at.error().with_context(
@@ -346,10 +349,10 @@ void add_chain_commands(CommandTable& table) {
        .tagline = "Run a chain for development: in memory, with accounts that have coins.",
        .description =
            "Speaks Ethereum's JSON-RPC by HTTP and by WebSocket at one port, and the methods by "
-           "which Hardhat and Foundry steer theirs (evm_*, hardhat_*, anvil_*): they, ethers and "
-           "viem take it for anvil. A block is made for each transaction, or in intervals. "
-           "Nothing of it stays, nobody else is part of it. The accounts are those of a mnemonic "
-           "that everybody knows, so that tests can have them built in.",
+           "which anvil and Hardhat's network are steered (evm_*, hardhat_*, anvil_*), so that "
+           "ethers, viem and Hardhat work with it. A block is made for each transaction, or in "
+           "intervals. Nothing of it stays, nobody else is part of it. The accounts are those of "
+           "a mnemonic that everybody knows, so that tests can have them built in.",
        .options =
            {{"host", 0, text, "The address to listen at.", "127.0.0.1"},
             {"port", 0, integer, "The port; 0 chooses one.", "8545"},
