@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 BUILD_SECONDS = 3600
-NPM_TESTS = ["test_chain", "test_helia", "test_libp2p.KithDialsJs", "test_libp2p.JsDialsKith",
+NPM_TESTS = ["test_chain.LibrariesDriveTheChain", "test_helia", "test_libp2p.KithDialsJs", "test_libp2p.JsDialsKith",
              "test_rpc_client.RpcClientDrivesKith", "test_wallet", "test_websocket.KithDialsJs", "test_websocket.JsDialsKith"]
 SMOKE_LEAVES_OUT = {"test_harness"}
 

@@ -1,4 +1,4 @@
-"""ethers and viem drive a development chain: contracts of OpenZeppelin's, compiled by solc, by HTTP and by WebSocket."""
+"""ethers, viem and Hardhat drive a development chain, by HTTP and by WebSocket, with contracts that solc compiles."""
 
 import json
 import os
@@ -13,12 +13,13 @@ from harness import environment
 from harness.peer import node_binary
 from harness.process import Process
 
+HARDHAT = environment.INTEROP / "peers" / "hardhat"
 SCRIPT = environment.JS_PEERS / "chain-client.mjs"
 SCRIPT_SECONDS = 180
 READY_SECONDS = 30
 
 
-class LibrariesDriveTheChain(unittest.TestCase):
+class Chain(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="kith-chain-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
@@ -36,6 +37,8 @@ class LibrariesDriveTheChain(unittest.TestCase):
             time.sleep(0.02)
         return chain, f"http://127.0.0.1:{port.read_text().strip()}"
 
+
+class LibrariesDriveTheChain(Chain):
     def test_ethers_and_viem(self):
         node = node_binary()
         chain, url = self.start()
@@ -46,6 +49,20 @@ class LibrariesDriveTheChain(unittest.TestCase):
                 self.assertTrue(check["ok"], check.get("error"))
         self.assertEqual(done.returncode, 0 if all(check["ok"] for check in checks) else 1, done.stderr)
         self.assertGreater(len(checks), 15)
+        self.assertEqual(chain.stop(), 0, chain.log())
+
+
+class HardhatDrivesTheChain(Chain):
+    def test_a_project_of_hardhat(self):
+        node = node_binary()
+        cli = environment.require(HARDHAT / "node_modules" / "hardhat" / "dist" / "src" / "cli.js",
+                                  "install it by tests/interop/peers/build.sh hardhat")
+        chain, url = self.start()
+        env = {**os.environ, "CHAIN_URL": url, "BUILD_FOLDER": str(self.folder), "HARDHAT_DISABLE_TELEMETRY": "true", "CI": "true"}
+        done = subprocess.run([node, cli, "test", "nodejs", "--network", "kith"], cwd=HARDHAT, env=env, capture_output=True,
+                              text=True, timeout=SCRIPT_SECONDS)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("4 passing", done.stdout)
         self.assertEqual(chain.stop(), 0, chain.log())
 
 

@@ -2,7 +2,7 @@
 # Builds the foreign peers into build/peers/, each only when its sources have changed since.
 #
 #   build.sh               all of them
-#   build.sh go kubo       only these (of: go kubo rust js)
+#   build.sh go kubo       only these (of: go kubo rust js hardhat)
 #
 # Compilers that a fresh Debian 12 lacks come from package registries: Go from the Go module proxy (fetched by Debian's
 # old Go, whose checksum database check covers it), Rust from Debian itself (rustc-web, in bookworm-security), Node as
@@ -102,6 +102,14 @@ build_js() {
   "$peers/js/node_modules/.bin/node" --version | grep -q '^v22\.' || fail "node@22 is not there"
 }
 
+build_hardhat() {
+  # With an older Node than Hardhat asks for, npm leaves parts of it out.
+  local bin=$peers/js/node_modules/.bin
+  [ -x "$bin/node" ] || { fail "hardhat runs on the Node of the peer js: build that first"; return 1; }
+  (cd "$peers/hardhat" && PATH=$bin:$PATH npm ci --no-audit --no-fund --ignore-scripts) > "$out/npm-hardhat.log" 2>&1 ||
+    { cat "$out/npm-hardhat.log" >&2; fail "npm failed"; }
+}
+
 # What a peer is made of, as one digest.
 sources_of() {
   local folder
@@ -120,15 +128,16 @@ product_of() {
     kubo) echo "$out/ipfs" ;;
     rust) echo "$out/rustlibp2p-peer" ;;
     js) echo "$peers/js/node_modules/.bin/node" ;;
+    hardhat) echo "$peers/hardhat/node_modules/hardhat/package.json" ;;
   esac
 }
 
 failed=0
-for peer in "${@:-go kubo rust js}"; do
+for peer in "${@:-go kubo rust js hardhat}"; do
   for name in $peer; do
     case $name in
-      go | kubo | rust | js) ;;
-      *) fail "unknown peer $name; there are go, kubo, rust and js" || exit 2 ;;
+      go | kubo | rust | js | hardhat) ;;
+      *) fail "unknown peer $name; there are go, kubo, rust, js and hardhat" || exit 2 ;;
     esac
     stamp=$out/.$name.built
     digest=$(sources_of "$name")
