@@ -28,8 +28,8 @@ RpcError not_a_block(const Param& param) {
               " not found"};
 }
 
-Answer told(std::string text) {
-  return json::value(std::move(text));
+Answer told(std::string_view text) {
+  return json::value(text);
 }
 
 json::array raw_receipts(const std::vector<Receipt>& receipts) {
