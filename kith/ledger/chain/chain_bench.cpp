@@ -41,24 +41,12 @@ const std::vector<Sender>& senders() {
 }
 
 Genesis genesis() {
-  Genesis made;
-  made.schedule.chain_id = 1;
+  Beginning beginning{.gas_limit = 1'000'000'000, .base_fee = 7, .difficulty = 0, .state = {}};
   for (const Sender& one : senders())
-    made.state.set(one.address,
-                   {.nonce = 0, .balance = U256::power_of_two(90), .code = {}, .storage = {}});
-  made.state.set(token, {.nonce = 1, .balance = 0, .code = token_code, .storage = {}});
-  Header& header = made.block.header;
-  header.ommers = Block().ommers_hash();
-  header.transactions_root = header.receipts_root = empty_trie_root;
-  header.state_root = made.state.root();
-  header.gas_limit = 1'000'000'000;
-  header.base_fee = 7;
-  header.withdrawals_root = empty_trie_root;
-  header.blob_gas_used = header.excess_blob_gas = 0;
-  header.parent_beacon_root = Hash();
-  header.requests_hash = empty_requests_hash;
-  made.block.withdrawals.emplace();
-  return made;
+    beginning.state.set(one.address,
+                        {.nonce = 0, .balance = U256::power_of_two(90), .code = {}, .storage = {}});
+  beginning.state.set(token, {.nonce = 1, .balance = 0, .code = token_code, .storage = {}});
+  return Genesis::of(std::move(beginning));
 }
 
 struct Machine {

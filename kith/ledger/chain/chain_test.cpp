@@ -33,25 +33,12 @@ const Bytes contract_code = *from_hex("5f354390554360005260205fa000");
 const Address contract = Address::of_number(0xc0de);
 
 Genesis genesis(std::uint64_t salt = 0) {
-  Genesis made;
-  made.schedule.chain_id = 4242;
+  Beginning beginning{.chain_id = 4242, .timestamp = 1'000 + salt, .difficulty = 10, .state = {}};
   for (std::uint8_t i = 0; i < people; ++i)
-    made.state.set(person(i).address, {.nonce = 0, .balance = ether, .code = {}, .storage = {}});
-  made.state.set(contract, {.nonce = 1, .balance = 0, .code = contract_code, .storage = {}});
-  Header& header = made.block.header;
-  header.ommers = Block().ommers_hash();
-  header.transactions_root = header.receipts_root = empty_trie_root;
-  header.state_root = made.state.root();
-  header.gas_limit = 30'000'000;
-  header.timestamp = 1'000 + salt;
-  header.difficulty = 10;
-  header.base_fee = 1'000'000'000;
-  header.withdrawals_root = empty_trie_root;
-  header.blob_gas_used = header.excess_blob_gas = 0;
-  header.parent_beacon_root = Hash();
-  header.requests_hash = empty_requests_hash;
-  made.block.withdrawals.emplace();
-  return made;
+    beginning.state.set(person(i).address,
+                        {.nonce = 0, .balance = ether, .code = {}, .storage = {}});
+  beginning.state.set(contract, {.nonce = 1, .balance = 0, .code = contract_code, .storage = {}});
+  return Genesis::of(std::move(beginning));
 }
 
 /// A disk, and the program on it. What blocks make of the state is known from a builder of its own

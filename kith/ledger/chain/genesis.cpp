@@ -170,6 +170,26 @@ void read_header(const JsonNode& from, const ForkSchedule& schedule, Header& int
 
 }  // namespace
 
+Genesis Genesis::of(Beginning beginning) {
+  Genesis genesis;
+  genesis.schedule.chain_id = beginning.chain_id;
+  genesis.state = std::move(beginning.state);
+  Header& header = genesis.block.header;
+  header.ommers = Block().ommers_hash();
+  header.transactions_root = header.receipts_root = empty_trie_root;
+  header.state_root = genesis.state.root();
+  header.gas_limit = beginning.gas_limit;
+  header.timestamp = beginning.timestamp;
+  header.difficulty = beginning.difficulty;
+  header.base_fee = beginning.base_fee;
+  header.withdrawals_root = empty_trie_root;
+  header.blob_gas_used = header.excess_blob_gas = 0;
+  header.parent_beacon_root = Hash();
+  header.requests_hash = empty_requests_hash;
+  genesis.block.withdrawals.emplace();
+  return genesis;
+}
+
 Result<Genesis> Genesis::parse(std::string_view json) {
   boost::system::error_code failed;
   const boost::json::value document = boost::json::parse(json, failed);

@@ -46,23 +46,6 @@ std::optional<Address> marked_sender(const Transaction& transaction) {
   return is_marked ? std::optional(Address::from_word(signature.r)) : std::nullopt;
 }
 
-Genesis development_genesis(const DevOptions& options, std::uint64_t now) {
-  Genesis genesis;
-  genesis.schedule.chain_id = options.chain_id;
-  Header& header = genesis.block.header;
-  header.ommers = Block().ommers_hash();
-  header.transactions_root = header.receipts_root = empty_trie_root;
-  header.gas_limit = options.gas_limit;
-  header.timestamp = now;
-  header.base_fee = options.base_fee;
-  header.withdrawals_root = empty_trie_root;
-  header.blob_gas_used = header.excess_blob_gas = 0;
-  header.parent_beacon_root = Hash();
-  header.requests_hash = empty_requests_hash;
-  genesis.block.withdrawals.emplace();
-  return genesis;
-}
-
 /// Both are hexadecimal or plain numbers: tools send either.
 RpcResult<std::uint64_t> amount_of(const Param& param) {
   if (param.is_text() && !param.text()->starts_with("0x")) {
@@ -200,7 +183,13 @@ class DevChain::State final : public PendingTransactions {
 // Beginning.
 
 Result<void> DevChain::State::begin() {
-  genesis_ = options_.genesis ? *options_.genesis : development_genesis(options_, clock_());
+  genesis_ = options_.genesis ? *options_.genesis
+                              : Genesis::of({.chain_id = options_.chain_id,
+                                             .timestamp = clock_(),
+                                             .gas_limit = options_.gas_limit,
+                                             .base_fee = options_.base_fee,
+                                             .difficulty = 0,
+                                             .state = {}});
   for (const DevAccount& account : options_.accounts) {
     MemoryState::Account has;
     if (const auto* there = genesis_.state.find(account.address)) has = *there;

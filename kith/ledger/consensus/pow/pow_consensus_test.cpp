@@ -11,22 +11,7 @@ namespace {
 constexpr std::uint64_t beginning = 1'700'000'000;
 
 Genesis genesis() {
-  Genesis made;
-  made.schedule.chain_id = 99;
-  Header& header = made.block.header;
-  header.ommers = Block().ommers_hash();
-  header.transactions_root = header.receipts_root = empty_trie_root;
-  header.state_root = made.state.root();
-  header.gas_limit = 30'000'000;
-  header.timestamp = beginning;
-  header.difficulty = 200;
-  header.base_fee = 1'000'000'000;
-  header.withdrawals_root = empty_trie_root;
-  header.blob_gas_used = header.excess_blob_gas = 0;
-  header.parent_beacon_root = Hash();
-  header.requests_hash = empty_requests_hash;
-  made.block.withdrawals.emplace();
-  return made;
+  return Genesis::of({.chain_id = 99, .timestamp = beginning, .difficulty = 200, .state = {}});
 }
 
 /// A node's chain under proof of work, in memory.
