@@ -272,7 +272,7 @@ void MiningWorld::take(NodeId id, BlockId block, NodeId from) {
   }
   if (node.has.size() <= block) node.has.resize(blocks_.size());
   node.has[block] = true;
-  delays_ += now_ - its.found;
+  delays_s_ += std::chrono::duration<double>(now_ - its.found).count();
   ++delays_counted_;
   if (added == ForkChoice::Added::new_head) {
     const BranchTip* common = node.forks.find(node.forks.common_ancestor(before, its.hash));
@@ -322,7 +322,9 @@ std::size_t MiningWorld::nodes_at(BlockId wanted) {
 }
 
 Duration MiningWorld::mean_delay() const noexcept {
-  return delays_counted_ == 0 ? Duration() : delays_ / static_cast<Duration::rep>(delays_counted_);
+  if (delays_counted_ == 0) return Duration();
+  const std::chrono::duration<double> mean(delays_s_ / static_cast<double>(delays_counted_));
+  return std::chrono::duration_cast<Duration>(mean);
 }
 
 }  // namespace kith::ledger::sim

@@ -164,7 +164,8 @@ class MiningWorld {
   std::uint64_t events_pushed_ = 0;
   std::uint64_t trace_ = 0;
   bool mining_stopped_ = false;
-  Duration delays_{};
+  /// In seconds: their sum, of branches that were withheld for months, is beyond a Duration.
+  double delays_s_ = 0;
   std::uint64_t delays_counted_ = 0;
 };
 
