@@ -51,7 +51,8 @@ class ValidatorBits {
   void clear(ValidatorIndex i) noexcept { words_[i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
   bool none() const noexcept { return (words_[0] | words_[1]) == 0; }
   std::size_t count() const noexcept {
-    return static_cast<std::size_t>(std::popcount(words_[0]) + std::popcount(words_[1]));
+    const int set_bits = std::popcount(words_[0]) + std::popcount(words_[1]);
+    return static_cast<std::size_t>(set_bits);
   }
   /// True if nobody at or beyond `count` is in it.
   bool is_within(std::size_t count) const noexcept;
