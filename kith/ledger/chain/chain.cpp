@@ -458,10 +458,14 @@ Result<std::expected<Chain::Added, InvalidBlock>> Chain::add_with(const Block& b
     KITH_TRY(const BlockValid valid, check(block, *parent));
     if (!valid) return refuse(valid.error());
   }
+  {
+    // Before anything of it is written: what nobody may add must not fill the disk either.
+    const std::shared_lock lock(mutex_);
+    if (tree_.size() >= options_.unsettled_max) return std::unexpected(Errc::limit_exceeded);
+  }
   KITH_CHECK(store_->keep(hash, block.encode()));
   cache(hash, std::make_shared<const Block>(block));
   const std::unique_lock lock(mutex_);
-  if (tree_.size() >= options_.unsettled_max) return std::unexpected(Errc::limit_exceeded);
   tree_.emplace(hash, Known{std::make_shared<const Header>(header),
                             parent->weight + rules_.weight(header), false, std::move(ran)});
   return Taken(Added::newly);

@@ -518,6 +518,19 @@ TEST(Chain, OfAFullDiskSaysSoAndGoesOnWhenThereIsRoom) {
   }
 }
 
+TEST(Chain, KeepsNothingOfABlockBeyondItsLimit) {
+  Machine machine(12, {.unsettled_depth = 4, .unsettled_max = 3});
+  Forge forge(machine.beginning, 12);
+  const auto blocks = branch(forge, machine.chain->genesis(), 4);
+  for (std::size_t i = 0; i < 3; ++i)
+    ASSERT_TRUE(machine.chain->add(blocks[i])->has_value());
+  const auto recent = [&] { return *(*machine.store->snapshot())->count(0); };
+  EXPECT_EQ(recent(), 3U);
+  EXPECT_TRUE(machine.chain->add(blocks[3]).error().is(Errc::limit_exceeded));
+  EXPECT_EQ(recent(), 3U);
+  EXPECT_FALSE(machine.chain->knows(blocks[3].header.hash()));
+}
+
 TEST(Chain, AnswersManyWhileItGrowsAndTurns) {
   Forge forge(genesis(), 11);
   const auto one = branch(forge, forge.chain().genesis(), 90);
