@@ -94,6 +94,7 @@ class DevChain::State final : public PendingTransactions {
   };
 
   Result<void> reopen();
+  Result<void> empty_pool();
   void add_mining_methods();
   void add_state_methods();
   void add_account_methods();
@@ -215,11 +216,7 @@ Result<void> DevChain::State::reopen() {
   chain_ = std::move(chain);
   store_ = std::move(store);
   log_ = std::move(log);
-  KITH_TRY(std::shared_ptr<StateReader> state, chain_->state(chain_->head().hash));
-  PoolOptions pool_options{.chain_id = genesis_.schedule.chain_id, .price_limit = 0};
-  pool_ = std::make_unique<TxPool>(
-      pool_options, PoolHead::after(genesis_.block.header, genesis_.schedule, std::move(state)),
-      options_.seed);
+  KITH_CHECK(empty_pool());
   pretended_waiting_.clear();
   if (rpc_) return {};
   RpcNode node;
@@ -657,7 +654,7 @@ Answer DevChain::State::drop_transaction(const Params& params) {
                 [&](const Waiting& one) { return one.transaction.hash() == hash; });
   // A pool lets nothing go by name: all others come back into a new one.
   const std::vector<PoolTransactionPointer> waiting = pool_->locals();
-  KITH_CHECK(drop_all(params));
+  KITH_CHECK(empty_pool());
   for (const auto& one : waiting) {
     if (one->hash != hash)
       static_cast<void>(pool_->add(one, TransactionOrigin::local, pool_time()));
@@ -666,13 +663,19 @@ Answer DevChain::State::drop_transaction(const Params& params) {
 }
 
 Answer DevChain::State::drop_all(const Params&) {
+  KITH_CHECK(empty_pool());
+  return nullptr;
+}
+
+/// A new pool: the old one's transactions are gone.
+Result<void> DevChain::State::empty_pool() {
   const BlockName head = chain_->head();
   KITH_TRY(const Header header, chain_->header(head.hash));
   KITH_TRY(std::shared_ptr<StateReader> state, chain_->state(head.hash));
   PoolOptions options{.chain_id = genesis_.schedule.chain_id, .price_limit = 0};
   pool_ = std::make_unique<TxPool>(
       options, PoolHead::after(header, genesis_.schedule, std::move(state)), options_.seed);
-  return nullptr;
+  return {};
 }
 
 Answer DevChain::State::snapshot(const Params&) {
@@ -717,7 +720,7 @@ Answer DevChain::State::revert(const Params& params) {
     // The snapshot's own block was left and is back.
     std::erase_if(change.removed, [&](const BlockName& one) { return one.hash == back.head.hash; });
     pretended_waiting_.clear();
-    KITH_CHECK(drop_all(params));
+    KITH_CHECK(empty_pool());
     if (listener_ && !change.removed.empty()) listener_({std::move(change), {}});
   }
   time_offset_ = back.time_offset;
