@@ -756,14 +756,11 @@ Result<std::unique_ptr<BlockBuilder>> Chain::build(const BlockPlan& plan) const 
   const Revision rules = revision(header, parent.weight);
   if (rules >= Revision::london)
     header.base_fee = plan.base_fee.value_or(next_base_fee(before, !before.base_fee));
-  if (rules >= Revision::shanghai) header.withdrawals_root = Block().withdrawals_root();
+  add_fork_fields(header, rules);
   if (rules >= Revision::cancun) {
-    header.blob_gas_used = 0;
     header.excess_blob_gas =
         next_excess_blob_gas(before, schedule_.blob_schedule_at(header.timestamp, rules), rules);
-    header.parent_beacon_root = Hash();
   }
-  if (rules >= Revision::prague) header.requests_hash = empty_requests_hash;
   std::unique_ptr<BlockBuilder> builder(
       new BlockBuilder(*this, *states_, std::move(reader), rules, options_.seed, header));
   KITH_CHECK(builder->processor_.begin(header));

@@ -3,6 +3,7 @@
 
 #include <kith/ledger/chain/detail/json_node.hpp>
 #include <kith/ledger/chain/genesis.hpp>
+#include <kith/ledger/chain/header_rules.hpp>
 #include <kith/ledger/state/trie_root.hpp>
 
 namespace kith::ledger {
@@ -159,13 +160,11 @@ void read_header(const JsonNode& from, const ForkSchedule& schedule, Header& int
     const JsonNode fee = from["baseFeePerGas"];
     into.base_fee = fee.there() ? fee.number() : U256(1'000'000'000);
   }
-  if (revision >= Revision::shanghai) into.withdrawals_root = empty_trie_root;
+  add_fork_fields(into, revision);
   if (revision >= Revision::cancun) {
     into.blob_gas_used = number("blobGasUsed", 0);
     into.excess_blob_gas = number("excessBlobGas", 0);
-    into.parent_beacon_root = Hash();
   }
-  if (revision >= Revision::prague) into.requests_hash = empty_requests_hash;
 }
 
 }  // namespace
@@ -182,10 +181,7 @@ Genesis Genesis::of(Beginning beginning) {
   header.timestamp = beginning.timestamp;
   header.difficulty = beginning.difficulty;
   header.base_fee = beginning.base_fee;
-  header.withdrawals_root = empty_trie_root;
-  header.blob_gas_used = header.excess_blob_gas = 0;
-  header.parent_beacon_root = Hash();
-  header.requests_hash = empty_requests_hash;
+  add_fork_fields(header, newest_revision);
   genesis.block.withdrawals.emplace();
   return genesis;
 }

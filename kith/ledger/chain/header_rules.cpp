@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <kith/ledger/chain/header_rules.hpp>
+#include <kith/ledger/state/trie_root.hpp>
 
 namespace kith::ledger {
 namespace {
@@ -202,6 +203,15 @@ BlockValid check_body(const Block& block, Revision revision) {
     return invalid(InvalidBlock::wrong_withdrawals_root);
   }
   return {};
+}
+
+void add_fork_fields(Header& header, Revision revision) {
+  if (revision >= Revision::shanghai) header.withdrawals_root = empty_trie_root;
+  if (revision >= Revision::cancun) {
+    header.blob_gas_used = header.excess_blob_gas = 0;
+    header.parent_beacon_root = Hash();
+  }
+  if (revision >= Revision::prague) header.requests_hash = empty_requests_hash;
 }
 
 U256 next_base_fee(const Header& parent, bool first) noexcept {

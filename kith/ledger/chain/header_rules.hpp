@@ -60,6 +60,10 @@ BlockValid check_header(const Header& header, const Header& parent, const ForkSc
 /// The body against its header, but for ommers' ancestry and whatever takes running it.
 BlockValid check_body(const Block& block, Revision revision);
 
+/// Gives a header the fields that came with forks up to that revision, but for the base fee, as a
+/// block has them in which nothing happens.
+void add_fork_fields(Header& header, Revision revision);
+
 /// Of the block after `parent` (EIP-1559). `first`: it is the first that has one.
 U256 next_base_fee(const Header& parent, bool first) noexcept;
 

@@ -202,17 +202,14 @@ RpcResult<Header> Simulation::header_of(const Param& overrides) const {
       KITH_TRY(header.base_fee, field.number());
     }
   }
-  if (revision >= Revision::shanghai) header.withdrawals_root = Block().withdrawals_root();
+  add_fork_fields(header, revision);
   if (revision >= Revision::cancun) {
     const BlobSchedule blobs = chain_.schedule().blob_schedule_at(header.timestamp, revision);
-    header.blob_gas_used = 0;
     header.excess_blob_gas = next_excess_blob_gas(parent_, blobs, revision);
-    header.parent_beacon_root = Hash();
     if (const Param field = overrides["beaconRoot"]; field.there()) {
       KITH_TRY(header.parent_beacon_root, field.hash());
     }
   }
-  if (revision >= Revision::prague) header.requests_hash = empty_requests_hash;
   return header;
 }
 
