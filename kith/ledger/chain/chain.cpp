@@ -755,7 +755,7 @@ Result<std::unique_ptr<BlockBuilder>> Chain::build(const BlockPlan& plan) const 
   header.mix_hash = plan.mix_hash;
   const Revision rules = revision(header, parent.weight);
   if (rules >= Revision::london)
-    header.base_fee = plan.base_fee.value_or(next_base_fee(before, !before.base_fee));
+    header.base_fee = plan.base_fee.value_or(next_base_fee(before, schedule_));
   add_fork_fields(header, rules);
   if (rules >= Revision::cancun) {
     header.excess_blob_gas =

@@ -19,6 +19,12 @@ enum class DifficultyRule : std::uint8_t {
   free,    ///< consensus says (consensus/), or it is zero
 };
 
+/// How a block's base fee comes of its parent's.
+enum class BaseFeeRule : std::uint8_t {
+  market,  ///< EIP-1559
+  fixed,   ///< it stays what the genesis says: zero, or a price that nobody bids up
+};
+
 struct ForkSchedule {
   struct Fork {
     Revision revision = Revision::frontier;
@@ -45,6 +51,9 @@ struct ForkSchedule {
   };
   std::vector<BombDelay> bomb_delays;
   DifficultyRule difficulty = DifficultyRule::free;
+  BaseFeeRule base_fee = BaseFeeRule::market;
+  /// What a block's author gets for it beside fees, where the difficulty is free.
+  U256 block_reward;
   /// Whose events ask for validators, from Prague on (EIP-6110). Without: nobody's.
   std::optional<Address> deposit_contract;
   /// The total difficulty after which a chain of ethash goes on without work (EIP-3675).

@@ -113,6 +113,13 @@ void read_config(const JsonNode& config, ForkSchedule& into) {
       into.change_times.push_back(at.small_number());
   }
   if (config["ethash"].there()) into.difficulty = DifficultyRule::ethash;
+  // Besu's two names for chains without a market for gas.
+  if (config["zeroBaseFee"].truth() || config["fixedBaseFee"].truth())
+    into.base_fee = BaseFeeRule::fixed;
+  for (const char* consensus : {"pow", "bft"}) {
+    if (const JsonNode reward = config[consensus]["blockReward"]; reward.there())
+      into.block_reward = reward.number();
+  }
 }
 
 MemoryState read_alloc(const JsonNode& alloc) {
@@ -158,8 +165,12 @@ void read_header(const JsonNode& from, const ForkSchedule& schedule, Header& int
   const Revision revision = schedule.revision_at(into.number, into.timestamp, merged);
   if (revision >= Revision::london) {
     const JsonNode fee = from["baseFeePerGas"];
-    into.base_fee = fee.there() ? fee.number() : U256(1'000'000'000);
+    into.base_fee = fee.there()                             ? fee.number()
+                    : from["config"]["zeroBaseFee"].truth() ? U256(0)
+                                                            : U256(1'000'000'000);
   }
+  if (from["config"]["zeroBaseFee"].truth() && into.base_fee.value_or(0) != U256(0))
+    from["baseFeePerGas"].bad("zero, as config.zeroBaseFee asks,");
   add_fork_fields(into, revision);
   if (revision >= Revision::cancun) {
     into.blob_gas_used = number("blobGasUsed", 0);

@@ -124,8 +124,8 @@ BlockValid check_fields(const Header& header, Revision revision) {
   return {};
 }
 
-BlockValid check_gas(const Header& header, const Header& parent, Revision revision,
-                     Revision parent_revision) {
+BlockValid check_gas(const Header& header, const Header& parent, const ForkSchedule& schedule,
+                     Revision revision, Revision parent_revision) {
   if (header.gas_used > header.gas_limit) return invalid(InvalidBlock::gas_used_above_limit);
   // The first block with a base fee has twice the gas: the aim is what the limit was.
   const bool first = revision >= Revision::london && parent_revision < Revision::london;
@@ -135,7 +135,7 @@ BlockValid check_gas(const Header& header, const Header& parent, Revision revisi
       header.gas_limit > before ? header.gas_limit - before : before - header.gas_limit;
   if (moved >= step || header.gas_limit < gas_limit_min || header.gas_limit > gas_limit_max)
     return invalid(InvalidBlock::gas_limit_out_of_bounds);
-  if (revision >= Revision::london && header.base_fee != next_base_fee(parent, first))
+  if (revision >= Revision::london && header.base_fee != next_base_fee(parent, schedule))
     return invalid(InvalidBlock::wrong_base_fee);
   return {};
 }
@@ -184,7 +184,7 @@ BlockValid check_header(const Header& header, const Header& parent, const ForkSc
   if (header.extra_data.size() > extra_data_bytes_max)
     return invalid(InvalidBlock::extra_data_too_long);
   KITH_CHECK(check_fields(header, revision));
-  KITH_CHECK(check_gas(header, parent, revision, parent_revision));
+  KITH_CHECK(check_gas(header, parent, schedule, revision, parent_revision));
   KITH_CHECK(check_blob_gas(header, parent, schedule, revision));
   return check_work(header, parent, schedule, revision);
 }
@@ -214,9 +214,10 @@ void add_fork_fields(Header& header, Revision revision) {
   if (revision >= Revision::prague) header.requests_hash = empty_requests_hash;
 }
 
-U256 next_base_fee(const Header& parent, bool first) noexcept {
-  if (first || !parent.base_fee) return first_base_fee;
+U256 next_base_fee(const Header& parent, const ForkSchedule& schedule) noexcept {
+  if (!parent.base_fee) return first_base_fee;
   const U256 before = *parent.base_fee;
+  if (schedule.base_fee == BaseFeeRule::fixed) return before;
   const std::uint64_t aim = parent.gas_limit / elasticity;
   if (parent.gas_used == aim) return before;
   const bool rises = parent.gas_used > aim;

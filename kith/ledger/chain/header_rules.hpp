@@ -64,8 +64,8 @@ BlockValid check_body(const Block& block, Revision revision);
 /// block has them in which nothing happens.
 void add_fork_fields(Header& header, Revision revision);
 
-/// Of the block after `parent` (EIP-1559). `first`: it is the first that has one.
-U256 next_base_fee(const Header& parent, bool first) noexcept;
+/// Of the block after `parent` (EIP-1559). Where the parent has none it is the first.
+U256 next_base_fee(const Header& parent, const ForkSchedule& schedule) noexcept;
 
 /// Of the block after `parent` (EIP-4844, from Osaka on EIP-7918 with the parent's base fee).
 std::uint64_t next_excess_blob_gas(const Header& parent, const BlobSchedule& schedule,

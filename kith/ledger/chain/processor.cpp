@@ -157,8 +157,12 @@ Result<BlockValid> Processor::after_transactions(const Block& block) {
 }
 
 void Processor::reward(const Block& block) {
-  if (world_.revision() >= Revision::paris || schedule_.difficulty != DifficultyRule::ethash)
+  if (schedule_.difficulty == DifficultyRule::free) {
+    if (!schedule_.block_reward.is_zero())
+      world_.add_balance(world_.account(block.header.coinbase), schedule_.block_reward);
     return;
+  }
+  if (world_.revision() >= Revision::paris) return;
   const U256 whole = block_reward(world_.revision());
   U256 mine = whole;
   for (const Header& ommer : block.ommers) {

@@ -97,7 +97,7 @@ PoolHead PoolHead::after(const Header& header, const ForkSchedule& schedule,
   PoolHead head;
   // The next block's time is unknown, but later.
   head.revision = schedule.revision_at(header.number + 1, header.timestamp + 1);
-  if (head.revision >= Revision::london) head.base_fee = next_base_fee(header, !header.base_fee);
+  if (head.revision >= Revision::london) head.base_fee = next_base_fee(header, schedule);
   head.gas_limit = header.gas_limit;
   head.state = std::move(state);
   return head;

@@ -12,7 +12,8 @@ using detail::JsonFault;
 using detail::JsonNode;
 using namespace pow_limits;
 
-constexpr std::array known_keys{"algorithm", "targetSpacing", "halfLife", "limit"};
+/// The reward is the ledger's to read (chain/genesis.cpp).
+constexpr std::array known_keys{"algorithm", "targetSpacing", "halfLife", "limit", "blockReward"};
 
 std::unexpected<Error> refused(std::string why) {
   return std::unexpected(Error(Errc::invalid_argument, std::move(why)));

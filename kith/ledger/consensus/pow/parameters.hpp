@@ -4,6 +4,7 @@
 //   targetSpacing   seconds from block to block, >= 2 10
 //   halfLife        seconds (asert.hpp)               288 spacings
 //   limit           the easiest target there may be   2^255 - 1: every second hash meets it
+//   blockReward     wei for the author of a block     0
 //
 // Each may be missing, and then is what stands on the right. Thread: any.
 #pragma once

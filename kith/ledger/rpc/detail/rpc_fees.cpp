@@ -82,7 +82,7 @@ RpcResult<U256> coming_base_fee(const Chain& chain) {
   KITH_TRY(const Header header, chain.header(head.hash));
   KITH_TRY(const Revision next, chain.revision_after(head.hash, header.timestamp + 1));
   if (next < Revision::london) return U256();
-  return next_base_fee(header, !header.base_fee);
+  return next_base_fee(header, chain.schedule());
 }
 
 RpcResult<U256> coming_blob_fee(const Chain& chain) {
@@ -127,7 +127,7 @@ RpcResult<json::object> fee_history(const Chain& chain, std::uint64_t blocks, st
     // And of the block after them.
     KITH_TRY(const Revision next, chain.revision_after(hash, header.timestamp + 1));
     base_fees.push_back(json::value(
-        quantity(next < Revision::london ? U256() : next_base_fee(header, !header.base_fee))));
+        quantity(next < Revision::london ? U256() : next_base_fee(header, chain.schedule()))));
     blob_fees.push_back(json::value(quantity(next_blob_fee(chain, header, revision))));
   }
   out["baseFeePerGas"] = std::move(base_fees);

@@ -197,7 +197,7 @@ RpcResult<Header> Simulation::header_of(const Param& overrides) const {
   }
   const Revision revision = world_->revision();
   if (revision >= Revision::london) {
-    header.base_fee = validates_ ? next_base_fee(parent_, !parent_.base_fee) : U256();
+    header.base_fee = validates_ ? next_base_fee(parent_, chain_.schedule()) : U256();
     if (const Param field = overrides["baseFeePerGas"]; field.there()) {
       KITH_TRY(header.base_fee, field.number());
     }

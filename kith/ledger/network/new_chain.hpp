@@ -1,0 +1,37 @@
+// The beginning of a new chain, as a geth-format genesis.json with Osaka's rules from its first
+// block on. Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/json/value.hpp>
+
+#include <kith/ledger/consensus/pow/parameters.hpp>
+#include <kith/ledger/state/memory_state.hpp>
+
+namespace kith::ledger {
+
+struct NewChain {
+  std::uint64_t chain_id = 0;
+  std::uint64_t timestamp = 0;  ///< seconds since 1970
+  std::uint64_t gas_limit = 60'000'000;
+  U256 base_fee = 1'000'000'000;
+  /// The base fee stays what it is; with a base fee of zero gas is free.
+  bool base_fee_is_fixed = false;
+  U256 difficulty;
+  Bytes extra_data{};
+  Hash mix_hash{};
+  /// config.pow or config.bft.
+  std::string consensus{};
+  boost::json::value parameters{};
+  MemoryState state{};
+};
+
+/// config.pow, with all of its fields. `reward` is wei a block.
+boost::json::value pow_config(const PowParameters& parameters, const U256& reward);
+
+/// Genesis::parse takes it.
+std::string genesis_text(const NewChain& chain);
+
+}  // namespace kith::ledger
