@@ -10,9 +10,20 @@ from program import Case, Screen, wait_until
 MIB = 1 << 20
 
 
-class Interrupted(Case):
+class Paced(Case):
+    def paced_pair(self):
+        """Two daemons that are connected; what the first sends takes seconds, however fast the machine is."""
+        first = self.made("first")
+        first.ok("config", "Swarm.Bandwidth.Up", "64MB")
+        first.start()
+        second = self.started("second")
+        first.connect(second)
+        return first, second
+
+
+class Interrupted(Paced):
     def test_a_get_that_was_killed_fetches_only_the_rest_the_second_time(self):
-        first, second = self.pair()
+        first, second = self.paced_pair()
         content = os.urandom(160 * MIB)
         cid = first.add(self.write("big", content))
         out = self.folder / "out"
@@ -33,7 +44,7 @@ class Interrupted(Case):
         self.assertLessEqual(useful[1] - useful[0], 161 - had)
 
     def test_what_was_fetched_before_the_daemon_was_killed_is_not_fetched_again(self):
-        first, second = self.pair()
+        first, second = self.paced_pair()
         content = os.urandom(160 * MIB)
         cid = first.add(self.write("big", content))
         get = second.background("get", "-o", self.folder / "out", cid)
@@ -61,16 +72,15 @@ class Interrupted(Case):
         self.assertEqual(second.bitswap()["BlocksReceived"], before)
 
 
-class Waiting(Case):
+class Waiting(Paced):
     def test_a_get_tells_whom_it_waits_for_and_goes_on_when_a_peer_comes(self):
-        first, second = self.pair()
+        first, second = self.paced_pair()
         content = os.urandom(200 * MIB)
         cid = first.add(self.write("big", content))
         name = first.id
         out = self.folder / "out"
         get = second.background("get", "-o", out, cid)
         self.addCleanup(get.stop)
-        # By the file that grows: a command would take longer to ask than all of it to come.
         wait_until(lambda: any(part.stat().st_size > 4 * MIB for part in self.folder.glob(".kith-part-*")),
                    what="a beginning")
         first.stop(9)
@@ -106,7 +116,7 @@ class Waiting(Case):
         self.assertEqual(quiet.log(), "")
 
     def test_the_bar_makes_room_for_the_word_about_the_wait(self):
-        first, second = self.pair()
+        first, second = self.paced_pair()
         cid = first.add(self.write("big", os.urandom(200 * MIB)))
         screen = Screen(second, "get", "-o", str(self.folder / "out"), cid)
         self.addCleanup(screen.close)
