@@ -13,6 +13,7 @@
 //                  geth's genesis.json, the blocks of a chain and their branches (Chain)
 //   txpool/        transactions that wait for a block, their journal, what peers tell each other of
 //                  them
+//   sync/          a chain's blocks from other peers: eth/68's messages, their answers, whom to ask
 //   wallet/        mnemonics, keys, keystores, and what is signed with them
 //   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
 //   consensus/bft/ Simplex: votes, certificates, leaders, as a state machine with a log
@@ -25,7 +26,8 @@
 // worker, since they compute and read from disk. Objects belong to one thread at a time unless
 // their header says otherwise.
 //
-// What isn't here yet: chains between nodes, which need sync and what joins consensus with them.
+// What isn't here yet: chains between nodes, which need what joins sync and consensus with a
+// network.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>
@@ -43,6 +45,8 @@
 #include <kith/ledger/primitives/types.hpp>
 #include <kith/ledger/primitives/u256.hpp>
 #include <kith/ledger/state/state_tree.hpp>
+#include <kith/ledger/sync/block_sync.hpp>
+#include <kith/ledger/sync/sync_server.hpp>
 #include <kith/ledger/txpool/tx_pool.hpp>
 #include <kith/ledger/wallet/key_ring.hpp>
 #include <kith/ledger/wallet/signing.hpp>

@@ -48,8 +48,12 @@ ALLOWED_IN_SESSION_HEADERS = {"boost/asio/awaitable.hpp", "boost/asio/any_io_exe
 CRYPTO_LIBRARY = re.compile(r"^(openssl/|sodium|secp256k1|gnutls/|blst|randomx)")
 RANDOMX_USERS = {"kith/ledger/consensus/pow/randomx.cpp"}
 BLST_USERS = {"kith/ledger/evm/detail/bls12_381.cpp", "kith/ledger/evm/detail/kzg.cpp"}
-# Within the ledger: validators decide on hashes, and know nothing of what these stand for.
-BFT_SEES = {"consensus", "primitives"}
+# Within the ledger: validators decide on hashes, and know nothing of what these stand for; blocks are fetched
+# whatever the pool and consensus think of them.
+LEDGER_PART_SEES = {
+    ("consensus", "bft"): {"consensus", "primitives"},
+    ("sync",): {"sync", "chain", "state", "evm", "primitives"},
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
 
@@ -90,9 +94,10 @@ def faults_of(path: Path):
             continue
         target = included.split("/")[1]
         if target == module:
-            if path.relative_to(ROOT).parts[:4] == ("kith", "ledger", "consensus", "bft") and \
-                    included.split("/")[2] not in BFT_SEES:
-                yield f"includes {included}; of the ledger, bft sees primitives/ alone"
+            for part, sees in LEDGER_PART_SEES.items():
+                if path.relative_to(ROOT).parts[:2 + len(part)] == ("kith", "ledger", *part) and \
+                        included.split("/")[2] not in sees:
+                    yield f"includes {included}; of the ledger, {'/'.join(part)} sees {', '.join(sorted(sees))} alone"
             continue
         if target not in LEVEL:
             yield f"includes {included}: no such module"
