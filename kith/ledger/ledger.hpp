@@ -17,6 +17,8 @@
 //   wallet/        mnemonics, keys, keystores, and what is signed with them
 //   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
 //   consensus/bft/ Simplex: votes, certificates, leaders, as a state machine with a log
+//   consensus/staking/
+//                  the contract that says who validates, in a genesis and asked
 //   rpc/           Ethereum's JSON-RPC on a chain
 //   dev/           a chain for developing, as anvil's and Hardhat's are
 //   conformance/   the official suites' files, read and run
@@ -40,6 +42,7 @@
 #include <kith/ledger/consensus/pow/fork_choice.hpp>
 #include <kith/ledger/consensus/pow/orphan_pool.hpp>
 #include <kith/ledger/consensus/pow/pow_rules.hpp>
+#include <kith/ledger/consensus/staking/staking.hpp>
 #include <kith/ledger/evm/machine.hpp>
 #include <kith/ledger/primitives/rlp.hpp>
 #include <kith/ledger/primitives/types.hpp>
