@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 BUILD_SECONDS = 3600
 NPM_TESTS = ["test_chain.LibrariesDriveTheChain", "test_helia", "test_libp2p.KithDialsJs", "test_libp2p.JsDialsKith",
-             "test_rpc_client.RpcClientDrivesKith", "test_wallet", "test_websocket.KithDialsJs", "test_websocket.JsDialsKith"]
+             "test_rpc_client.RpcClientDrivesKith", "test_staking", "test_wallet", "test_websocket.KithDialsJs", "test_websocket.JsDialsKith"]
 SMOKE_LEAVES_OUT = {"test_harness"}
 
 

@@ -24,12 +24,12 @@ class Chain(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="kith-chain-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def start(self):
+    def start(self, *options):
         """A chain's URL."""
         binary = environment.require(environment.kith_binary(), "build it, or name it in KITH_BIN")
         port = self.folder / "port"
         env = {**os.environ, "KITH_PATH": str(self.folder / "home")}
-        chain = Process([binary, "chain", "dev", "--port=0", f"--port-file={port}"], env=env)
+        chain = Process([binary, "chain", "dev", "--port=0", f"--port-file={port}", *options], env=env)
         self.addCleanup(chain.stop)
         deadline = time.monotonic() + READY_SECONDS
         while not port.exists():

@@ -14,32 +14,12 @@ import * as viem from 'viem'
 import { mnemonicToAccount, privateKeyToAccount } from 'viem/accounts'
 import { foundry } from 'viem/chains'
 
+import { check, end } from './checks.mjs'
+
 const [url] = process.argv.slice(2)
 const wsUrl = url.replace('http', 'ws')
 const mnemonic = 'test test test test test test test test test test test junk'
 const ether = 10n ** 18n
-const seconds = 30
-let failed = 0
-
-function within (promise) {
-  let timer
-  const late = new Promise((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing within ${seconds} s`)), seconds * 1000)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
-}
-
-async function check (name, body) {
-  const said = { name, ok: true }
-  try {
-    await within(body())
-  } catch (error) {
-    failed += 1
-    said.ok = false
-    said.error = String(error.stack ?? error).slice(0, 2000)
-  }
-  console.log(JSON.stringify(said))
-}
 
 function compile () {
   const { resolve } = createRequire(import.meta.url)
@@ -290,5 +270,4 @@ await check('viem: calls with another state, and asks for access lists and proof
   assert.ok(proof.accountProof.length > 0, 'a proof')
 })
 
-// The libraries hold their connections.
-process.exit(failed === 0 ? 0 : 1)
+end()
