@@ -170,8 +170,11 @@ class Pair {
         return {world_.unjail(person(who)), model_.unjail(who)};
       default: {
         const std::uint64_t by = random_.below(people);
-        const std::uint64_t epoch = random_.below(model_.epoch() + 2);
-        const std::uint64_t view = 1 + random_.below(3);
+        // Any epoch so far and the next, more often the last ones.
+        const std::uint64_t last = model_.epoch() + 1;
+        const std::uint64_t epoch =
+            random_.chance(0.5) ? last - std::min(last, random_.below(4)) : random_.below(last + 1);
+        const std::uint64_t view = 1 + random_.below(2);
         return {world_.report(person(by), person(who), world_.evidence(person(who), epoch, view)),
                 model_.report(by, who, epoch, view)};
       }
@@ -208,7 +211,7 @@ class Pair {
 
 TEST(StakingModel, WhateverIsCalledTheContractDoesWhatTheModelDoes) {
   std::map<std::string_view, int> seen;
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE(seed);
     Pair pair(seed);
     for (int i = 0; i < 400; ++i) {
