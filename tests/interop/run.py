@@ -20,8 +20,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 BUILD_SECONDS = 3600
-NPM_TESTS = ["test_chain.LibrariesDriveTheChain", "test_helia", "test_libp2p.KithDialsJs", "test_libp2p.JsDialsKith",
-             "test_rpc_client.RpcClientDrivesKith", "test_staking", "test_wallet", "test_websocket.KithDialsJs", "test_websocket.JsDialsKith"]
+NPM_TESTS = ["test_chain.LibrariesDriveTheChain", "test_evm_oracle", "test_helia", "test_libp2p.KithDialsJs",
+             "test_libp2p.JsDialsKith", "test_rpc_client.RpcClientDrivesKith", "test_staking", "test_wallet",
+             "test_websocket.KithDialsJs", "test_websocket.JsDialsKith"]
+ORACLE_ROUNDS_OF_ALL = "400"
 SMOKE_LEAVES_OUT = {"test_harness"}
 
 
@@ -50,6 +52,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.peers == "smoke":
         os.environ["KITH_INTEROP_SMOKE"] = "1"
+    if arguments.peers == "all":
+        os.environ.setdefault("KITH_ORACLE_ROUNDS", ORACLE_ROUNDS_OF_ALL)
     if arguments.peers in ("all", "npm"):
         build(["js"] if arguments.peers == "npm" else [])
     # The harness reads the environment when it is loaded.
