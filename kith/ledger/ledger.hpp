@@ -17,6 +17,8 @@
 //   wallet/        mnemonics, keys, keystores, and what is signed with them
 //   consensus/pow/ proof of work: targets, seals, what headers must say, mining, fork choice
 //   consensus/bft/ Simplex: votes, certificates, leaders, as a state machine with a log
+//   consensus/bft_driver/
+//                  that on a chain: epochs and their validators, the log on disk, header rules
 //   consensus/staking/
 //                  the contract that says who validates, in a genesis and asked
 //   rpc/           Ethereum's JSON-RPC on a chain
@@ -26,7 +28,7 @@
 // Specifications: the Yellow Paper, and the EIPs and BIPs that each header names. These parts know
 // no network, no clock and no thread (a miner is given its threads): whoever runs them does so on a
 // worker, since they compute and read from disk. Objects belong to one thread at a time unless
-// their header says otherwise.
+// their header says otherwise. The bft_driver runs on the loop, in an Env.
 //
 // What isn't here yet: chains between nodes, which need what joins sync and consensus with a
 // network.
@@ -39,6 +41,8 @@
 #include <kith/ledger/chain/processor.hpp>
 #include <kith/ledger/chain/transition.hpp>
 #include <kith/ledger/consensus/bft/engine.hpp>
+#include <kith/ledger/consensus/bft_driver/bft_consensus.hpp>
+#include <kith/ledger/consensus/bft_driver/bft_driver.hpp>
 #include <kith/ledger/consensus/pow/fork_choice.hpp>
 #include <kith/ledger/consensus/pow/orphan_pool.hpp>
 #include <kith/ledger/consensus/pow/pow_rules.hpp>

@@ -200,6 +200,8 @@ class Engine {
   /// The certificate of that; null if it is the epoch's genesis.
   const CertificatePtr& finalization() const noexcept { return finalization_; }
   ValidatorIndex leader(View view) { return schedule_.leader(view); }
+  /// The newest view in which a validator of the set was heard to vote; 0 if it never was.
+  View heard(ValidatorIndex validator) const noexcept { return last_voted_[validator]; }
   /// Views about which something is in memory.
   std::size_t views_held() const noexcept { return rounds_.size(); }
   const TransitionCounts& counts() const noexcept { return counts_; }
