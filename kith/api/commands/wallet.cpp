@@ -10,6 +10,7 @@
 #include <kith/api/detail/text.hpp>
 #include <kith/api/detail/values.hpp>
 #include <kith/api/detail/wallet_access.hpp>
+#include <kith/api/detail/wallet_node.hpp>
 #include <kith/ledger/wallet/limits.hpp>
 #include <kith/ledger/wallet/signing.hpp>
 #include <kith/ledger/wallet/transaction_json.hpp>
@@ -747,10 +748,12 @@ void add_signing_commands(CommandTable& table) {
 }  // namespace
 
 void add_wallet_commands(CommandTable& table) {
-  table.describe_group("wallet", "Keep accounts of a ledger, and sign with them.");
+  table.describe_group("wallet", "Keep accounts of a ledger, sign with them, and send.");
   add_account_commands(table);
   add_key_commands(table);
   add_signing_commands(table);
+  add_wallet_send_commands(table);
+  add_wallet_chain_commands(table);
 }
 
 }  // namespace kith::api
