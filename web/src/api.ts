@@ -21,17 +21,23 @@ export class UnreachableError extends Error {
   }
 }
 
-export type Query = Record<string, string | number | boolean>;
+/** An option that is given several times has a list. */
+export type Query = Record<string, string | number | boolean | readonly string[]>;
 
 export function rpcUrl(command: string, query: Query = {}): string {
   const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) search.set(key, String(value));
+  for (const [key, value] of Object.entries(query)) for (const one of Array.isArray(value) ? value : [value]) search.append(key, String(one));
   const text = search.toString();
   return `/api/v0/${command}${text && "?" + text}`;
 }
 
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** No answer came in the time that the caller gave. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 const secretKey = "kith.authorization";
@@ -69,7 +75,8 @@ export async function open(command: string, query: Query = {}, signal?: AbortSig
     const headers = secret ? { Authorization: secret } : {};
     response = await fetch(rpcUrl(command, query), { method: "POST", headers, signal: signal ?? null, cache: "no-store" });
   } catch (error) {
-    if (isAbort(error)) throw error;
+    // One slow command doesn't say that the node is gone.
+    if (isAbort(error) || isTimeout(error)) throw error;
     reachability.dispatchEvent(new CustomEvent("change", { detail: false }));
     throw new UnreachableError();
   }

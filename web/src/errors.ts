@@ -1,5 +1,5 @@
 // Failures for people: what happened, and what to try. The node's own words stay at hand.
-import { RpcError, UnreachableError, wantsSecret } from "./api";
+import { RpcError, UnreachableError, isTimeout, wantsSecret } from "./api";
 import { fill, h, icon } from "./dom";
 
 export interface Explanation {
@@ -39,10 +39,21 @@ const contentRules: Rule[] = [
   [/timeout|timed out|deadline/i, "It took too long.", "Connect to a peer that has it, and try again."],
 ];
 
-export function explain(error: unknown, topic: "connect" | "content" | "node"): Explanation {
+const chainRules: Rule[] = [
+  [/already|exists|is taken/i, "There is a chain of that name, or that very chain, here already.", "Choose another name, or open the one that is here."],
+  [/nobody has sent the genesis/i, "Nobody who has this chain could be reached.", "Ask whoever invited you whether their node is running, and for a fresh invitation."],
+  [/the genesis differs/i, "The invitation and the chain it leads to don't match.", "Don't use it. Ask whoever invited you for another one."],
+  [/invitation|isn't an address that ends in \/p2p/i, "That isn't a whole invitation.", "It begins with kith://chain/0x… Copy all of it, to the end."],
+  [/there is no chain/i, "There is no chain of that name here.", "Go back to the list of chains."],
+  [/can't be opened/i, "The node can't open this chain.", "Its own words say why."],
+  [/missing trie node|state.*(not|isn't) (available|here|kept)|pruned/i, "The node doesn't keep what it was so long ago.", "A node that joins with --archive keeps the states of all blocks."],
+];
+
+export function explain(error: unknown, topic: "connect" | "content" | "chain" | "node"): Explanation {
   if (error instanceof UnreachableError) {
     return { what: "The node doesn't answer.", tryThis: "Is it still running? Start it again with: kith daemon" };
   }
+  if (isTimeout(error)) return { what: "The node takes long to answer.", tryThis: "It may be busy. Try again in a little while." };
   const said = error instanceof Error ? error.message : String(error);
   const speaker = error instanceof RpcError ? "node" : "browser";
   if (wantsSecret(error)) {
@@ -54,7 +65,7 @@ export function explain(error: unknown, topic: "connect" | "content" | "node"): 
   if (error instanceof RpcError && (error.status === 404 || error.status === 405)) {
     return { what: `This node has no “${error.command.replaceAll("/", " ")}”.`, tryThis: "It may be an older version: kith version tells.", said };
   }
-  const rules = topic === "connect" ? connectRules : topic === "content" ? contentRules : [];
+  const rules = { connect: connectRules, content: contentRules, chain: chainRules, node: [] }[topic];
   for (const [pattern, what, tryThis] of rules) if (pattern.test(said)) return { what, tryThis, said, speaker };
   return { what: "That didn't work.", tryThis: `Try again. If it stays so, the ${speaker}'s own words below${speaker === "node" ? " and its log" : ""} say more.`, said, speaker };
 }

@@ -39,6 +39,34 @@ export function since(iso: string, now = Date.now()): string {
   return `since ${text}`;
 }
 
+/** "4 s ago", of what comes every few seconds. A clock that is ahead of ours makes it no future. */
+export function age(unixSeconds: number, now = Date.now()): string {
+  const seconds = now / 1000 - unixSeconds;
+  return seconds < 1 ? "just now" : `${duration(seconds)} ago`;
+}
+
+/** A moment to the second. */
+export function moment(unixSeconds: number): string {
+  const time = new Date(unixSeconds * 1000);
+  return Number.isNaN(time.getTime()) ? "" : time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** What a miner tries in a second. */
+export function hashRate(perSecond: number): string {
+  const names = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
+  let unit = 0;
+  while (perSecond >= 1000 && unit < names.length - 1) {
+    perSecond /= 1000;
+    unit++;
+  }
+  return `${perSecond.toFixed(unit === 0 || perSecond >= 100 ? 0 : 1)} ${names[unit]}`;
+}
+
+/** At most so many characters of what somebody else wrote. */
+export function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}
+
 export function ago(time: number, now = Date.now()): string {
   const seconds = (now - time) / 1000;
   if (seconds < 45) return "just now";

@@ -46,10 +46,10 @@ async function find(): Promise<string | null> {
   // Who isn't told the configuration asks for the file.
   let mayBeAnyPort = configured === null;
   for (const value of values) {
-    const match = typeof value === "string" ? /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(value) : null;
-    if (!match) continue;
-    if (match[3] === "0") mayBeAnyPort = true;
-    else return `http://${hostFor(match[2]!)}:${match[3]}`;
+    const place = httpPlace(value);
+    if (!place) continue;
+    if (place.port === "0") mayBeAnyPort = true;
+    else return `http://${place.host}:${place.port}`;
   }
   return mayBeAnyPort ? told() : null;
 }
@@ -59,6 +59,12 @@ async function told(): Promise<string | null> {
   const response = await fetch("./gateway.txt", { cache: "no-store" });
   const url = response.ok ? httpOrigin((await response.text()).trim()) : null;
   return url && url.replace(/\/\/(0\.0\.0\.0|\[::\])/, `//${location.hostname}`);
+}
+
+/** Where a server listens that is configured so, such as /ip4/127.0.0.1/tcp/8080, as addresses of pages have it. */
+export function httpPlace(address: unknown): { host: string; port: string } | null {
+  const match = typeof address === "string" ? /^\/(?:ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(address) : null;
+  return match && { host: hostFor(match[1]!), port: match[2]! };
 }
 
 function hostFor(listening: string): string {

@@ -1,9 +1,12 @@
 // The page's frame: navigation, which view is shown, and whether the node answers.
 import { authorization, call, reachability, refusals, setSecret, type Peer } from "./api";
 import { browseView } from "./browse";
+import { chainView } from "./chain";
+import { chainsView } from "./chains";
 import { parseContentPath, safeDecode } from "./cid";
 import { every, fill, focusHeading, h, icon, type IconName } from "./dom";
 import { errorBox } from "./errors";
+import { accountView, blockView, transactionView } from "./explorer";
 import { acceptDrops, filesView } from "./files";
 import { forgetGateway } from "./gateway";
 import { mountJobs } from "./jobs";
@@ -14,6 +17,7 @@ const sections: [string, string, IconName][] = [
   ["me", "Me", "me"],
   ["peers", "Peers", "peers"],
   ["files", "Files", "files"],
+  ["chains", "Chains", "chains"],
 ];
 
 const tabs = new Map<string, HTMLAnchorElement>();
@@ -48,6 +52,15 @@ function frame(): Element[] {
   ];
 }
 
+/** #/chains, #/chains/NAME, and below that block/NUMBER, block/HASH, tx/HASH and account/ADDRESS. */
+function placeInChains([name, kind, id]: string[], signal: AbortSignal): Element {
+  if (name === undefined) return chainsView(signal);
+  if (id === undefined) return chainView(name, signal);
+  if (kind === "block") return blockView(name, id, signal);
+  if (kind === "tx") return transactionView(name, id, signal);
+  return kind === "account" ? accountView(name, id, signal) : chainView(name, signal);
+}
+
 let leave = new AbortController();
 
 /** Shows what the address says. */
@@ -65,11 +78,13 @@ function show(): void {
   if (section === "peers") view = peersView(leave.signal);
   else if (target) view = browseView({ cid: target.cid, path: rest.slice(1).filter((part) => part !== ""), givenName: new URLSearchParams(query).get("name") ?? "" }, leave.signal);
   else if (section === "files") view = filesView(leave.signal);
+  else if (section === "chains") view = placeInChains(rest.filter((part) => part !== ""), leave.signal);
   else view = meView(leave.signal);
   fill(main, view);
   view.querySelector("h1")?.setAttribute("tabindex", "-1");
   const label = sections.find(([name]) => name === section)?.[1] ?? "Me";
-  document.title = target ? `${main.querySelector("h1")?.textContent ?? "Files"} · kith` : `${label} · kith`;
+  const inChains = section === "chains" && rest.length > 0;
+  document.title = target || inChains ? `${main.querySelector("h1")?.textContent ?? label} · kith` : `${label} · kith`;
   window.scrollTo(0, 0);
 }
 
