@@ -3,6 +3,8 @@
 
     run.py                          kith (KITH_BIN, default build/release/kith), the page that it serves itself
     run.py --node kubo              Kubo (KITH_PEERS, default build/peers), the page from web/dist (npm run build in web/)
+    run.py --dist                   kith, but the page from web/dist
+    run.py --only FILE              one file of tests alone: page.test.mjs or chains.test.mjs
     run.py --junit FILE             the results as JUnit too
     run.py --picture FILE           no tests: the picture of the README, docs/images/page.png
 
@@ -34,6 +36,7 @@ from harness.process import Process  # noqa: E402
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SERVER_SECONDS = 20
 TESTS_SECONDS = 600
+TEST_FILES = ["page.test.mjs", "chains.test.mjs"]
 
 
 class Skip(Exception):
@@ -115,7 +118,7 @@ def prepare():
         subprocess.run(["npm", "ci", "--loglevel=error"], cwd=HERE, check=True, stdout=sys.stderr)
 
 
-def with_nodes(kind, use):
+def with_nodes(kind, use, dist=False):
     """Starts the two nodes and whatever serves the page, and calls use(page's address, gateway, second node)."""
     prepare()
     opened = []
@@ -126,7 +129,7 @@ def with_nodes(kind, use):
         peer = daemon.started(kind, dht=False)
         opened.append(peer.close)
         page_url, gateway = origin(node), None
-        page = body_of(page_url + "/") if kind is daemon.Kith else None
+        page = body_of(page_url + "/") if kind is daemon.Kith and not dist else None
         if page is None or "kith.svg" not in page:
             server, page_url = serve_dist(node)
             opened.append(server.stop)
@@ -141,8 +144,12 @@ def with_nodes(kind, use):
             close()
 
 
-def test(*nodes):
-    return results_of(run_script(["--test-reporter=tap", "page.test.mjs"], *nodes))
+def test(files, *nodes):
+    results = []
+    for file in files:
+        of_file = results_of(run_script(["--test-reporter=tap", file], *nodes))
+        results += of_file or [(f"{file} starts", False, "no test ran")]
+    return results
 
 
 def take_picture(path):
@@ -153,6 +160,8 @@ def take_picture(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--node", choices=["kith", "kubo"], default="kith")
+    parser.add_argument("--dist", action="store_true")
+    parser.add_argument("--only", choices=TEST_FILES)
     parser.add_argument("--junit")
     parser.add_argument("--picture", metavar="FILE")
     arguments = parser.parse_args()
@@ -161,9 +170,9 @@ def main():
     suite = f"page.{arguments.node}"
     skipped = None
     try:
-        results = with_nodes(daemon.Kith if arguments.node == "kith" else daemon.Kubo, test)
-        if not results:
-            results = [("starts", False, "no test ran")]
+        files = [arguments.only] if arguments.only else TEST_FILES
+        kind = daemon.Kith if arguments.node == "kith" else daemon.Kubo
+        results = with_nodes(kind, lambda *nodes: test(files, *nodes), arguments.dist)
     except (Skip, unittest.SkipTest) as reason:
         skipped, results = str(reason), []
         print(f"skipped: {reason}", file=sys.stderr)
