@@ -164,7 +164,7 @@ function miningCard(name: string, signal: AbortSignal): Makers {
 
 /** What to say of who votes, and why this node does or doesn't. */
 export function votingWords(validation: Validation): string {
-  if (!validation.Running) return "Voting hasn't begun here: the node fetches blocks first.";
+  if (!validation.Running) return "Voting isn't under way here now.";
   if (!validation.Votes) return `This node doesn't vote${validation.WhyNot ? `: ${format.cut(validation.WhyNot, 300)}` : ""}.`;
   return validation.Rests ? "This node votes. Nothing waits, so all rest." : "This node votes.";
 }
@@ -179,7 +179,10 @@ function validatorsCard(signal: AbortSignal): Makers {
   let shown = "";
   const update = (status: ChainStatus) => {
     const validation = status.Validation;
-    if (!validation) return;
+    if (!validation) {
+      words.textContent = "The node doesn't tell who votes yet.";
+      return;
+    }
     const now = JSON.stringify([validation, own]);
     if (now === shown) return;
     shown = now;
