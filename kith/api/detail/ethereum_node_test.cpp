@@ -169,7 +169,7 @@ TEST(EthereumNode, ThatSendsTooMuchIsGivenUp) {
       const std::string spaces(64 * 1024, ' ');
       // Until it is cut off.
       for (;;)
-        KITH_CO_CHECK(co_await response.write(Buffer::copy_of(as_bytes(spaces))));
+        KITH_CO_CHECK(co_await response.write(as_bytes(spaces)));
     };
     Site site(world, handler);
     const auto answers = co_await site.node.call_all(two_calls(), 1 << 20);
@@ -197,7 +197,7 @@ TEST(EthereumNode, ThatDripsItsAnswerIsGivenUpInTime) {
   sim::run_test(1, [](World& world) -> Task<void> {
     http::Handler handler = [&world](http::Request&, http::ResponseWriter& response) -> Task<void> {
       for (;;) {
-        KITH_CO_CHECK(co_await response.write(Buffer::copy_of(as_bytes(" "))));
+        KITH_CO_CHECK(co_await response.write(as_bytes(" ")));
         KITH_CO_CHECK(co_await response.flush());
         KITH_CO_CHECK(co_await port::sleep_for(world.clock(), 1s));
       }
