@@ -24,6 +24,7 @@ BlockSync::BlockSync(const SyncOptions& options, LocalChain chain, const LocalHe
 
 void BlockSync::set_local(const LocalHead& local) {
   local_ = local;
+  wake();
 }
 
 bool BlockSync::set_target(const BlockName& target) {
@@ -31,6 +32,7 @@ bool BlockSync::set_target(const BlockName& target) {
   if (target.number > local_.number && target.number - local_.number > options_.unproven_max)
     return false;
   if (!target_ || target.number > target_->number) target_ = target;
+  wake();
   return true;
 }
 
@@ -54,10 +56,12 @@ void BlockSync::on_head(SyncPeer peer, const PeerHead& head) {
   Peer* const found = find(peer);
   if (found == nullptr) return;
   found->head = head;
+  wake();
   if (banned_.contains(head.hash)) fault(peer, SyncFault::refused_block);
 }
 
 void BlockSync::remove_peer(SyncPeer peer) {
+  wake();
   forget_requests_of(peer);
   if (walker_ && walker_->peer == peer) walker_.reset();
   peers_.erase(peer);
@@ -115,6 +119,7 @@ bool BlockSync::is_confirmed(const Peer& peer, std::uint64_t number) const noexc
 }
 
 void BlockSync::on_refused(const Hash& hash) {
+  wake();
   if (banned_.insert(hash).second) {
     banned_order_.push_back(hash);
     if (banned_order_.size() > banned_blocks_max) {
@@ -144,6 +149,7 @@ void BlockSync::on_refused(const Hash& hash) {
 }
 
 void BlockSync::restart() {
+  wake();
   drop_segment();
 }
 
@@ -224,6 +230,7 @@ std::optional<BlockSync::Request> BlockSync::answered(SyncPeer peer, std::uint64
                                                       bool of_bodies) {
   Peer* const from = find(peer);
   if (from == nullptr || from->is_out) return std::nullopt;
+  wake();
   const auto found = requests_.find(id);
   if (found != requests_.end() && found->second.peer == peer &&
       (found->second.kind == Kind::bodies) == of_bodies)
@@ -255,6 +262,7 @@ void BlockSync::fail(std::uint64_t id, Instant now, bool may_come_late) {
 void BlockSync::on_failed(SyncPeer peer, std::uint64_t id, Instant now) {
   const auto found = requests_.find(id);
   if (found != requests_.end() && found->second.peer == peer) fail(id, now, false);
+  wake();
 }
 
 void BlockSync::time_out(Instant now) {

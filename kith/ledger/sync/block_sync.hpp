@@ -37,7 +37,8 @@
 // without running blocks, orphans.
 //
 // A pure state machine: fed with events and the time, polled for requests, headers to check, blocks
-// and faults after each event, and at next_deadline(). Thread: one at a time.
+// and faults after each event, and at next_deadline(), which has come as soon as something was told
+// or taken. Thread: one at a time.
 #pragma once
 
 #include <array>
@@ -209,7 +210,7 @@ class BlockSync {
 
   /// What is to be sent now; each is in flight from then on.
   std::vector<SyncRequest> next_requests(Instant now);
-  /// When next_requests() may have something new without another event; `never` if not at all.
+  /// When to ask next_requests() again, be it past; `never` if not without another event.
   Instant next_deadline() const noexcept;
   /// One at a time: nothing while another one is out.
   std::optional<HeaderBatch> take_headers();
@@ -338,6 +339,7 @@ class BlockSync {
   bool may_ask(const Peer& peer, Instant now);
   SyncPeer any_of(const std::vector<SyncPeer>& peers);
   void wake_at(Instant at) noexcept { wake_ = std::min(wake_, at); }
+  void wake() noexcept { wake_ = Instant::min(); }
   void fault(SyncPeer peer, SyncFault fault);
   void strike(SyncPeer peer, Strike strike, SyncFault why, Instant now);
   void forgive(Peer& peer, Strike strike) noexcept;

@@ -168,6 +168,7 @@ std::vector<SyncBlock> BlockSync::take_blocks(std::size_t bytes_max, Instant now
       segment_.sources.pop_front();
   }
   if (blocks.empty()) return blocks;
+  wake();
   segment_.has_delivered = true;
   segment_.touched = now;
   return blocks;

@@ -751,6 +751,8 @@ Cast cast_of(World& world) {
                        std::set<SyncFault> faults) {
     manner.delay = random.between(10, 300) * 1ms;
     manner.hides_number = random.chance(0.3);
+    // Whoever claims too much may be told by that, where others have shown the headers.
+    if (manner.exaggerates > 0) faults.insert(claimed_too_much);
     world.join(id, std::move(branch), manner);
     cast.liars.emplace(id, std::move(faults));
   };

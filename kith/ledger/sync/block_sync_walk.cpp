@@ -269,6 +269,7 @@ std::optional<HeaderBatch> BlockSync::take_headers() {
 void BlockSync::on_checked(std::uint64_t id, std::size_t valid, HeadersRest rest, Instant now) {
   if (!batch_ || !batch_->is_out || batch_->headers.id != id) return;
   const Batch batch = *std::exchange(batch_, std::nullopt);
+  wake();
   if (batch.segment != segment_.id) return;
   const std::vector<ReceivedHeader>& headers = *batch.headers.headers;
   std::size_t added = 0;
