@@ -23,15 +23,13 @@
 //                  the contract that says who validates, in a genesis and asked
 //   rpc/           Ethereum's JSON-RPC on a chain
 //   dev/           a chain for developing, as anvil's and Hardhat's are
+//   network/       all of it joined, in one node among others (ChainNode)
 //   conformance/   the official suites' files, read and run
 //
 // Specifications: the Yellow Paper, and the EIPs and BIPs that each header names. These parts know
 // no network, no clock and no thread (a miner is given its threads): whoever runs them does so on a
 // worker, since they compute and read from disk. Objects belong to one thread at a time unless
 // their header says otherwise. The bft_driver runs on the loop, in an Env.
-//
-// What isn't here yet: chains between nodes, which need what joins sync and consensus with a
-// network.
 #pragma once
 
 #include <kith/ledger/chain/block.hpp>

@@ -44,7 +44,6 @@ ChainPeers::ChainPeers(port::Env& env, net::Swarm& swarm, net::Identify& identif
       peer_protocol_(chain_protocol(genesis, "peer/1")),
       sync_protocol_(chain_protocol(genesis, "sync/1")),
       answered_(env.clock),
-      became_idle_(env.clock),
       tasks_(env.executor, env.clock) {}
 
 ChainPeers::~ChainPeers() {
@@ -154,7 +153,7 @@ Task<void> ChainPeers::write_news(Session& session) {
   const Instant opened_by = env_.clock.now() + greeting_timeout;
   KITH_CO_TRY(const std::unique_ptr<net::Stream> stream,
               co_await swarm_.open_stream(session.id, {peer_protocol_}, opened_by));
-  const Bytes greeting = talk_.greeting();
+  KITH_CO_TRY(const Bytes greeting, co_await talk_.greeting());
   KITH_CO_CHECK(co_await port::write_message(*stream, greeting, opened_by));
   for (;;) {
     while (session.waiting.empty() && !session.ended)
@@ -167,7 +166,7 @@ Task<void> ChainPeers::write_news(Session& session) {
     auto written = co_await port::write_message(*stream, message, deadline);
     session.is_writing = false;
     KITH_CO_CHECK(std::move(written));
-    if (session.waiting.empty()) became_idle_.notify_all();
+    if (session.waiting.empty()) talk_.on_idle(session.number);
   }
 }
 
@@ -235,7 +234,7 @@ Task<void> ChainPeers::take_request(std::unique_ptr<net::Stream> stream) {
 std::vector<ChainPeers::Peer> ChainPeers::peers() const {
   std::vector<Peer> all;
   for (const auto& [number, session] : by_number_) {
-    if (session->greeted) all.push_back({number, session->id, session->is_outbound});
+    if (session->greeted) all.push_back({number, session->id, session->is_outbound, {}});
   }
   return all;
 }
@@ -243,7 +242,7 @@ std::vector<ChainPeers::Peer> ChainPeers::peers() const {
 std::optional<ChainPeers::Peer> ChainPeers::find(GossipPeer peer) const {
   const auto found = by_number_.find(peer);
   if (found == by_number_.end()) return std::nullopt;
-  return Peer{peer, found->second->id, found->second->is_outbound};
+  return Peer{peer, found->second->id, found->second->is_outbound, {}};
 }
 
 std::size_t ChainPeers::size() const noexcept {
@@ -287,6 +286,13 @@ Task<Buffer> ChainPeers::ask(GossipPeer peer, Bytes request, std::size_t answer_
   KITH_CO_CHECK(co_await stream->close_write(deadline));
   port::BufferedReader reader(*stream, 64 << 10);
   co_return co_await reader.read_message(answer_bytes_max, deadline);
+}
+
+void ChainPeers::drop(GossipPeer peer, std::string_view why) {
+  const auto found = by_number_.find(peer);
+  if (found == by_number_.end()) return;
+  KITH_LOG_DEBUG(log_, "{} is left alone: {}", found->second->id.to_short_string(), why);
+  end(*found->second);
 }
 
 void ChainPeers::ban(GossipPeer peer, std::string_view why) {

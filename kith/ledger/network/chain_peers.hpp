@@ -21,6 +21,7 @@
 
 #include <kith/ledger/network/limits.hpp>
 #include <kith/ledger/primitives/types.hpp>
+#include <kith/ledger/state/state_tree.hpp>
 #include <kith/ledger/txpool/tx_fetcher.hpp>
 #include <kith/net/identify.hpp>
 #include <kith/net/swarm.hpp>
@@ -37,12 +38,14 @@ std::string chain_protocol(const Hash& genesis, std::string_view name);
 class ChainTalk {
  public:
   virtual ~ChainTalk() = default;
-  virtual Bytes greeting() = 0;
+  virtual Task<Bytes> greeting() = 0;
   /// The peer's greeting: an error says why it isn't talked to. From then on it is told news.
   virtual Task<void> on_greeting(GossipPeer peer, Buffer message) = 0;
   /// The next one is read when this one has been dealt with.
   virtual Task<void> on_news(GossipPeer peer, Buffer message) = 0;
   virtual Task<Bytes> on_request(Buffer request) = 0;
+  /// All that the peer was told is on the way: it may be told more.
+  virtual void on_idle(GossipPeer peer) = 0;
   /// After on_greeting(), whatever it said.
   virtual void on_gone(GossipPeer peer) = 0;
 };
@@ -57,7 +60,8 @@ class ChainPeers final : private net::SwarmObserver, private net::IdentifyObserv
   struct Peer {
     GossipPeer number = 0;
     multiformats::PeerId id;
-    bool is_outbound = false;  ///< we dialed it
+    bool is_outbound = false;         ///< we dialed it
+    std::optional<BlockName> head{};  ///< as it says; ChainNode's to tell
   };
 
   ChainPeers(port::Env& env, net::Swarm& swarm, net::Identify& identify, const Hash& genesis,
@@ -80,12 +84,12 @@ class ChainPeers final : private net::SwarmObserver, private net::IdentifyObserv
   bool is_idle(GossipPeer peer) const;
   /// Those that are idle and greeted.
   std::vector<GossipPeer> idle() const;
-  /// Notified when a peer has become idle.
-  port::Event& idle_event() noexcept { return became_idle_; }
 
   /// Asks and waits for the whole answer. Errors of streams; Errc::closed if the peer is gone.
   Task<Buffer> ask(GossipPeer peer, Bytes request, std::size_t answer_bytes_max, Instant deadline);
 
+  /// Ends the session with a peer; it is greeted anew after a while.
+  void drop(GossipPeer peer, std::string_view why);
   /// Ends the session with a peer, its connection too, and doesn't talk to it for a while.
   void ban(GossipPeer peer, std::string_view why);
 
@@ -135,7 +139,6 @@ class ChainPeers final : private net::SwarmObserver, private net::IdentifyObserv
   std::set<net::Stream*> inbound_;  ///< of peers, that are served
   std::size_t answering_ = 0;
   port::Event answered_;
-  port::Event became_idle_;
   port::TaskGroup tasks_;
 };
 

@@ -37,10 +37,7 @@ Result<Invite> Invite::parse(std::string_view text) {
   if (!text.starts_with(scheme)) return bad("it begins with " + std::string(scheme));
   text.remove_prefix(scheme.size());
   const std::size_t mark = std::min(text.find('?'), text.size());
-  std::string_view digits = text.substr(0, mark);
-  if (digits.starts_with("0x")) digits.remove_prefix(2);
-  const auto bytes = from_hex(digits);
-  const auto hash = bytes ? Hash::from_bytes(*bytes) : std::nullopt;
+  const auto hash = Hash::parse(text.substr(0, mark));
   if (!hash) return bad("the genesis' hash, 64 hexadecimal digits, comes first");
   const auto query = http::Query::parse(text.substr(std::min(mark + 1, text.size())));
   if (!query) return bad("what stands behind the ? can't be read");

@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 
+#include <kith/base/assert.hpp>
 #include <kith/ledger/network/new_chain.hpp>
 
 namespace kith::ledger {
@@ -25,7 +26,9 @@ json::object config_of(const NewChain& chain) {
   }
   if (chain.base_fee_is_fixed)
     config[chain.base_fee.is_zero() ? "zeroBaseFee" : "fixedBaseFee"] = true;
-  config[chain.consensus] = chain.parameters;
+  boost::system::error_code failed;
+  config[chain.consensus] = json::parse(chain.parameters, failed);
+  ASSERT(!failed);
   return config;
 }
 
@@ -71,14 +74,39 @@ void write_indented(const json::value& value, std::size_t depth, std::string& ou
 
 }  // namespace
 
-json::value pow_config(const PowParameters& parameters, const U256& reward) {
+std::string bft_config(const BftParameters& parameters, const U256& reward) {
+  const auto milliseconds = [](Duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  };
+  json::object config;
+  config["epochLength"] = parameters.epoch_length;
+  config["blockTime"] = parameters.block_time_s;
+  config["emptyBlocks"] = parameters.empty_blocks;
+  config["emptyBlockInterval"] = parameters.empty_block_interval_s;
+  config["leaderTimeout"] = milliseconds(parameters.leader_timeout);
+  config["notarizationTimeout"] = milliseconds(parameters.notarization_timeout);
+  config["contract"] = parameters.contract.to_hex();
+  config["blockReward"] = quantity(reward);
+  json::array validators;
+  for (const BftParameters::FirstValidator& one : parameters.validators) {
+    json::object validator;
+    validator["key"] = bytes_text(one.key);
+    validator["stake"] = one.stake;
+    validator["operator"] = one.operated_by.to_hex();
+    validators.emplace_back(std::move(validator));
+  }
+  config["validators"] = std::move(validators);
+  return json::serialize(config);
+}
+
+std::string pow_config(const PowParameters& parameters, const U256& reward) {
   json::object config;
   config["algorithm"] = name_of(parameters.algorithm);
   config["targetSpacing"] = parameters.asert.target_spacing_s;
   config["halfLife"] = parameters.asert.half_life_s;
   config["limit"] = quantity(parameters.asert.easiest_target);
   config["blockReward"] = quantity(reward);
-  return config;
+  return json::serialize(config);
 }
 
 std::string genesis_text(const NewChain& chain) {

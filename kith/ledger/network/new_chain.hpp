@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <boost/json/value.hpp>
-
+#include <kith/ledger/consensus/bft_driver/bft_parameters.hpp>
 #include <kith/ledger/consensus/pow/parameters.hpp>
 #include <kith/ledger/state/memory_state.hpp>
 
@@ -22,14 +21,16 @@ struct NewChain {
   U256 difficulty;
   Bytes extra_data{};
   Hash mix_hash{};
-  /// config.pow or config.bft.
+  /// "pow" or "bft", and what config says of it, as JSON.
   std::string consensus{};
-  boost::json::value parameters{};
+  std::string parameters{};
   MemoryState state{};
 };
 
-/// config.pow, with all of its fields. `reward` is wei a block.
-boost::json::value pow_config(const PowParameters& parameters, const U256& reward);
+/// config.bft with all of its fields, as JSON.
+std::string bft_config(const BftParameters& parameters, const U256& reward);
+/// config.pow with all of its fields, as JSON. `reward` is wei a block.
+std::string pow_config(const PowParameters& parameters, const U256& reward);
 
 /// Genesis::parse takes it.
 std::string genesis_text(const NewChain& chain);

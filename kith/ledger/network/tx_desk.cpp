@@ -40,6 +40,7 @@ void TxDesk::take_events() {
     announcer_.on_pending(*one);
     if (pending_.size() < pending_told_max) pending_.push_back(one->hash);
   }
+  has_pending_ = pool_.status().pending > 0;
 }
 
 void TxDesk::tell() const {
@@ -116,11 +117,6 @@ Result<void> TxDesk::on_head(PoolHead head, const PoolHeadChange& change) {
 BestTransactions TxDesk::best(const U256& base_fee) const {
   const std::lock_guard lock(mutex_);
   return pool_.best(base_fee);
-}
-
-bool TxDesk::is_empty() const {
-  const std::lock_guard lock(mutex_);
-  return pool_.status().pending == 0;
 }
 
 PoolStatus TxDesk::status() const {

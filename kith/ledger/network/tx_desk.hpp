@@ -14,6 +14,7 @@
 // something to be told or asked; it mustn't call back.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -54,7 +55,8 @@ class TxDesk final : public PendingTransactions {
   /// The chain has a new head. Errors as of TxPool::on_head: nothing has changed then.
   Result<void> on_head(PoolHead head, const PoolHeadChange& change);
   BestTransactions best(const U256& base_fee) const;
-  bool is_empty() const;
+  /// Whether some could be in the next block. Never waits.
+  bool has_pending() const noexcept { return has_pending_; }
   PoolStatus status() const;
   /// Those that became pending since the last call, for who has subscribed.
   std::vector<Hash> take_pending();
@@ -110,6 +112,7 @@ class TxDesk final : public PendingTransactions {
   /// Hashes of the latest blocks' transactions: nobody needs to fetch them.
   HashFilter included_;
   bool journal_grew_ = false;
+  std::atomic<bool> has_pending_ = false;
 };
 
 }  // namespace kith::ledger

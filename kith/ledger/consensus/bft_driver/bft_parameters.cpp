@@ -13,7 +13,7 @@ using namespace bft_limits;
 
 constexpr std::array known_keys{"epochLength",        "blockTime",     "emptyBlocks",
                                 "emptyBlockInterval", "leaderTimeout", "notarizationTimeout",
-                                "contract",           "validators"};
+                                "contract",           "validators",    "blockReward"};
 constexpr std::array known_validator_keys{"key", "stake", "operator"};
 
 std::unexpected<Error> refused(std::string why) {

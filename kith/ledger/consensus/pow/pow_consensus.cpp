@@ -34,7 +34,10 @@ Result<BlockValid> PowConsensus::check(const Header& header, const Header& paren
 Result<Hash> PowConsensus::ancestor_hash(const Header& from, std::uint64_t number) {
   if (number == from.number) return from.hash();
   if (chain_ == nullptr) return std::unexpected(Errc::not_found);
-  return chain_->ancestor(from.parent, number);
+  auto found = chain_->ancestor(from.parent, number);
+  if (found || !branch_) return found;
+  if (const auto ahead = branch_(number)) return *ahead;
+  return chain_->hash_at(number);
 }
 
 }  // namespace kith::ledger

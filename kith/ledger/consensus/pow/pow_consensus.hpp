@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <kith/ledger/chain/chain.hpp>
 #include <kith/ledger/consensus/pow/pow_rules.hpp>
@@ -25,6 +26,10 @@ class PowConsensus final : public ConsensusRules, private Ancestors {
 
   /// Whose blocks are asked for keys. Before the first block if the hash has keys (RandomX).
   void attach(const Chain& chain) noexcept { chain_ = &chain; }
+  /// Who knows blocks that the chain doesn't have yet, of the branch whose headers are judged.
+  void follow(std::function<std::optional<Hash>(std::uint64_t number)> branch) {
+    branch_ = std::move(branch);
+  }
 
   Result<BlockValid> check(const Header& header, const Header& parent) override;
   U256 weight(const Header& header) const override { return header.difficulty; }
@@ -38,6 +43,7 @@ class PowConsensus final : public ConsensusRules, private Ancestors {
 
   Clock now_s_;
   const Chain* chain_ = nullptr;
+  std::function<std::optional<Hash>(std::uint64_t number)> branch_;
   std::unique_ptr<PowRules> rules_;
 };
 
