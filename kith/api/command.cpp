@@ -219,6 +219,7 @@ CommandTable make_command_table() {
   add_evm_commands(table);
   add_wallet_commands(table);
   add_chain_commands(table);
+  add_chains_commands(table);
   return table;
 }
 

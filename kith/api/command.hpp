@@ -263,5 +263,6 @@ void add_pubsub_commands(CommandTable& table);
 void add_evm_commands(CommandTable& table);
 void add_wallet_commands(CommandTable& table);
 void add_chain_commands(CommandTable& table);
+void add_chains_commands(CommandTable& table);
 
 }  // namespace kith::api

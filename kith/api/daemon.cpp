@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <kith/api/chain_servers.hpp>
 #include <kith/api/daemon.hpp>
 #include <kith/api/detail/init_config.hpp>
 #include <kith/api/detail/text.hpp>
@@ -164,6 +165,8 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   api_limits.head_bytes_max = rpc_head_bytes_max;
   http::Server api_server(env, api_limits, std::move(api_handler));
   http::Server gateway_server(env, gateway_server_limits(), std::move(gateway_handler));
+  std::unique_ptr<ChainServers> chains;
+  if (node.online()) chains = std::make_unique<ChainServers>(node);
   auto api = listen_all(api_server, node.settings().api_addresses, "API");
   auto gateways = listen_all(gateway_server, node.settings().gateway_addresses, "Gateway");
   Result<void> outcome;
@@ -183,6 +186,10 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
     for (const Multiaddr& address : *gateways) {
       text += fmt::format("Gateway server listening on {}\n", address.to_string());
     }
+    if (chains) {
+      for (const Multiaddr& address : chains->listening())
+        text += fmt::format("Chains' JSON-RPC listening on {}\n", address.to_string());
+    }
     text += "Daemon is ready\n";
     outcome = context.terminal.out(text);
   }
@@ -198,6 +205,7 @@ Task<void> serve_until_ended(ClientContext& context, node::Node& node) {
   }
   static_cast<void>(env.files.remove(api_file));
   static_cast<void>(env.files.remove(gateway_file));
+  if (chains) co_await chains->stop(stop_grace);
   co_await api_server.stop(stop_grace);
   co_await gateway_server.stop(Duration(0));
   co_return outcome;

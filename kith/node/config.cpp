@@ -191,6 +191,8 @@ class Reader {
     out = value->as_string();
   }
 
+  bool has(std::string_view key) { return find(config_, key) != nullptr; }
+
   void any_text(std::string_view key, std::string& out) {
     const json::value* value = find(config_, key);
     if (value == nullptr) return;
@@ -283,7 +285,7 @@ class Reader {
 
   /// Kubo reads a text as a list of one here, and nowhere else.
   static bool one_will_do(std::string_view key) noexcept {
-    return key == "Addresses.API" || key == "Addresses.Gateway" ||
+    return key == "Addresses.API" || key == "Addresses.Gateway" || key == "Addresses.Chain" ||
            key.starts_with("API.HTTPHeaders.");
   }
 
@@ -491,6 +493,7 @@ Result<void> apply_profile(json::value& config, std::string_view name) {
     addresses["Swarm"] = texts({"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"});
     addresses["API"] = "/ip4/127.0.0.1/tcp/0";
     addresses["Gateway"] = "/ip4/127.0.0.1/tcp/0";
+    addresses["Chain"] = "/ip4/127.0.0.1/tcp/0";
     object_at(config, "Discovery")["MDNS"] = json::object({{"Enabled", false}});
     object_at(config, "Swarm")["DisableNatPortMap"] = true;
     config.as_object()["Bootstrap"] = json::array();
@@ -842,6 +845,11 @@ void read_all(Reader& reader, NodeSettings& settings) {
   reader.addresses("Addresses.Swarm", settings.swarm_addresses);
   reader.addresses("Addresses.API", settings.api_addresses);
   reader.addresses("Addresses.Gateway", settings.gateway_addresses);
+  reader.addresses("Addresses.Chain", settings.chain_addresses);
+  if (!reader.has("Addresses.Chain"))
+    settings.chain_addresses.push_back(*Multiaddr::parse("/ip4/127.0.0.1/tcp/8545"));
+  settings.chain_origins = reader.strings("Chain.AllowedOrigins");
+  settings.chain_hosts = reader.strings("Chain.VirtualHosts");
   reader.addresses("Bootstrap", settings.bootstrap, discovery::default_bootstrap());
   reader.peers("Peering.Peers", settings.peering);
   reader.flag("Discovery.MDNS.Enabled", settings.mdns);

@@ -136,6 +136,11 @@ struct NodeSettings {
   std::vector<multiformats::Multiaddr> swarm_addresses;
   std::vector<multiformats::Multiaddr> api_addresses;
   std::vector<multiformats::Multiaddr> gateway_addresses;
+  /// Where chains answer JSON-RPC once there are any; without the key 127.0.0.1:8545.
+  std::vector<multiformats::Multiaddr> chain_addresses;
+  /// Origins whose pages may ask them, and names by which they may be asked besides localhost.
+  std::vector<std::string> chain_origins;
+  std::vector<std::string> chain_hosts;
   std::vector<multiformats::Multiaddr> bootstrap;
   std::vector<PeeredPeer> peering;
   net::AnnounceRules announce;

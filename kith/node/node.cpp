@@ -14,6 +14,7 @@
 #include <kith/exchange/swarm_network.hpp>
 #include <kith/names/ipns_validator.hpp>
 #include <kith/net/transports/websocket.hpp>
+#include <kith/node/chains.hpp>
 #include <kith/node/node.hpp>
 #include <kith/node/provider_search.hpp>
 #include <kith/node/resource_overrides.hpp>
@@ -187,6 +188,7 @@ struct Node::Network {
   /// Likewise.
   std::unique_ptr<dht::DualDht> dht;
   std::unique_ptr<ProviderSearch> search;
+  std::unique_ptr<Chains> chains;
   BandwidthRates bandwidth;
   port::TaskGroup tasks;
   port::TaskGroup providing;
@@ -261,12 +263,7 @@ Task<void> Node::start_network() {
   network_->reach = std::make_unique<net::Reach>(env_, network_->swarm, network_->identify,
                                                  std::move(reach), settings_.announce);
   network_->bitswap.start();
-  if (settings_.pubsub.enabled) {
-    network_->pubsub =
-        std::make_unique<pubsub::PubSub>(env_, network_->swarm, pubsub_options(settings_.pubsub));
-    load_authors();
-    network_->pubsub->start();
-  }
+  if (settings_.pubsub.enabled) start_pubsub();
   if (settings_.serve_perf) net::serve_perf(env_, network_->swarm);
   std::size_t listening = 0;
   std::vector<Error> failures;
@@ -299,10 +296,27 @@ Task<void> Node::start_network() {
     // A list that all of a group share has each of them in it.
     if (one.peer != peer_) KITH_CO_CHECK(network_->peering.add(one));
   }
+  ChainParts chain_parts{.swarm = network_->swarm,
+                         .identify = network_->identify,
+                         .pubsub = [this]() -> pubsub::PubSub& { return start_pubsub(); },
+                         .routing = network_->dht.get()};
+  network_->chains = std::make_unique<Chains>(env_, std::move(chain_parts), home_.file("chains"),
+                                              std::string(agent_version));
+  KITH_CO_CHECK(co_await network_->chains->open_all());
   network_->tasks.spawn(discovery::keep_bootstrapped(env_, network_->swarm, settings_.bootstrap));
   network_->tasks.spawn(save_peers_loop());
   if (settings_.measure_bandwidth) network_->tasks.spawn(measure_bandwidth());
   co_return Result<void>{};
+}
+
+pubsub::PubSub& Node::start_pubsub() {
+  if (!network_->pubsub) {
+    network_->pubsub =
+        std::make_unique<pubsub::PubSub>(env_, network_->swarm, pubsub_options(settings_.pubsub));
+    load_authors();
+    network_->pubsub->start();
+  }
+  return *network_->pubsub;
 }
 
 Task<void> Node::stop_shielded() {
@@ -312,6 +326,7 @@ Task<void> Node::stop_shielded() {
     network_->providing.cancel();
     co_await network_->tasks.join_shielded();
     co_await network_->providing.join_shielded();
+    if (network_->chains) outcome = co_await network_->chains->close_shielded();
     if (network_->search) co_await network_->search->close_shielded();
     co_await network_->peering.close_shielded();
     if (network_->reach) co_await network_->reach->begin_close();
@@ -322,7 +337,8 @@ Task<void> Node::stop_shielded() {
     co_await network_->swarm.close_shielded();
     if (network_->reach) co_await network_->reach->close_shielded();
     co_await network_->identify.close_shielded();
-    outcome = save_peers();
+    auto kept = save_peers();
+    if (outcome) outcome = kept;
     auto saved = save_authors();
     if (outcome) outcome = saved;
     network_.reset();
@@ -515,7 +531,13 @@ exchange::Bitswap& Node::bitswap() noexcept {
 }
 
 pubsub::PubSub* Node::pubsub() noexcept {
-  return network_ ? network_->pubsub.get() : nullptr;
+  // Chains have it for themselves.
+  return network_ && settings_.pubsub.enabled ? network_->pubsub.get() : nullptr;
+}
+
+Chains& Node::chains() noexcept {
+  ASSERT(network_ != nullptr);
+  return *network_->chains;
 }
 
 dht::DualDht* Node::dht() noexcept {

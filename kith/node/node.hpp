@@ -31,6 +31,8 @@
 
 namespace kith::node {
 
+class Chains;
+
 inline constexpr std::string_view program_version = "0.1.0";
 inline constexpr std::string_view agent_version = "kith/0.1.0";
 inline constexpr std::string_view identify_protocol_version = "ipfs/0.1.0";
@@ -112,6 +114,8 @@ class Node {
   /// None if the node is offline or doesn't speak it.
   pubsub::PubSub* pubsub() noexcept;
   net::Reach& reach() noexcept;
+  /// The ledgers that this node takes part in.
+  Chains& chains() noexcept;
   /// Nothing if the settings don't want a DHT, or the node is offline.
   dht::DualDht* dht() noexcept;
   routing::Routing* routing() noexcept { return dht(); }
@@ -131,6 +135,7 @@ class Node {
   Node(port::Env& env, Home home, NodeSettings settings, const NodeOptions& options);
   void warn_of_settings();
   Task<void> start_network();
+  pubsub::PubSub& start_pubsub();
   Task<void> save_peers_loop();
   Task<void> measure_bandwidth();
   Task<void> search_loop();
