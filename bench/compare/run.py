@@ -3,7 +3,7 @@
 
     bench/compare/run.py                        all sections, five rounds: about an hour and a half on two cores
     bench/compare/run.py --only add,link        these: add, loopback, link, perf, network, connections,
-                                                gossip, queries, memory, start
+                                                gossip, queries, ledger, memory, start
     bench/compare/run.py --quick                tiny sizes, one round: whether it works, not how fast it is
     bench/compare/run.py --write --json FILE    puts the tables into docs/benchmarks.md, and all samples into FILE
 
@@ -27,7 +27,7 @@ sys.path = [folder for folder in sys.path if Path(folder or ".").resolve() != HE
 
 PAGE = ROOT / "docs/benchmarks.md"
 SECTIONS = {"add": "add", "loopback": "transfer", "link": "link", "perf": "perf", "network": "network",
-            "connections": "connections", "gossip": "gossip", "queries": "queries",
+            "connections": "connections", "gossip": "gossip", "queries": "queries", "ledger": "ledger",
             "memory": "memory", "start": "start"}
 
 
