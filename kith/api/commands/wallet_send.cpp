@@ -490,7 +490,7 @@ void add_wallet_send_commands(CommandTable& table) {
             {"yes", 'y', flag, "Don't ask.", ""}})),
        .examples = {{"wallet send 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 1.5",
                      "One and a half ether."},
-                    {"wallet send --rpc-url http://127.0.0.1:8545 --from savings 0x7099... 20gwei",
+                    {"wallet send --rpc-url http://127.0.0.1:8545 0x7099... 20gwei",
                      "By another node than this home's."},
                     {"wallet send --create --data 0x6005600c60003960056000f3...",
                      "A new contract."}},
