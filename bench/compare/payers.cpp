@@ -24,6 +24,7 @@
 #include <kith/io/runtime.hpp>
 #include <kith/io/standard_input.hpp>
 #include <kith/ledger/chain/transaction.hpp>
+#include <kith/port/event.hpp>
 #include <kith/port/task_group.hpp>
 
 #include "arguments.hpp"

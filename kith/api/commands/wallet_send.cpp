@@ -208,6 +208,11 @@ Result<void> set_fees(const Wish& wish, const Standing& standing, Transaction& t
     transaction.max_fee = transaction.max_priority_fee = wish.max_fee.value_or(standing.gas_price);
     return {};
   }
+  // No block would have it, and whoever waits for one would wait until the fee has fallen.
+  if (wish.max_fee && *wish.max_fee < standing.base_fee) {
+    return std::unexpected(bad(fmt::format("--gas-price is below what the chain takes now, {} gwei",
+                                           format_amount(standing.base_fee, EtherUnit::gwei))));
+  }
   transaction.type = Transaction::Type::dynamic_fee;
   U256 tip = standing.base_fee.is_zero() ? U256() : standing.tip;
   if (wish.max_fee) tip = std::min(tip, *wish.max_fee);
