@@ -344,7 +344,7 @@ test("A node that doesn't answer is told, and what was known stays", async (test
   const ledger = new FakeLedger();
   await ledger.serve(page, test);
   await browser.visit("#/chains/town");
-  await blockRow(2).waitFor();
+  await blockRow(0).waitFor();
   await page.route("**/api/v0/**", (route) => route.abort());
   try {
     await page.getByTestId("chain-state").getByText("The node doesn't answer.").waitFor();
