@@ -117,7 +117,7 @@ Task<void> ChainNode::mine_one(const MiningOptions& options) {
   hashes_ += search.hashes();
   rate_.sample(hashes_, env_.clock.now());
   hash_rate_ = rate_.per_second();
-  KITH_CO_CHECK(std::move(found));
+  if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return Result<void>{};
   store_be(work->block.header.nonce.data(), **found);
   // Others' blocks come again after a crash; one of our own must not be lost.
