@@ -906,7 +906,7 @@ void add_question_commands(CommandTable& table) {
   table.add({.path = "chain proof",
              .tagline = "Prove that this node may validate for an account.",
              .description = "Signs, by the node's key, what the staking contract wants to see when "
-                            "that account stakes on it: `chain stake` does both.",
+                            "that account stakes on it (docs/guide/staking.md).",
              .arguments = {{.name = "account", .help = "Its address."}},
              .options = {{"chain", 0, OptionKind::text,
                           "Which chain; not needed if it's the only one.", ""}},
